@@ -1,0 +1,1 @@
+"""The `smoothcert` command: one file per command, no logic."""

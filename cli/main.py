@@ -1,0 +1,65 @@
+"""The command group: commands are imported when they are called, so --help stays fast."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from smoothcert.engine.errors import InputError
+
+_COMMANDS = {
+    "export": ("smoothcert.cli.export", "Turn a checkpoint into a one-file ONNX model."),
+    "certify": ("smoothcert.cli.certify", "Certify the images of a source; write a log."),
+    "predict": ("smoothcert.cli.predict", "Predict with the smoothed classifier; write a log."),
+    "analyze": ("smoothcert.cli.analyze", "Certified accuracy of one or more logs."),
+    "merge": ("smoothcert.cli.merge", "Join the logs of shards into one."),
+    "doctor": ("smoothcert.cli.doctor", "What this machine can run, and what is missing."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands live in modules named by _COMMANDS; each has `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a first use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(_COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of --help, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="smoothcert")
+def smoothcert() -> None:
+    """Certify image classifiers against L2 perturbations by randomized smoothing."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line: exit 0 done, 2 wrong usage or input, 130 interrupted, 1 anything else."""
+    try:
+        status = smoothcert.main(args=arguments, prog_name="smoothcert", standalone_mode=False)
+    except InputError as error:
+        print(f"smoothcert: {error}", file=sys.stderr)
+        sys.exit(2)
+    except click.UsageError as error:
+        print(f"smoothcert: {error.format_message()}", file=sys.stderr)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        print("smoothcert: interrupted; the same command resumes", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

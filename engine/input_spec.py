@@ -1,0 +1,115 @@
+"""What a classifier's first layer expects: shape, pixel scale, and how a photograph becomes it."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.errors import InputError
+
+LEVELS = 255
+"""Pixels are integers 0..255; sigma and radii are in units where LEVELS is 1."""
+
+METADATA_KEY = "smoothcert"
+"""The one ONNX metadata property that `export` writes: a JSON object."""
+
+Interpolation = Literal["bilinear", "bicubic"]
+
+# From this input height on a model is taken to eat photographs, as the original ImageNet code does.
+_PHOTOGRAPH_HEIGHT = 128
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The input of a classifier: float32 NCHW, `(pixel / 255 - mean) / std` per channel.
+
+    `mean` and `std` are empty where the network eats [0, 1] pixels (it may normalise inside).
+    `resize` is the length the shorter side of a photograph is resized to before the centre crop
+    to (height, width); None means that images must already have the input's size.
+    """
+
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    resize: int | None = None
+    interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot describe an input."""
+        if min(self.channels, self.height, self.width) < 1:
+            raise InputError(f"input shape {self.shape} has a side below 1: expected C,H,W >= 1")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values and len(values) != self.channels:
+                raise InputError(
+                    f"{name} has {len(values)} values, expected {self.channels}, one per channel"
+                )
+            if not all(map(math.isfinite, values)):
+                raise InputError(f"{name} {values} is not finite: expected {self.channels} numbers")
+        if any(s <= 0 for s in self.std):
+            raise InputError(f"std {self.std} has a value <= 0: expected positive numbers")
+        if self.resize is not None and self.resize < max(self.height, self.width):
+            raise InputError(
+                f"resize {self.resize} is below the input size {self.height}x{self.width}: "
+                "expected at least the crop's longer side"
+            )
+        if self.interpolation not in ("bilinear", "bicubic"):
+            raise InputError(
+                f"interpolation {self.interpolation!r} is unknown: expected bilinear or bicubic"
+            )
+
+    @classmethod
+    def of_shape(cls, channels: int, height: int, width: int) -> "InputSpec":
+        """The default for a model that says nothing but its shape: [0,1] pixels, and the
+        original's Resize(256) + CenterCrop for photograph-sized inputs."""
+        photograph = _PHOTOGRAPH_HEIGHT <= min(height, width) and max(height, width) <= 256
+        return cls(channels, height, width, resize=256 if photograph else None)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.channels, self.height, self.width
+
+    @property
+    def num_pixels(self) -> int:
+        """C * H * W, the dimension of the noise."""
+        return self.channels * self.height * self.width
+
+    def affine(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """(a, b), float32 [C]: the network's input is `a_c * (u + N) + b_c` for the integer pixel
+        u + N, each folded in float64 and rounded once."""
+        mean = np.array(self.mean or (0.0,) * self.channels, dtype=np.float64)
+        std = np.array(self.std or (1.0,) * self.channels, dtype=np.float64)
+        return (1.0 / (LEVELS * std)).astype(np.float32), (-mean / std).astype(np.float32)
+
+    def to_metadata(self) -> dict[str, Any]:
+        """The part of the ONNX metadata object that describes the input."""
+        fields = asdict(self)
+        shape = [fields.pop(side) for side in ("channels", "height", "width")]
+        return {"input_shape": shape, **fields}
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> "InputSpec":
+        """The inverse of to_metadata; raises InputError where the object is not of its form."""
+        try:
+            channels, height, width = map(int, metadata["input_shape"])
+            resize = metadata["resize"]
+            return cls(
+                channels,
+                height,
+                width,
+                tuple(map(float, metadata["mean"])),
+                tuple(map(float, metadata["std"])),
+                None if resize is None else int(resize),
+                metadata["interpolation"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"model metadata {json.dumps(dict(metadata), default=str)[:200]} does not describe "
+                f"an input ({error}): expected what `smoothcert export` writes; export it again"
+            ) from None

@@ -1,0 +1,1 @@
+"""Image sources: folders, archives and arrays of labelled 8-bit images, recognised by content."""

@@ -1,0 +1,34 @@
+"""The protocol every image source follows."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class ImageSource(Protocol):
+    """A fixed sequence of labelled images, addressed by index.
+
+    The index is the image's identity for the noise (statistics.md section 5), so it must not
+    depend on anything but the source's content: never on a shuffle or a shard.
+    Methods may be called from one background thread.
+    """
+
+    def __len__(self) -> int:
+        """The number of images."""
+        ...
+
+    def label(self, index: int) -> int:
+        """The class index of an image, without decoding it."""
+        ...
+
+    def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """The image as uint8 [C, H, W] in the model's input shape.
+
+        Raises InputError naming the file where it cannot be decoded or has the wrong shape.
+        """
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest records: kind, name, number of images, number of classes if known."""
+        ...

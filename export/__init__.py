@@ -1,0 +1,1 @@
+"""Checkpoints and architectures to ONNX: precision, metadata, parity."""

@@ -1,0 +1,1 @@
+"""Training of base classifiers with Gaussian augmentation."""
