@@ -46,7 +46,7 @@ def smoothcert() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line: exit 0 done, 2 wrong usage or input, 130 interrupted, 1 anything else."""
+    """Run the command line: exit 0 done, 2 wrong usage or input, 130 interrupted, 1 else."""
     try:
         status = smoothcert.main(args=arguments, prog_name="smoothcert", standalone_mode=False)
     except InputError as error:

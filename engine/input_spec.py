@@ -67,7 +67,7 @@ class InputSpec:
     def of_shape(cls, channels: int, height: int, width: int) -> "InputSpec":
         """The default for a model that says nothing but its shape: [0,1] pixels, and the
         original's Resize(256) + CenterCrop for photograph-sized inputs."""
-        photograph = _PHOTOGRAPH_HEIGHT <= min(height, width) and max(height, width) <= 256
+        photograph = min(height, width) >= _PHOTOGRAPH_HEIGHT and max(height, width) <= 256
         return cls(channels, height, width, resize=256 if photograph else None)
 
     @property
