@@ -1,0 +1,173 @@
+"""Certification procedures: pure statistics that ask for samples and absorb class counts.
+
+A procedure knows no device, no file and no clock. `trial` is a generator: it yields the range of
+sample indices that its next decision depends on, is sent the class counts of exactly those
+samples, and returns a Decision. Because a range is fixed before its counts are known, a decision
+depends on index prefixes only: never on batch sizes, on the order of work, or on over-drawn
+samples.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.bounds import (
+    ABSTAIN,
+    certified_radius,
+    check_alpha,
+    is_majority,
+    smallest_useful_n,
+    top_two_differ,
+)
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.lattice import Purpose
+
+MAX_SAMPLES = 10**9
+"""The bounds are checked up to here."""
+
+Counts: TypeAlias = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SampleRange:
+    """Samples first .. first + count - 1 of a purpose's stream."""
+
+    purpose: Purpose
+    first: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is known of one image when its trial ends.
+
+    predict  the class, or ABSTAIN
+    radius   certified L2 radius in [0, 1]-pixel units, 0.0 on abstention
+    count    votes of the class under test among the n estimation samples
+    n, n0    estimation and selection samples used
+    """
+
+    predict: int
+    radius: float
+    count: int
+    n: int
+    n0: int
+
+
+Trial: TypeAlias = Generator[SampleRange, Counts, Decision]
+
+
+class Procedure(Protocol):
+    """A statistical procedure, run once per image."""
+
+    @property
+    def max_samples(self) -> int:
+        """The most samples one image can take (for progress)."""
+        ...
+
+    def trial(self) -> Trial:
+        """A fresh state machine for one image."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """The name and every number that decides the outcome, for the manifest."""
+        ...
+
+
+def _check_samples(name: str, n: int, least: int, reason: str) -> None:
+    if n < least:
+        raise InputError(f"{name} {n} is too small{reason}: expected at least {least}")
+    if n > MAX_SAMPLES:
+        raise InputError(f"{name} {n} is too large: expected at most {MAX_SAMPLES}")
+
+
+@dataclass(frozen=True)
+class FixedCertify:
+    """CERTIFY of Cohen, Rosenfeld, Kolter 2019: n0 samples select a class, n fresh ones bound it.
+
+    With probability at least 1 - alpha over the noise, a returned class is the smoothed
+    classifier's prediction everywhere within the returned radius (or the result is ABSTAIN).
+
+    total_variation  of the sampler over one image, taken off the bound (lattice.py)
+    Raises InputError for n0, n, alpha out of range, and for an n that can never certify.
+    """
+
+    sigma: float
+    n0: int = 100
+    n: int = 100_000
+    alpha: float = 0.001
+    total_variation: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot certify."""
+        least = smallest_useful_n(check_alpha(self.alpha))
+        _check_samples("n0", self.n0, 1, "")
+        _check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
+
+    @property
+    def max_samples(self) -> int:
+        """n0 + n."""
+        return self.n0 + self.n
+
+    def trial(self) -> Trial:
+        """Selection, then estimation of the selected class."""
+        selection = yield SampleRange(Purpose.SELECTION, 0, self.n0)
+        top = int(np.argmax(selection))
+        estimation = yield SampleRange(Purpose.ESTIMATION, 0, self.n)
+        count = int(estimation[top])
+        if not is_majority(count, self.n, self.alpha, total_variation=self.total_variation):
+            return Decision(ABSTAIN, 0.0, count, self.n, self.n0)
+        radius = certified_radius(
+            count, self.n, self.alpha, self.sigma, total_variation=self.total_variation
+        )
+        return Decision(top, radius, count, self.n, self.n0)
+
+    def describe(self) -> dict[str, Any]:
+        """See Procedure.describe."""
+        return {"name": "certify", "n0": self.n0, "n": self.n, "alpha": self.alpha}
+
+
+@dataclass(frozen=True)
+class Predict:
+    """PREDICT of Cohen, Rosenfeld, Kolter 2019: a two-sided test of the two largest counts.
+
+    With probability at least 1 - alpha over the noise, a returned class is the smoothed
+    classifier's prediction at x (or the result is ABSTAIN). The n samples together are within
+    n * total_variation of the ideal noise, which is taken off alpha.
+    Raises InputError for n or alpha out of range, and for an n that must always abstain.
+    """
+
+    n: int = 1000
+    alpha: float = 0.001
+    total_variation: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what can only abstain."""
+        check_alpha(self.alpha)
+        least = 1
+        while not top_two_differ(least, 0, self.alpha):
+            least += 1
+        _check_samples("n", self.n, least, f" ever to predict at alpha {self.alpha}")
+
+    @property
+    def max_samples(self) -> int:
+        """n."""
+        return self.n
+
+    def trial(self) -> Trial:
+        """All samples at once."""
+        counts = yield SampleRange(Purpose.PREDICTION, 0, self.n)
+        order = np.argsort(-counts, kind="stable")
+        top = int(order[0])
+        first = int(counts[top])
+        second = int(counts[order[1]]) if len(order) > 1 else 0
+        level = self.alpha - self.n * self.total_variation
+        predict = top if level > 0 and top_two_differ(first, second, level) else ABSTAIN
+        return Decision(predict, 0.0, first, self.n, 0)
+
+    def describe(self) -> dict[str, Any]:
+        """See Procedure.describe."""
+        return {"name": "predict", "n": self.n, "alpha": self.alpha}

@@ -1,0 +1,201 @@
+"""Bounds against 50-digit arithmetic, and their coverage by enumeration."""
+
+import math
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import stats
+
+from smoothcert.engine.bounds import (
+    certified_radius,
+    covered_squared_distance,
+    failure_bound,
+    is_majority,
+    lower_confidence_bound,
+    smallest_useful_n,
+    top_two_differ,
+)
+from smoothcert.engine.errors import InputError
+
+
+def binomial_tail(k: int, n: int, p: mpmath.mpf) -> mpmath.mpf:
+    """P[Bin(n, p) >= k] by summing the few terms of the lower side of the failures."""
+    q = 1 - p
+    terms = n - k + 1
+    assert terms < 5000
+    term = p**n
+    total = term
+    for misses in range(1, terms):
+        term = term * (n - misses + 1) / misses * q / p
+        total += term
+    return total
+
+
+@pytest.mark.parametrize("alpha", [0.001, 0.01, 0.3])
+@pytest.mark.parametrize(
+    ("k", "n"),
+    [
+        (10, 10),
+        (9, 10),
+        (99, 100),
+        (60, 100),
+        (100_000, 100_000),
+        (99_999, 100_000),
+        (99_000, 100_000),
+        (10**9, 10**9),
+        (10**9 - 1, 10**9),
+        (10**9 - 1000, 10**9),
+    ],
+)
+def test_lower_bound_is_below_the_exact_root_and_close(k: int, n: int, alpha: float) -> None:
+    """At the bound, 50-digit arithmetic finds a tail <= alpha (valid), and just above it more."""
+    q = float(failure_bound(k, n, alpha))
+    with mpmath.workdps(50):
+        assert binomial_tail(k, n, 1 - mpmath.mpf(q)) <= alpha
+        assert binomial_tail(k, n, 1 - mpmath.mpf(q) * (1 - mpmath.mpf("3e-7"))) > alpha
+    p = lower_confidence_bound(k, n, alpha)
+    assert p < 1 - q or p < 1.0
+    if q < 0.5:
+        assert p == pytest.approx(1 - q, abs=1e-15)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 12, 25])
+@pytest.mark.parametrize("alpha", [0.001, 0.05, 0.2])
+def test_coverage_by_enumeration(n: int, alpha: float) -> None:
+    """Over every outcome k, P[bound > p] <= alpha at each p of a fine grid, in exact fractions."""
+    bounds = [Fraction(lower_confidence_bound(k, n, alpha)) for k in range(n + 1)]
+    # The supremum over p is reached just below a bound: test there as well as on a grid.
+    grid = [Fraction(i, 64) for i in range(65)] + [b - Fraction(1, 2**60) for b in bounds if b > 0]
+    for p in grid:
+        wrong = sum(
+            math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1) if bounds[k] > p
+        )
+        assert wrong <= Fraction(alpha)
+
+
+def test_coverage_is_not_wasteful() -> None:
+    """Just below a bound the error is within .001 % of alpha: the bound gives nothing away."""
+    n, alpha = 25, 0.05
+    bounds = [Fraction(lower_confidence_bound(k, n, alpha)) for k in range(n + 1)]
+    p = bounds[20] * (1 + Fraction(3, 10**7))
+    tail = sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(20, n + 1))
+    assert tail > Fraction(alpha)
+    assert float(tail) == pytest.approx(alpha, rel=1e-5)
+
+
+def test_arrays_broadcast_and_are_monotone_in_k() -> None:
+    k = np.arange(0, 1001)
+    bound = lower_confidence_bound(k, 1000, 0.001)
+    assert isinstance(bound, np.ndarray)
+    assert bound.shape == k.shape
+    assert bound[0] == 0.0
+    assert np.all(np.diff(bound) > 0)
+    assert np.all(np.isfinite(bound))
+    assert isinstance(lower_confidence_bound(5, 10, 0.001), float)
+    radius = certified_radius(k, 1000, 0.001, 0.5)
+    assert isinstance(radius, np.ndarray)
+    assert np.all(np.diff(radius) >= 0)
+
+
+def test_small_p_keeps_its_digits() -> None:
+    bound = lower_confidence_bound(5, 10**9, 0.001)
+    assert bound == pytest.approx(float(stats.gamma.ppf(0.001, 5)) / 1e9, rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [100, 1000, 100_000, 10_000_000])
+def test_one_half_is_crossed_exactly_once(n: int) -> None:
+    """p_lower > 1/2 exactly where q < 1/2: the two halves of the computation agree."""
+    center = n // 2 + int(1.5 * math.sqrt(n))
+    k = np.arange(center - min(200, n // 4), min(n, center + 200))
+    lower = np.asarray(lower_confidence_bound(k, n, 0.001))
+    majority = np.array([is_majority(int(i), n, 0.001) for i in k])
+    assert np.array_equal(lower > 0.5, majority)
+    assert majority.any()
+    assert not majority.all()
+
+
+def test_critical_count_at_n_100000() -> None:
+    """statistics.md 2.3: at n = 1e5, alpha = .001 the smallest certifying count is 50,490."""
+    assert is_majority(50_490, 100_000, 0.001)
+    assert not is_majority(50_489, 100_000, 0.001)
+
+
+def test_radius_of_all_votes() -> None:
+    """statistics.md 1: the largest z at n = 1e5 is 3.8115 at alpha = .001, 3.9105 at .01."""
+    assert certified_radius(100_000, 100_000, 0.001, 1.0) == pytest.approx(3.8115, abs=5e-5)
+    assert certified_radius(100_000, 100_000, 0.01, 1.0) == pytest.approx(3.9105, abs=5e-5)
+
+
+def test_radius_is_rounded_down() -> None:
+    with mpmath.workdps(50):
+        for k in (600, 700, 900, 990, 999, 1000):
+            q = mpmath.mpf(float(failure_bound(k, 1000, 0.001)))
+            z = mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * q)
+            radius = certified_radius(k, 1000, 0.001, 0.25)
+            steps = round(radius * 10**6)
+            assert float(f"{radius:.6f}") == radius
+            assert mpmath.mpf(steps) / 10**6 <= mpmath.mpf(0.25) * z < mpmath.mpf(steps + 1) / 10**6
+
+
+def test_total_variation_is_taken_off_and_can_force_abstention() -> None:
+    plain = certified_radius(990, 1000, 0.001, 0.5)
+    corrected = certified_radius(990, 1000, 0.001, 0.5, total_variation=1e-3)
+    assert corrected < plain
+    assert certified_radius(990, 1000, 0.001, 0.5, total_variation=6e-12) in (plain, plain - 1e-6)
+    assert certified_radius(990, 1000, 0.001, 0.5, total_variation=0.5) == 0.0
+    assert not is_majority(990, 1000, 0.001, total_variation=0.5)
+
+
+def test_smallest_useful_n() -> None:
+    for alpha in (0.3, 0.05, 0.01, 0.001, 1e-6):
+        n = smallest_useful_n(alpha)
+        assert is_majority(n, n, alpha)
+        assert n == 1 or not is_majority(n - 1, n - 1, alpha)
+    assert smallest_useful_n(0.001) == 10
+
+
+def test_covered_squared_distance_by_definition() -> None:
+    for steps in (0, 1, 3921, 3922, 250_000, 500_000, 953_125, 3_811_500, 38_115_000):
+        radius = steps / 10**6
+        squared = (255 * Fraction(steps, 10**6)) ** 2
+        covered = covered_squared_distance(radius)
+        if steps:
+            assert covered < squared or covered == 0
+            assert covered + 1 >= squared
+        else:
+            assert covered == 0
+    # 255 * .2 = 51 exactly: a distance of exactly r is not covered.
+    assert covered_squared_distance(0.2) == 51**2 - 1
+
+
+@pytest.mark.parametrize("trials", [1, 2, 9, 10, 11, 40])
+def test_two_sided_test_equals_enumeration(trials: int) -> None:
+    weights = [Fraction(math.comb(trials, k), 2**trials) for k in range(trials + 1)]
+    for first in range(trials + 1):
+        # The law at 1/2 is symmetric: "as extreme" means as far from the middle.
+        extreme = sum(
+            w for k, w in enumerate(weights) if abs(2 * k - trials) >= abs(2 * first - trials)
+        )
+        for alpha in (0.001, 0.01, 0.2, 0.6):
+            assert top_two_differ(first, trials - first, alpha) == (extreme <= Fraction(alpha))
+    assert not top_two_differ(0, 0, 0.5)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.nan])
+def test_alpha_outside_0_1_is_refused(alpha: float) -> None:
+    with pytest.raises(InputError, match="alpha"):
+        lower_confidence_bound(1, 2, alpha)
+
+
+@pytest.mark.parametrize(("k", "n"), [(-1, 5), (6, 5), (0, 0), (1.5, 2), ([1, 7], 5)])
+def test_impossible_counts_are_refused(k: object, n: object) -> None:
+    with pytest.raises(InputError, match="counts"):
+        lower_confidence_bound(k, n, 0.01)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("sigma", [0.0, -1.0, math.inf, math.nan])
+def test_impossible_sigma_is_refused(sigma: float) -> None:
+    with pytest.raises(InputError, match="sigma"):
+        certified_radius(9, 10, 0.1, sigma)
