@@ -127,7 +127,7 @@ class FixedCertify:
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""
-        return {"name": "certify", "n0": self.n0, "n": self.n, "alpha": self.alpha}
+        return {"procedure": "certify", "n0": self.n0, "n": self.n, "alpha": self.alpha}
 
 
 @dataclass(frozen=True)
@@ -170,4 +170,4 @@ class Predict:
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""
-        return {"name": "predict", "n": self.n, "alpha": self.alpha}
+        return {"procedure": "predict", "n": self.n, "alpha": self.alpha}

@@ -1,0 +1,16 @@
+"""`smoothcert merge`: the logs of shards, joined."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("merge")
+@click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tsv")
+@click.argument("shards", type=click.Path(path_type=Path), nargs=-1, required=True)
+def command(out: Path, shards: tuple[Path, ...]) -> None:
+    """Join the complete logs of all SHARDS of one run into OUT.tsv."""
+    from smoothcert.engine.merge import merge_shards
+
+    rows = merge_shards(out, list(shards))
+    click.echo(f"{out}: {rows} rows from {len(shards)} shards")

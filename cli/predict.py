@@ -1,0 +1,21 @@
+"""`smoothcert predict`: the smoothed classifier's predictions, without radii."""
+
+from typing import Any
+
+import click
+
+from smoothcert.cli.running import run_options, start_run
+
+
+@click.command("predict")
+@run_options
+@click.option("--n", default=1000, show_default=True, help="Samples.")
+def command(n: int, alpha: float, **options: Any) -> None:
+    """Predict the images of SOURCE with MODEL smoothed by noise of level SIGMA.
+
+    With probability at least 1 - ALPHA per image, a prediction in OUT.tsv is the smoothed
+    classifier's (or -1, abstention); the radius column is 0.
+    """
+    from smoothcert.engine.procedures import Predict
+
+    start_run(lambda sigma, tau: Predict(n, alpha, tau), **options)

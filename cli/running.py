@@ -1,0 +1,92 @@
+"""What `certify` and `predict` share: their common options, and how a run is started."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from smoothcert.engine.procedures import Procedure
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def run_options(function: _Command) -> _Command:
+    """MODEL SOURCE OUT.tsv, --sigma, and the options of selection and device."""
+    for decorate in reversed(
+        (
+            click.argument("model", type=click.Path(path_type=Path)),
+            click.argument("source"),
+            click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tsv"),
+            click.option("--sigma", type=float, required=True, help="Noise level, [0,1] pixels."),
+            click.option("--alpha", default=0.001, show_default=True, help="Failure probability."),
+            click.option("--batch", type=int, help="Rows per batch [default: measured]."),
+            click.option("--skip", default=1, show_default=True, help="Take every k-th image."),
+            click.option("--max", "limit", default=-1, show_default=True, help="At most so many."),
+            click.option("--shard", default="0/1", show_default=True, help="Part i of k: i/k."),
+            click.option("--seed", default=0, show_default=True, help="Seed of the noise."),
+            click.option(
+                "--backend",
+                type=click.Choice(["auto", "onnxruntime"]),
+                default="auto",
+                show_default=True,
+                help="What runs the network.",
+            ),
+            click.option("--device", default="cpu", show_default=True, help="Where it runs."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def start_run(
+    make_procedure: Callable[[float, float], Procedure],
+    model: Path,
+    source: str,
+    out: Path,
+    sigma: float,
+    batch: int | None,
+    skip: int,
+    limit: int,
+    shard: str,
+    seed: int,
+    backend: str,
+    device: str,
+) -> None:
+    """Open everything, run with progress, print one line. make_procedure takes (sigma, tau)."""
+    # SIGTERM (a spot machine going away) ends a run as Ctrl-C does: flushed and resumable.
+    signal.signal(signal.SIGTERM, _interrupt)
+    from smoothcert.cli.progress import RunProgress
+    from smoothcert.engine.certification import RunSettings, run_procedure
+    from smoothcert.engine.lattice import LatticeGaussian
+    from smoothcert.engine.selection import Selection
+    from smoothcert.engine.sources import open_source
+    from smoothcert.export.model_path import model_at
+
+    law = LatticeGaussian(sigma)
+    make_procedure(sigma, 0.0)  # refuse useless settings before any file is opened
+    selection = Selection.of_options(skip, limit, shard)
+    opened = model_at(model)
+    images = open_source(source, opened.spec, opened.num_classes)
+    with RunProgress() as progress:
+        summary = run_procedure(
+            opened,
+            images,
+            out,
+            law,
+            lambda tau: make_procedure(sigma, tau),
+            selection,
+            RunSettings(seed, backend, device, batch),
+            progress,
+        )
+    rate = summary.samples_now / summary.seconds
+    click.echo(
+        f"{out}: {summary.images} images, {summary.certified_now} of them now, in "
+        f"{summary.seconds:.1f} s ({rate:,.0f} samples/s)"
+    )

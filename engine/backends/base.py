@@ -1,0 +1,81 @@
+"""The backend protocol: a deterministic function from rows to votes."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.input_spec import InputSpec
+
+NO_VOTE = -1
+"""The vote of a row whose logits are not all finite: it counts for no class."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What one batch is to classify: row r is sample `samples[r]` of the image in `slots[r]`.
+
+    slots int32 [n], samples uint32 [n], purposes uint32 [n]
+    """
+
+    slots: npt.NDArray[np.int32]
+    samples: npt.NDArray[np.uint32]
+    purposes: npt.NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.slots)
+
+
+class Backend(Protocol):
+    """Fused add-and-infer: resident images and rows in, the class of each row out.
+
+    The vote of a row is a function of (seed, image, image id, sample, purpose) alone: the batch
+    shape is static, a short batch is padded and its padding ignored, and the position of a row
+    never matters.
+    """
+
+    spec: InputSpec
+    num_classes: int
+    batch_size: int
+    """The most rows of one batch."""
+    num_slots: int
+    """Images that can be resident at a time."""
+    depth: int
+    """Batches that may be submitted before the oldest is collected."""
+
+    def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
+        """Make an image (uint8 [C, H, W]) resident; its slot must have no rows in flight."""
+        ...
+
+    def submit(self, rows: Rows) -> None:
+        """Start classifying 1 .. batch_size rows."""
+        ...
+
+    def collect(self) -> npt.NDArray[np.int32]:
+        """The votes of the oldest submitted batch: int32 [its rows], NO_VOTE or a class."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest records about this session: runtime, batch, threads, device."""
+        ...
+
+
+class Network(Protocol):
+    """A classifier on the CPU with a static batch: what a host backend feeds.
+
+    The caller fills `inputs` (float32 [B, pixels], CHW order) and calls run.
+    """
+
+    spec: InputSpec
+    num_classes: int
+    inputs: npt.NDArray[np.float32]
+
+    def run(self) -> npt.NDArray[np.float32]:
+        """The logits, float32 [B, K], of what `inputs` holds; valid until the next run."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """The runtime's name, version and settings."""
+        ...

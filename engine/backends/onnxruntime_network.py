@@ -1,0 +1,79 @@
+"""ONNX Runtime on the CPU: a static batch, bound to buffers of ours."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.models import Model
+from smoothcert.engine.onnx_session import load_onnxruntime, refusal
+from smoothcert.engine.sampler import usable_cores
+
+ALIGNMENT = 64
+
+
+def aligned_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """float32 zeros on a cache-line boundary, as runtimes and vector stores like them."""
+    size = int(np.prod(shape)) * 4
+    raw = np.zeros(size + ALIGNMENT, np.uint8)
+    offset = -raw.ctypes.data % ALIGNMENT
+    return raw[offset : offset + size].view(np.float32).reshape(shape)
+
+
+class OnnxRuntimeNetwork:
+    """A Network (base.py) run by ONNX Runtime's CPU provider in float32.
+
+    batch    must equal the model's own where that is fixed
+    threads  cores to use; None for all usable ones
+    Raises InputError where the runtime refuses the model, naming its reason.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        batch: int,
+        threads: int | None = None,
+    ) -> None:
+        self.spec = spec = model.spec
+        self.num_classes = num_classes = model.num_classes
+        self._threads = threads or usable_cores()
+        runtime = load_onnxruntime()
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        # Threads that spin after a run would take the cores from the sampler.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        if isinstance(model.batch, str):
+            # A static shape lets the runtime plan its memory once.
+            options.add_free_dimension_override_by_name(model.batch, batch)
+        try:
+            self._session = runtime.InferenceSession(
+                str(model.path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the runtime's exceptions share no public base class
+            raise refusal(model.path, error) from None
+        self.inputs = aligned_zeros((batch, spec.num_pixels))
+        self._logits = aligned_zeros((batch, num_classes))
+        self._binding = self._session.io_binding()
+        shape = (batch, *spec.shape)
+        self._binding.bind_input(
+            self._session.get_inputs()[0].name, "cpu", 0, np.float32, shape, self.inputs.ctypes.data
+        )
+        self._binding.bind_output(
+            self._session.get_outputs()[0].name,
+            "cpu",
+            0,
+            np.float32,
+            self._logits.shape,
+            self._logits.ctypes.data,
+        )
+        self._version = str(runtime.__version__)
+
+    def run(self) -> npt.NDArray[np.float32]:
+        """See Network.run; no copy on either side."""
+        self._session.run_with_iobinding(self._binding)
+        return self._logits
+
+    def describe(self) -> dict[str, Any]:
+        """See Network.describe."""
+        return {"runtime": f"onnxruntime {self._version}", "threads": self._threads}

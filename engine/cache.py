@@ -1,0 +1,41 @@
+"""The user's cache folder: what can be computed again, kept so that it need not be."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+from smoothcert.engine.errors import InputError
+
+
+def cache_folder(name: str) -> Path:
+    """The subfolder `name` of the user's smoothcert cache, created private to the user.
+
+    SMOOTHCERT_CACHE overrides the place. Raises InputError where it cannot be made.
+    """
+    root = os.environ.get("SMOOTHCERT_CACHE") or platformdirs.user_cache_dir("smoothcert")
+    folder = Path(root) / name
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cache folder {folder} cannot be made ({error.strerror}): "
+            "set SMOOTHCERT_CACHE to a writable folder"
+        ) from None
+    return folder
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader (or a crash) sees the old content or the new, never a part."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,161 @@
+"""A whole run: a model, a source and a procedure in, a finished log out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from smoothcert.engine.backends import open_backend
+from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
+from smoothcert.engine.decoding import decoded_ahead
+from smoothcert.engine.environment import describe_machine
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.ledger import Certificate, Ledger
+from smoothcert.engine.models import Model
+from smoothcert.engine.procedures import Procedure
+from smoothcert.engine.scheduler import Outcome, Scheduler
+from smoothcert.engine.selection import Selection
+from smoothcert.engine.sources.base import ImageSource
+
+NOISE_LAW = "integer Gaussian on the 1/255 grid, Philox4x32-10, 64-bit thresholds"
+
+
+class Watcher(Protocol):
+    """What a run reports to while it works (a progress display)."""
+
+    def begin(self, images: int, done: int, samples: int) -> None:
+        """`images` selected, `done` of them in the log already, at most `samples` to draw."""
+        ...
+
+    def batch(self, samples: int) -> None:
+        """A batch of so many samples is through."""
+        ...
+
+    def image(self, certificate: Certificate, unused: int) -> None:
+        """An image is decided; `unused` samples of its share of the total were not needed."""
+        ...
+
+
+class _Silent:
+    def begin(self, images: int, done: int, samples: int) -> None:
+        pass
+
+    def batch(self, samples: int) -> None:
+        pass
+
+    def image(self, certificate: Certificate, unused: int) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did: `images` in the log altogether, and this session's share of the work."""
+
+    images: int
+    certified_now: int
+    samples_now: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a run computes; only `backend` and `seed` (and the model) decide what it finds."""
+
+    seed: int = 0
+    backend: str = "auto"
+    device: str = "cpu"
+    batch: int | None = None
+    threads: int | None = None
+
+
+def run_procedure(
+    model: Model,
+    source: ImageSource,
+    out: Path,
+    law: LatticeGaussian,
+    make_procedure: Callable[[float], Procedure],
+    selection: Selection,
+    settings: RunSettings,
+    watcher: Watcher | None = None,
+) -> RunSummary:
+    """Run a procedure on the selected images, appending to (or resuming) the log `out`.
+
+    make_procedure is given the sampler's total variation over one image. Each row's guarantee is
+    its procedure's: for CERTIFY, with probability at least 1 - alpha over the noise, the smoothed
+    classifier of this model, as this backend runs it, does not change within the radius.
+    Raises InputError for inputs that do not fit together, before anything is written.
+    """
+    watcher = watcher or _Silent()
+    indices = selection.indices(len(source))
+    if not indices:
+        raise InputError(
+            f"no image is selected: the source has {len(source)}, with {selection.describe()}"
+        )
+    if indices[-1] >= 2**32:
+        raise InputError(f"image index {indices[-1]} is too large: expected below 2^32")
+    total_variation = law.total_variation(model.spec.num_pixels)
+    procedure = make_procedure(total_variation)
+    backend = open_backend(
+        model,
+        law,
+        settings.seed,
+        backend=settings.backend,
+        device=settings.device,
+        batch=settings.batch,
+        threads=settings.threads,
+    )
+    session = {**describe_machine(), "backend": backend.describe()}
+    run = {
+        **procedure.describe(),
+        "sigma": law.sigma,
+        "seed": settings.seed,
+        "noise": NOISE_LAW,
+        "total_variation": total_variation,
+        "model": model.describe(),
+        "backend": backend.describe()["runtime"].partition(" ")[0],
+        "device": settings.device,
+        "source": source.describe(),
+        "selection": selection.describe(),
+    }
+    start = time.perf_counter()
+    samples = 0
+
+    def count(batch: int) -> None:
+        nonlocal samples
+        samples += batch
+        watcher.batch(batch)
+
+    with Ledger(out, run, session) as ledger:
+        todo = [index for index in indices if index not in ledger.done]
+        watcher.begin(len(indices), len(indices) - len(todo), len(todo) * procedure.max_samples)
+        images = decoded_ahead(source, todo)
+        try:
+            for outcome in Scheduler(backend, procedure, count).run(images):
+                certificate = certificate_of(outcome)
+                ledger.append(certificate)
+                used = outcome.decision.n + outcome.decision.n0
+                watcher.image(certificate, procedure.max_samples - used)
+        finally:
+            images.close()
+        seconds = time.perf_counter() - start
+        ledger.finish({"images": len(indices)})
+    return RunSummary(len(indices), len(todo), samples, seconds)
+
+
+def certificate_of(outcome: Outcome) -> Certificate:
+    """The log row of a decided image."""
+    decision = outcome.decision
+    abstained = decision.predict == ABSTAIN
+    return Certificate(
+        outcome.index,
+        outcome.label,
+        decision.predict,
+        decision.radius,
+        outcome.seconds,
+        decision.count,
+        decision.n,
+        decision.n0,
+        0 if abstained else covered_squared_distance(decision.radius),
+    )

@@ -1,0 +1,142 @@
+"""Model files: what they are, what they expect, and their digest."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import METADATA_KEY, InputSpec
+from smoothcert.engine.onnx_session import inspect_session
+
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file that a backend can run.
+
+    sha256    of the file (and of its external data, if any)
+    batch     its batch dimension: a fixed size, a symbol's name, or None (open, unnamed)
+    metadata  what `smoothcert export` recorded; empty for a foreign model
+    """
+
+    path: Path
+    sha256: str
+    spec: InputSpec
+    num_classes: int
+    batch: int | str | None
+    metadata: dict[str, Any]
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest records and a resumed run compares."""
+        return {
+            "name": self.path.name,
+            "sha256": self.sha256,
+            "classes": self.num_classes,
+            "arch": self.metadata.get("arch"),
+            "precision": self.metadata.get("precision", "fp32"),
+            **self.spec.to_metadata(),
+        }
+
+
+def file_digest(*paths: Path) -> str:
+    """SHA-256, in hex, of the files' bytes one after the other."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def check_file(path: Path, kind: str) -> Path:
+    """Return path; raises InputError unless it is a readable, non-empty regular file."""
+    if not path.exists():
+        raise InputError(f"{kind} {path} does not exist: expected a file; check the path")
+    if not path.is_file():
+        raise InputError(f"{kind} {path} is not a file: expected one file")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise InputError(f"{kind} {path} cannot be read ({error.strerror})") from None
+    if empty:
+        raise InputError(f"{kind} {path} is empty (0 bytes): expected a model; make it again")
+    return path
+
+
+def open_onnx(path: Path) -> Model:
+    """Read an ONNX classifier's input, classes, metadata and digest.
+
+    The first input must be float32 [N, C, H, W] with fixed C, H, W; the first output [N, K].
+    Raises InputError with the reason otherwise.
+    """
+    check_file(path, "model")
+    session = inspect_session(path)
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs)
+        raise InputError(
+            f"model {path} has {len(inputs)} inputs ({names}): expected one, images NCHW"
+        )
+    shape = inputs[0].shape
+    if inputs[0].type != "tensor(float)" or len(shape) != 4:
+        raise InputError(
+            f"model {path} takes {inputs[0].type} {shape}: expected float32 [N, C, H, W]; "
+            "export it again"
+        )
+    if not all(isinstance(side, int) for side in shape[1:]):
+        raise InputError(
+            f"model {path} leaves its input shape {shape} open: expected fixed C, H, W; "
+            "export it with --input-shape C,H,W"
+        )
+    out = outputs[0].shape
+    if len(out) != 2 or not isinstance(out[1], int) or out[1] < 1:
+        raise InputError(
+            f"model {path} returns {out}: expected logits [N, K] with a fixed number of classes"
+        )
+    metadata = _metadata(path, session)
+    if metadata:
+        spec = InputSpec.from_metadata(metadata)
+        if list(spec.shape) != list(shape[1:]):
+            raise InputError(
+                f"model {path} takes {shape[1:]} but its metadata says {list(spec.shape)}: "
+                "expected them to agree; export it again"
+            )
+    else:
+        spec = InputSpec.of_shape(*shape[1:])
+    digest = file_digest(path, *_external_data(path))
+    batch = shape[0] if isinstance(shape[0], int | str) else None
+    return Model(path, digest, spec, out[1], batch, metadata)
+
+
+def _metadata(path: Path, session: Any) -> dict[str, Any]:
+    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+    if text is None:
+        return {}
+    try:
+        metadata = json.loads(text)
+    except ValueError:
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise InputError(
+            f"model {path} has {METADATA_KEY!r} metadata that is no JSON object: {text[:80]!r}; "
+            "export it again"
+        )
+    return metadata
+
+
+def _external_data(path: Path) -> list[Path]:
+    """The files beside an ONNX file that hold its large tensors, in name order."""
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    names = {
+        entry.value
+        for tensor in model.graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return [path.parent / name for name in sorted(names)]

@@ -1,0 +1,151 @@
+"""`Smooth`: the original code's class, with exact noise, bounds that hold, and any model."""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.backends import open_backend
+from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.backends.host import HostBackend
+from smoothcert.engine.bounds import ABSTAIN, RADIUS_STEPS
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import LEVELS, InputSpec
+from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure
+from smoothcert.engine.scheduler import LabelledImage, Scheduler
+
+if TYPE_CHECKING:
+    import torch
+
+# ToTensor's float32 u / 255 is this close to the grid, in grid steps.
+_ON_GRID = 255 * 2.0**-23
+
+
+class Smooth:
+    """The smoothed classifier g of Cohen, Rosenfeld, Kolter 2019.
+
+    base_classifier  a torch module from [N, C, H, W] images in [0, 1] to logits [N, num_classes],
+                     or the path of a model (ONNX, or a checkpoint that `export` understands)
+    num_classes      of the base classifier
+    sigma            noise level in [0, 1]-pixel units, in (0, 4]
+    seed             64-bit seed of the noise: the same seed and image give the same samples
+    snap             accept images off the 8-bit grid: they are moved to it, and the radius shrinks
+                     by the distance moved
+    """
+
+    ABSTAIN = ABSTAIN
+
+    def __init__(
+        self,
+        base_classifier: "torch.nn.Module | str | Path",
+        num_classes: int,
+        sigma: float,
+        *,
+        seed: int = 0,
+        snap: bool = False,
+    ) -> None:
+        self.base_classifier = base_classifier
+        self.num_classes = num_classes
+        self.sigma = float(sigma)
+        self._law = LatticeGaussian(self.sigma)
+        self._seed = seed
+        self._snap = snap
+        self._backends: dict[tuple[tuple[int, int, int], int], Backend] = {}
+
+    def certify(self, x: Any, n0: int, n: int, alpha: float, batch_size: int) -> tuple[int, float]:
+        """Certify the prediction at x: (class, radius), or (ABSTAIN, 0.0).
+
+        With probability at least 1 - alpha over the noise, a returned class is what g predicts
+        for every input within the returned L2 radius of x. x is a [C, H, W] tensor or array in
+        [0, 1]. Raises InputError for settings or an x outside their ranges.
+        """
+        image, moved = self._on_grid(x)
+        procedure = FixedCertify(self.sigma, n0, n, alpha, self._law.total_variation(image.size))
+        decision = self._decide(procedure, image, batch_size)
+        radius = decision.radius
+        if moved > 0.0:
+            radius = math.floor((radius - moved) * RADIUS_STEPS) / RADIUS_STEPS
+            if radius < 0.0:  # the ball around the grid point does not reach x
+                return ABSTAIN, 0.0
+        return decision.predict, radius
+
+    def predict(self, x: Any, n: int, alpha: float, batch_size: int) -> int:
+        """The class g predicts at x, or ABSTAIN.
+
+        With probability at least 1 - alpha over the noise, a returned class is g(x). x as in
+        certify; with `snap` it is the class at the nearest grid point.
+        """
+        image, _ = self._on_grid(x)
+        procedure = Predict(n, alpha, self._law.total_variation(image.size))
+        return self._decide(procedure, image, batch_size).predict
+
+    def _decide(
+        self, procedure: Procedure, image: npt.NDArray[np.uint8], batch_size: int
+    ) -> Decision:
+        backend = self._backend(_sides(image), batch_size)
+        # A content hash, so that an image keeps its noise whatever order it comes in.
+        digest = hashlib.blake2b(image.tobytes(), digest_size=4).digest()
+        index = int.from_bytes(digest, "little")
+        (outcome,) = Scheduler(backend, procedure).run([LabelledImage(index, -1, image)])
+        return outcome.decision
+
+    def _backend(self, shape: tuple[int, int, int], batch_size: int) -> Backend:
+        if batch_size < 1:
+            raise InputError(f"batch_size {batch_size} is too small: expected at least 1")
+        key = (shape, batch_size)
+        if key not in self._backends:
+            self._backends[key] = self._open(shape, batch_size)
+        return self._backends[key]
+
+    def _open(self, shape: tuple[int, int, int], batch_size: int) -> Backend:
+        if isinstance(self.base_classifier, str | Path):
+            # The one place where the engine reaches up: a checkpoint has to be exported first.
+            from smoothcert.export.model_path import model_at
+
+            model = model_at(Path(self.base_classifier))
+            if model.spec.shape != shape or model.num_classes != self.num_classes:
+                raise InputError(
+                    f"model {model.path} maps {model.spec.shape} to {model.num_classes} classes, "
+                    f"got x of shape {shape} and num_classes {self.num_classes}: expected them "
+                    "to agree"
+                )
+            return open_backend(model, self._law, self._seed, batch=batch_size)
+        from smoothcert.engine.backends.torch_network import TorchNetwork
+
+        spec = InputSpec(*shape)
+        network = TorchNetwork(self.base_classifier, spec, self.num_classes, batch_size)
+        return HostBackend(network, self._law, self._seed, num_slots=1)
+
+    def _on_grid(self, x: Any) -> tuple[npt.NDArray[np.uint8], float]:
+        """x as 8-bit pixels, and an upper bound on how far that moved it (0.0 on the grid)."""
+        if hasattr(x, "detach"):
+            x = x.detach().cpu().numpy()
+        values = np.asarray(x, dtype=np.float64)
+        if values.ndim != 3:
+            raise InputError(f"x has shape {values.shape}: expected one image [C, H, W]")
+        scaled = values * LEVELS
+        pixels = np.rint(scaled)
+        if not np.all((pixels >= 0) & (pixels <= LEVELS)):
+            raise InputError(
+                f"x ranges from {values.min():g} to {values.max():g}: expected values in [0, 1]"
+            )
+        off = np.abs(scaled - pixels)
+        image = pixels.astype(np.uint8)
+        if off.max() <= _ON_GRID:
+            return image, 0.0
+        if not self._snap:
+            raise InputError(
+                f"x has values up to {off.max() / LEVELS:g} away from multiples of 1/255: expected "
+                "an 8-bit image (u / 255); Smooth(..., snap=True) moves it to the grid and takes "
+                "the distance off the radius"
+            )
+        return image, float(np.sqrt((off**2).sum())) / LEVELS * (1 + 1e-9)
+
+
+def _sides(image: npt.NDArray[np.uint8]) -> tuple[int, int, int]:
+    channels, height, width = image.shape
+    return channels, height, width

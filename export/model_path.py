@@ -1,0 +1,31 @@
+"""From any MODEL path to a model file that a backend runs; checkpoints are exported on the fly."""
+
+from pathlib import Path
+
+from smoothcert.engine.cache import cache_folder
+from smoothcert.engine.models import CHECKPOINT_SUFFIXES, Model, check_file, file_digest, open_onnx
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a file holds weights rather than an ONNX graph: by content, else by its suffix."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    # torch.save writes a zip archive, and a pickle (protocol 2) before version 1.6.
+    return start in (b"PK", b"\x80\x02") or path.suffix in CHECKPOINT_SUFFIXES
+
+
+def model_at(path: Path) -> Model:
+    """Open a model file; a checkpoint is exported into the user's cache first, once per content.
+
+    Raises InputError where the file is missing, damaged, or (for a checkpoint) does not say what
+    architecture and input it is for: then `smoothcert export` must be told.
+    """
+    check_file(path, "model")
+    if not is_checkpoint(path):
+        return open_onnx(path)
+    from smoothcert.export.checkpoint_export import export_checkpoint
+
+    exported = cache_folder("models") / f"{path.stem}-{file_digest(path)[:32]}.onnx"
+    if not exported.exists():
+        export_checkpoint(path, exported)
+    return open_onnx(exported)

@@ -1,0 +1,38 @@
+"""--skip, --max and --shard."""
+
+import pytest
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.selection import Selection
+
+
+def test_skip_and_max_as_in_the_original_but_max_counts_certified_images() -> None:
+    assert list(Selection().indices(4)) == [0, 1, 2, 3]
+    assert list(Selection(skip=20, limit=3).indices(10_000)) == [0, 20, 40]
+    assert list(Selection(skip=3).indices(7)) == [0, 3, 6]
+    assert list(Selection(limit=99).indices(2)) == [0, 1]
+    assert list(Selection().indices(0)) == []
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7])
+def test_shards_partition_the_selection(shards: int) -> None:
+    whole = list(Selection(skip=2, limit=11).indices(100))
+    parts = [list(Selection(2, 11, i, shards).indices(100)) for i in range(shards)]
+    assert sorted(index for part in parts for index in part) == whole
+    assert parts[0] == whole[::shards]
+
+
+def test_options() -> None:
+    assert Selection.of_options(1, -1, "2/5") == Selection(1, -1, 2, 5)
+
+
+@pytest.mark.parametrize("shard", ["", "1", "a/b", "5/5", "1/0", "-1/3", "1/2/3"])
+def test_bad_shards_are_refused(shard: str) -> None:
+    with pytest.raises(InputError, match="shard"):
+        Selection.of_options(1, -1, shard)
+
+
+@pytest.mark.parametrize(("skip", "limit"), [(0, -1), (-1, -1), (1, 0), (1, -2)])
+def test_bad_skip_and_max_are_refused(skip: int, limit: int) -> None:
+    with pytest.raises(InputError, match=r"skip|max"):
+        Selection(skip, limit)
