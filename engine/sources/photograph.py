@@ -1,0 +1,105 @@
+"""From an encoded photograph to a network's input, bit-equal to torchvision's PIL transforms."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import InputSpec
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""Lower-case file extensions of photographs: those of torchvision's ImageFolder."""
+
+# What these extensions and their usual mislabellings hold. Pillow knows more formats; some of them
+# start other programs (EPS runs Ghostscript), which a file of a data set must not.
+_FORMATS = ("JPEG", "MPO", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+# Where Pillow itself refuses to decode: a thin strip may pass its check and explode here.
+_MAX_PIXELS = 2 * 89_478_485
+_MODES = {1: "L", 3: "RGB"}
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+
+
+def check_channels(spec: InputSpec) -> None:
+    """Raise InputError unless photographs can feed the model: 1 channel (grey) or 3 (RGB)."""
+    if spec.channels not in _MODES:
+        raise InputError(
+            f"the model's input has {spec.channels} channels: expected 1 (grey) or 3 (RGB) for "
+            "photographs; give an .npz file of arrays with that many channels"
+        )
+
+
+def read(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """`decode` of a file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}): expected a photograph; check the file"
+        ) from None
+    return decode(data, str(path), spec)
+
+
+def decode(data: bytes, name: str, spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """The photograph `data` as uint8 [C, H, W] in the model's input shape.
+
+    The format is told by content, not by name; any 8-bit colour model is converted to RGB (to grey
+    for a one-channel model); the orientation that EXIF records is left alone; then resize_and_crop.
+    Raises InputError, calling the photograph `name`, where it is not a whole, 8-bit photograph.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as encoded:
+            if encoded.mode[0] in "IF":
+                raise InputError(
+                    f"{name}: has more than 8 bits per pixel (mode {encoded.mode}): expected an "
+                    "8-bit image, certificates are for pixels in 0..255; convert it"
+                )
+            image = encoded.convert(_MODES[spec.channels])
+    except InputError:
+        raise
+    # Pillow's decoders answer damaged files with nearly every kind of exception, bombs included.
+    except Exception as error:
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
+        raise InputError(
+            f"{name}: cannot be decoded ({' '.join(str(reason).split())}; {len(data):,} bytes): "
+            "expected a whole JPEG, PNG, PPM, BMP, TIFF, WebP or GIF; replace the file"
+        ) from None
+    return to_array(resize_and_crop(image, name, spec))
+
+
+def resize_and_crop(image: Image.Image, name: str, spec: InputSpec) -> Image.Image:
+    """torchvision's Resize(spec.resize) and CenterCrop((H, W)) of an "L" or "RGB" image.
+
+    The shorter side becomes spec.resize, the longer one is rounded down; an image whose shorter
+    side has that length already is not resampled. Offsets of the crop are rounded half to even.
+    With spec.resize None the image must be (H, W) already; else raises InputError.
+    """
+    if spec.resize is None:
+        if image.size != (spec.width, spec.height):
+            raise InputError(
+                f"{name}: is {image.height}x{image.width} pixels (HxW): expected "
+                f"{spec.height}x{spec.width}, the model's input; to resize and crop, make the "
+                "model with `smoothcert export --resize`"
+            )
+        return image
+    short = min(image.size)
+    width, height = (spec.resize * side // max(short, 1) for side in image.size)
+    if short < 1 or width * height > _MAX_PIXELS:
+        raise InputError(
+            f"{name}: is {image.height}x{image.width} pixels (HxW), {height}x{width} when resized: "
+            f"expected sides from 1 and at most {_MAX_PIXELS:,} pixels; crop or remove it"
+        )
+    if (width, height) != image.size:
+        image = image.resize((width, height), _RESAMPLING[spec.interpolation])
+    left = round((width - spec.width) / 2)
+    top = round((height - spec.height) / 2)
+    return image.crop((left, top, left + spec.width, top + spec.height))
+
+
+def to_array(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """An "L" or "RGB" image as a new uint8 [C, H, W]."""
+    pixels = np.asarray(image, dtype=np.uint8)
+    planes = pixels[np.newaxis] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return np.array(planes, order="C")
