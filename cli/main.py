@@ -1,8 +1,9 @@
 """The command group: commands are imported when they are called, so --help stays fast."""
 
 import importlib
+import os
 import sys
-from typing import Any
+from typing import NoReturn
 
 import click
 
@@ -45,20 +46,35 @@ def smoothcert() -> None:
     """Certify image classifiers against L2 perturbations by randomized smoothing."""
 
 
-def main(arguments: list[str] | None = None) -> Any:
+def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line: exit 0 done, 2 wrong usage or input, 130 interrupted, 1 else."""
+    given = sys.argv[1:] if arguments is None else arguments
+    status = 0
     try:
-        status = smoothcert.main(args=arguments, prog_name="smoothcert", standalone_mode=False)
-    except InputError as error:
-        print(f"smoothcert: {error}", file=sys.stderr)
-        sys.exit(2)
+        # Not click's own main: it would print an empty line before an interruption.
+        with smoothcert.make_context("smoothcert", list(given)) as context:
+            smoothcert.invoke(context)
+    except click.exceptions.Exit as done:
+        status = done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+        status = 2
     except click.UsageError as error:
         print(f"smoothcert: {error.format_message()}", file=sys.stderr)
-        sys.exit(2)
+        status = 2
+    except InputError as error:
+        print(f"smoothcert: {error}", file=sys.stderr)
+        status = 2
     except (KeyboardInterrupt, click.Abort):
         print("smoothcert: interrupted; the same command resumes", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+        status = 130
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; nothing is left to be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"smoothcert: {error}; what was written is kept", file=sys.stderr)
+        status = 1
+    sys.exit(status)
 
 
 if __name__ == "__main__":

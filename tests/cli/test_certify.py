@@ -1,0 +1,190 @@
+"""The certify and predict commands as a user runs them: results, errors in one line, exit codes."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+SHAPE = (3, 6, 6)
+
+
+def smoothcert(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, its output in pipes."""
+    return subprocess.run(
+        [sys.executable, "-m", "smoothcert.cli.main", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.fixture
+def model(linear_model: Callable[..., Path]) -> Path:
+    rng = np.random.default_rng(0)
+    return linear_model(3 * rng.normal(size=(4, 108)), rng.normal(size=4), SHAPE)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "images.npz"
+    rng = np.random.default_rng(1)
+    images = rng.integers(0, 256, (12, 6, 6, 3)).astype(np.uint8)
+    np.savez(path, images=images, labels=np.arange(12) % 4)
+    return path
+
+
+def test_certify_then_predict(model: Path, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tsv"
+    done = smoothcert(
+        "certify", model, source, out, "--sigma", 0.5, "--n", 300, "--n0", 20, "--batch", 32
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""  # silent in a pipe
+    assert done.stdout.startswith(f"{out}: 12 images, 12 of them now")
+    assert len(out.read_text().splitlines()) == 13
+    again = smoothcert(
+        "certify", model, source, out, "--sigma", 0.5, "--n", 300, "--n0", 20, "--batch", 8
+    )
+    assert again.returncode == 0
+    assert "12 images, 0 of them now" in again.stdout
+    predictions = tmp_path / "predictions.tsv"
+    done = smoothcert("predict", model, source, predictions, "--sigma", 0.5, "--n", 300)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("\t") for line in predictions.read_text().splitlines()[1:]]
+    assert {row[3] for row in rows} == {"0.000000"}
+    certified = [line.split("\t") for line in out.read_text().splitlines()[1:]]
+    for one, other in zip(rows, certified, strict=True):
+        assert other[2] in ("-1", one[2])
+
+
+def test_skip_max_and_shard(model: Path, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tsv"
+    options = ["--sigma", 0.5, "--n", 100, "--skip", 2, "--max", 4, "--shard", "1/2"]
+    assert smoothcert("certify", model, source, out, *options).returncode == 0
+    assert [line.split("\t")[0] for line in out.read_text().splitlines()[1:]] == ["2", "6"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--sigma", "0"], "sigma 0.0 is out of range: expected 0 < sigma <= 4"),
+        (["--sigma", "-1"], "sigma"),
+        (["--sigma", "5"], "sigma"),
+        (["--sigma", "nan"], "sigma"),
+        (["--sigma", "x"], "--sigma"),
+        ([], "--sigma"),
+        (["--sigma", "0.5", "--alpha", "0"], "alpha"),
+        (["--sigma", "0.5", "--alpha", "1"], "alpha"),
+        (["--sigma", "0.5", "--n", "9"], "n 9 is too small ever to certify"),
+        (["--sigma", "0.5", "--n", "0"], "n 0"),
+        (["--sigma", "0.5", "--n", "99999999999"], "too large"),
+        (["--sigma", "0.5", "--n0", "0"], "n0"),
+        (["--sigma", "0.5", "--batch", "0"], "batch"),
+        (["--sigma", "0.5", "--skip", "0"], "skip"),
+        (["--sigma", "0.5", "--max", "0"], "max"),
+        (["--sigma", "0.5", "--shard", "4/4"], "shard"),
+        (["--sigma", "0.5", "--shard", "x"], "shard"),
+        (["--sigma", "0.5", "--seed", "-1"], "seed"),
+        (["--sigma", "0.5", "--seed", str(2**64)], "seed"),
+        (["--sigma", "0.5", "--device", "tpu"], "device"),
+        (["--sigma", "0.5", "--backend", "abacus"], "abacus"),
+    ],
+)
+def test_bad_options_end_in_one_line(
+    model: Path, source: Path, tmp_path: Path, options: list[str], words: str
+) -> None:
+    out = tmp_path / "out.tsv"
+    done = smoothcert("certify", model, source, out, *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not out.exists()
+
+
+def damaged(path: Path) -> Path:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return path
+
+
+def wrong_labels(path: Path) -> Path:
+    np.savez(path, images=np.zeros((2, 6, 6, 3), np.uint8), labels=np.array([0, 4]))
+    return path
+
+
+def wrong_shape(path: Path) -> Path:
+    np.savez(path, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([0, 1]))
+    return path
+
+
+def wrong_type(path: Path) -> Path:
+    np.savez(path, images=np.zeros((2, 6, 6, 3), np.float32), labels=np.array([0, 1]))
+    return path
+
+
+def no_images(path: Path) -> Path:
+    np.savez(path, images=np.zeros((0, 6, 6, 3), np.uint8), labels=np.zeros(0, np.int64))
+    return path
+
+
+@pytest.mark.parametrize(
+    "spoil", [damaged, wrong_labels, wrong_shape, wrong_type, no_images, Path.unlink]
+)
+def test_bad_sources_end_in_one_line(
+    model: Path, source: Path, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    spoil(source)
+    out = tmp_path / "out.tsv"
+    done = smoothcert("certify", model, source, out, "--sigma", "0.5", "--n", "100")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("spoil", [damaged, Path.unlink])
+def test_bad_models_end_in_one_line(
+    model: Path, source: Path, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    spoil(model)
+    done = smoothcert("certify", model, source, tmp_path / "out.tsv", "--sigma", "0.5")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_unwritable_outputs_end_in_one_line(model: Path, source: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine\n")
+    for out in (tmp_path / "absent" / "out.tsv", tmp_path, notes):
+        done = smoothcert("certify", model, source, out, "--sigma", "0.5", "--n", "100")
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
+    assert notes.read_text() == "mine\n"
+
+
+def test_an_unwritable_cache_ends_in_one_line(model: Path, source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = smoothcert(
+        "certify", model, source, tmp_path / "out.tsv", "--sigma", "0.5", "--n", "100",
+        SMOOTHCERT_CACHE=str(tmp_path / "file"),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "SMOOTHCERT_CACHE" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_another_run_is_refused_with_the_difference(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    assert smoothcert("certify", model, source, out, "--sigma", 0.5, "--n", 100).returncode == 0
+    before = out.read_bytes()
+    done = smoothcert("certify", model, source, out, "--sigma", 0.25, "--n", 100)
+    assert done.returncode == 2
+    assert "sigma 0.5 (log) against 0.25 (asked)" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert out.read_bytes() == before
