@@ -15,7 +15,7 @@ setup: $(VENV)/installed
 
 $(VENV)/dependencies: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt setuptools
+	$(PIP) install -c constraints.txt -U setuptools
 	$(PIP) install -c constraints.txt --no-build-isolation -e ".[$(EXTRAS)]" --config-settings editable_mode=strict
 	touch $@
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from smoothcert.engine.backends import processor_name
+from smoothcert.engine.environment import processor_name, usable_cores
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.lattice import LatticeGaussian
-from smoothcert.engine.sampler import RowSampler, usable_cores
+from smoothcert.engine.sampler import RowSampler
 
 SHAPES = {"ImageNet": (3, 224, 224, 32), "CIFAR": (3, 32, 32, 1024), "MNIST": (1, 28, 28, 2048)}
 SIGMAS = (0.12, 0.25, 0.5, 1.0)

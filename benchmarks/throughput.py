@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from smoothcert.engine.backends import open_backend, processor_name
+from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.environment import processor_name, usable_cores
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.procedures import FixedCertify
-from smoothcert.engine.sampler import usable_cores
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
 from smoothcert.export.architectures import architecture
 from smoothcert.export.onnx_model import write_onnx

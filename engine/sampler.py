@@ -6,7 +6,6 @@ look-up, comparison, affine. Only the rare pixel whose 32-bit word does not deci
 scalar path.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
@@ -15,6 +14,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.environment import usable_cores
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import REFINEMENT, NoiseTable
 
@@ -26,11 +26,6 @@ _ANY_UNDECIDED = np.uint64(0x8000800080008000)
 _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _MASK, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
-
-
-def usable_cores() -> int:
-    """The cores this process may run on."""
-    return len(os.sched_getaffinity(0))
 
 
 # 32-bit words live in uint64 lanes: the 32 x 32 -> 64 multiply is then one vector instruction.

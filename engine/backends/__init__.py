@@ -1,15 +1,12 @@
 """Backends: deterministic functions from rows to votes, one file per runtime."""
 
-import os
-from pathlib import Path
-
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.host import HostBackend
+from smoothcert.engine.environment import processor_name, usable_cores
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
 from smoothcert.engine.onnx_session import load_onnxruntime
-from smoothcert.engine.sampler import usable_cores
 
 BACKENDS = ("auto", "onnxruntime")
 
@@ -61,14 +58,3 @@ def open_backend(
         }
         batch = remembered_batch_size(identity, build, model.spec.num_pixels)
     return HostBackend(build(batch), law, seed, threads=threads)
-
-
-def processor_name() -> str:
-    """The processor's name where the system tells, for caches and records."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return os.uname().machine

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.environment import usable_cores
 from smoothcert.engine.models import Model
 from smoothcert.engine.onnx_session import load_onnxruntime, refusal
-from smoothcert.engine.sampler import usable_cores
 
 ALIGNMENT = 64
 

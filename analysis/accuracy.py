@@ -1,0 +1,84 @@
+"""What a log says about a smoothed classifier: certified accuracy and its companions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from smoothcert.analysis.log import Log
+from smoothcert.engine.bounds import ABSTAIN
+from smoothcert.engine.errors import InputError
+
+DEFAULT_RHO = 0.001
+
+
+def certified_accuracy(log: Log, radii: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The share of all rows that are correct with a radius of at least r, for each r of `radii`.
+
+    Radii and r are compared as the decimals they are printed as: 0.5 counts at r = 0.5.
+    """
+    wanted = np.atleast_1d(np.asarray(radii, np.float64))
+    certified = np.sort(log.radius[log.correct])
+    return (len(certified) - np.searchsorted(certified, wanted, side="left")) / len(log)
+
+
+def abstention_rate(log: Log) -> float:
+    """The share of rows without a prediction."""
+    return float(np.mean(log.predict == ABSTAIN))
+
+
+def average_certified_radius(log: Log) -> float:
+    """The mean over all rows of the radius where correct, 0 elsewhere (Zhai et al. 2020)."""
+    return float(np.where(log.correct, log.radius, 0.0).mean())
+
+
+def wrong_certificates(images: int, alpha: float, rho: float) -> int:
+    """How many of `images` certificates may be wrong: more are, with probability at most rho.
+
+    Each is wrong with probability at most alpha, independently (every image has noise of its
+    own), so the number is stochastically at most Bin(images, alpha), whose exact quantile this
+    is. Raises InputError for alpha or rho outside (0, 1).
+    """
+    for name, value in (("alpha", alpha), ("rho", rho)):
+        if not 0.0 < value < 1.0:
+            raise InputError(f"{name} {value} is out of range: expected 0 < {name} < 1")
+    wrong = 0
+    # P[Bin > wrong] as an incomplete beta integral; the quantile is near images * alpha.
+    while wrong < images and special.betainc(wrong + 1, images - wrong, alpha) > rho:
+        wrong += 1
+    return wrong
+
+
+def high_probability_accuracy(
+    log: Log, radii: npt.ArrayLike, alpha: float, rho: float = DEFAULT_RHO
+) -> npt.NDArray[np.float64]:
+    """A lower bound on the share of these images that truly are correct within r.
+
+    With probability at least 1 - rho over the noise of the whole log, the smoothed classifier's
+    certified accuracy on exactly these images, at any one r, is at least the result. It is the
+    promise of Cohen et al. 2019, appendix B, with the exact binomial quantile in the place of
+    their Bernstein bound. Rows must not have been chosen by their result. Never below 0.
+    """
+    wrong = wrong_certificates(len(log), alpha, rho)
+    return np.maximum(certified_accuracy(log, radii) - wrong / len(log), 0.0)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The single figures of a log: clean is certified accuracy at radius 0."""
+
+    images: int
+    clean: float
+    abstained: float
+    average_radius: float
+
+
+def summarize(log: Log) -> Summary:
+    """The single figures of a log."""
+    return Summary(
+        len(log),
+        float(certified_accuracy(log, 0.0)[0]),
+        abstention_rate(log),
+        average_certified_radius(log),
+    )
