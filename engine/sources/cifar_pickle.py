@@ -47,9 +47,7 @@ class _Dtype:
             raise InputError(f"pickles an array of {self.value}: expected integers")
 
     def __setstate__(self, state: Any) -> None:
-        byte_order = _text(state[1])
-        if byte_order == ">":
-            self.value = self.value.newbyteorder(">")
+        self.value = self.value.newbyteorder(">" if _text(state[1]) == ">" else "<")
 
 
 class _Array:

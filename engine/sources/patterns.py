@@ -3,6 +3,7 @@
 import glob
 import itertools
 import math
+import os
 import re
 from pathlib import Path
 
@@ -22,12 +23,14 @@ def expand(pattern: str) -> list[Path]:
     """
     if not pattern:
         raise InputError("the image source is an empty path: expected a folder, file or pattern")
-    if Path(pattern).exists():
+    if _exists(pattern):
         return [Path(pattern)]
     paths: list[Path] = []
     for name in _expand_braces(pattern):
-        if not glob.has_magic(name) or Path(name).exists():
-            found = [name] if Path(name).exists() else []
+        if _exists(name):
+            found = [name]
+        elif not glob.has_magic(name):
+            found = []
         else:
             # Path.glob takes no absolute pattern.
             found = sorted(glob.glob(name))  # noqa: PTH207
@@ -39,6 +42,11 @@ def expand(pattern: str) -> list[Path]:
             )
         paths.extend(map(Path, found))
     return paths
+
+
+def _exists(name: str) -> bool:
+    # Path.exists raises where a name is too long or a folder is closed to us.
+    return os.path.exists(name)  # noqa: PTH110
 
 
 def _expand_braces(pattern: str) -> list[str]:

@@ -13,9 +13,9 @@ from smoothcert.engine.input_spec import InputSpec
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """Lower-case file extensions of photographs: those of torchvision's ImageFolder."""
 
-# What these extensions and their usual mislabellings hold. Pillow knows more formats; some of them
-# start other programs (EPS runs Ghostscript), which a file of a data set must not.
-_FORMATS = ("JPEG", "MPO", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
+# What these extensions and their usual mislabellings hold (MPO, of some cameras, opens as JPEG).
+# Pillow knows more formats; EPS runs Ghostscript, which a file of a data set must not.
+_FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 # Where Pillow itself refuses to decode: a thin strip may pass its check and explode here.
 _MAX_PIXELS = 2 * 89_478_485
 _MODES = {1: "L", 3: "RGB"}

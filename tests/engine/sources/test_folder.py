@@ -1,0 +1,135 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.sources import photograph
+from smoothcert.engine.sources.folder import FolderSource
+
+SPEC = InputSpec(3, 4, 4)
+
+
+def paint(file: Path, grey: int) -> None:
+    """Save a one-colour image whose value identifies the file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4), (grey, grey, grey)).save(file, "PNG")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "val"
+    # In torchvision's order: capital letters sort first, nested folders after their parent's files.
+    for grey, name in enumerate(
+        ["A/b.PNG", "A/c.JPEG", "A/a/z.jpg", "a/10.png", "a/9.png", "z/x.webp"]
+    ):
+        paint(root / name, grey)
+    (root / "empty").mkdir()
+    (root / "A" / "notes.txt").write_text("not an image")
+    (root / "synsets.txt").write_text("not a class")
+    paint(root / "stray.png", 99)
+    return root
+
+
+def test_order_and_labels_are_those_of_imagefolder(tree: Path) -> None:
+    source = FolderSource(tree, "val", SPEC, 4)
+    assert len(source) == 6
+    # Sorted folders: A, a, empty, z. Within A: b.PNG, c.JPEG (its own files), then A/a/z.jpg.
+    assert [source.label(i) for i in range(6)] == [0, 0, 0, 1, 1, 3]
+    assert [int(source.image(i)[0, 0, 0]) for i in range(6)] == [0, 1, 2, 3, 4, 5]
+    assert source.image(0).shape == (3, 4, 4)
+
+
+def test_real_photographs_keep_their_label(
+    photographs: list[tuple[Path, int]], tmp_path: Path
+) -> None:
+    root = tmp_path / "val"
+    for class_index in range(1000):
+        (root / f"n{class_index:08d}").mkdir(parents=True)
+    for path, label in photographs:
+        shutil.copy(path, root / f"n{label:08d}" / f"{path.stem}.JPEG")
+    spec = InputSpec(3, 224, 224, resize=256)
+    source = FolderSource(root, "val", spec, 1000)
+    by_label = sorted(photographs, key=lambda item: (item[1], item[0].name))
+    assert [source.label(i) for i in range(20)] == [label for _, label in by_label]
+    for index, (path, _) in enumerate(by_label):
+        np.testing.assert_array_equal(source.image(index), photograph.read(path, spec))
+
+
+@pytest.mark.parametrize("num_classes", [3, 5, 1000])
+def test_all_class_folders_must_be_there(tree: Path, num_classes: int) -> None:
+    with pytest.raises(
+        InputError, match=f"holds 4 class folders, the model has {num_classes} .*sorted order"
+    ):
+        FolderSource(tree, "val", SPEC, num_classes)
+
+
+def test_any_number_of_folders_for_an_unknown_model(tree: Path) -> None:
+    assert FolderSource(tree, "val", SPEC, None).describe()["classes"] == 4
+
+
+def test_a_tree_without_photographs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.txt").touch()
+    with pytest.raises(InputError, match="holds no photographs in its 1 folders"):
+        FolderSource(tmp_path, "x", SPEC, 1)
+
+
+def test_opening_decodes_nothing(tree: Path) -> None:
+    (tree / "a" / "10.png").write_bytes(b"")
+    source = FolderSource(tree, "val", SPEC, 4)
+    assert source.label(3) == 1
+    with pytest.raises(InputError, match=r"a/10\.png: cannot be decoded .*0 bytes"):
+        source.image(3)
+
+
+def test_the_description_moves_with_the_folder(tree: Path, tmp_path: Path) -> None:
+    first = FolderSource(tree, "val", SPEC, 4).describe()
+    assert {k: first[k] for k in ("kind", "name", "images", "classes")} == {
+        "kind": "folder", "name": "val", "images": 6, "classes": 4,
+    }  # fmt: skip
+    assert json.loads(json.dumps(first)) == first
+    moved = tmp_path / "elsewhere" / "val"
+    shutil.copytree(tree, moved)
+    assert FolderSource(moved, "val", SPEC, 4).describe() == first
+
+
+@pytest.mark.parametrize("change", ["rename", "grow", "remove", "rename an empty class"])
+def test_the_digest_tells_another_tree(tree: Path, change: str) -> None:
+    before = FolderSource(tree, "val", SPEC, 4).describe()["digest"]
+    file = tree / "a" / "9.png"
+    if change == "rename":
+        file.rename(tree / "a" / "8.png")
+    elif change == "grow":
+        file.write_bytes(file.read_bytes() + b"\0")
+    elif change == "remove":
+        file.unlink()
+    else:
+        (tree / "empty").rename(tree / "void")
+    assert FolderSource(tree, "val", SPEC, 4).describe()["digest"] != before
+
+
+def test_a_dangling_link_is_named(tree: Path) -> None:
+    (tree / "z" / "y.png").symlink_to(tree / "gone.png")
+    source = FolderSource(tree, "val", SPEC, 4)
+    with pytest.raises(InputError, match=r"z/y\.png: cannot be read"):
+        source.describe()
+    with pytest.raises(InputError, match=r"z/y\.png: cannot be read"):
+        source.image(6)
+
+
+def test_links_to_folders_are_followed(tree: Path, tmp_path: Path) -> None:
+    paint(tmp_path / "other" / "p.png", 77)
+    (tree / "zz").symlink_to(tmp_path / "other")
+    source = FolderSource(tree, "val", SPEC, 5)
+    assert source.label(6) == 4
+    assert int(source.image(6)[0, 0, 0]) == 77
+
+
+def test_models_of_other_channels_take_no_photographs(tree: Path) -> None:
+    with pytest.raises(InputError, match="has 4 channels"):
+        FolderSource(tree, "val", InputSpec(4, 4, 4), 4)
