@@ -124,8 +124,10 @@ def _read_python(
     images = batch["data"]
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2:
         raise InputError(f"{file}: data is not an array of bytes: expected uint8 [N, {_PIXELS}]")
-    if images.shape[1] != _PIXELS:
-        raise InputError(f"{file}: data is {list(images.shape)}: expected uint8 [N, {_PIXELS}]")
+    if images.shape[1] != _PIXELS or not len(images):
+        raise InputError(
+            f"{file}: data is {list(images.shape)}: expected uint8 [N, {_PIXELS}], N > 0"
+        )
     return images, _integers(batch[dataset.label_key], file, len(images))
 
 
