@@ -91,8 +91,8 @@ def resize_and_crop(image: Image.Image, name: str, spec: InputSpec) -> Image.Ima
             f"{name}: is {image.height}x{image.width} pixels (HxW), {height}x{width} when resized: "
             f"expected sides from 1 and at most {_MAX_PIXELS:,} pixels; crop or remove it"
         )
-    if (width, height) != image.size:
-        image = image.resize((width, height), _RESAMPLING[spec.interpolation])
+    # Pillow copies, and does not resample, where the size is the same.
+    image = image.resize((width, height), _RESAMPLING[spec.interpolation])
     left = round((width - spec.width) / 2)
     top = round((height - spec.height) / 2)
     return image.crop((left, top, left + spec.width, top + spec.height))

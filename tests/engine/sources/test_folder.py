@@ -122,12 +122,21 @@ def test_a_dangling_link_is_named(tree: Path) -> None:
         source.image(6)
 
 
+def test_nested_folders_are_sorted(tmp_path: Path) -> None:
+    names = [f"{number * 7 % 40:02}" for number in range(40)]
+    for name in names:
+        paint(tmp_path / "class" / name / "x.png", int(name))
+    source = FolderSource(tmp_path, "x", SPEC, 1)
+    assert [int(source.image(i)[0, 0, 0]) for i in range(40)] == list(range(40))
+
+
 def test_links_to_folders_are_followed(tree: Path, tmp_path: Path) -> None:
     paint(tmp_path / "other" / "p.png", 77)
     (tree / "zz").symlink_to(tmp_path / "other")
+    (tree / "z" / "more").symlink_to(tmp_path / "other")
     source = FolderSource(tree, "val", SPEC, 5)
-    assert source.label(6) == 4
-    assert int(source.image(6)[0, 0, 0]) == 77
+    assert [source.label(i) for i in (6, 7)] == [3, 4]
+    assert [int(source.image(i)[0, 0, 0]) for i in (6, 7)] == [77, 77]
 
 
 def test_models_of_other_channels_take_no_photographs(tree: Path) -> None:

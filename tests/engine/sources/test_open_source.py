@@ -180,6 +180,12 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, name: str) -> None:
         (tmp_path / name).chmod(0o700)
 
 
+def test_a_dangling_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "test_batch.bin").symlink_to(tmp_path / "gone")
+    with pytest.raises(InputError, match=r"test_batch\.bin: cannot be read \(No such file"):
+        open_source(tmp_path, SPEC, 10)
+
+
 def test_opening_needs_no_optional_package() -> None:
     program = (
         "import sys, smoothcert.engine.sources\n"

@@ -238,6 +238,15 @@ def test_what_is_no_whole_photograph_is_named(data: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", ["EPS", "PCX", "ICO", "TGA"])
+def test_formats_of_no_data_set_are_not_opened(kind: str) -> None:
+    data = encode(noise_image((64, 64)), kind)
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.format == kind  # Pillow alone would open it
+    with pytest.raises(InputError, match=r"x\.jpg: cannot be decoded \(unknown format"):
+        photograph.decode(data, "x.jpg", InputSpec(3, 64, 64))
+
+
 def test_a_decompression_bomb_is_refused() -> None:
     with pytest.raises(InputError, match="decompression bomb"):
         photograph.decode(png_header(20_000, 20_000), "bomb.png", IMAGENET)
