@@ -5,12 +5,12 @@ tells whether a log was made with the alpha it claims, and recovers its counts n
 """
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
-from smoothcert.engine.bounds import certified_radius
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -26,18 +26,30 @@ class CountRange:
 
 
 def radius_table(n: int, alpha: float, sigma: float) -> npt.NDArray[np.float64]:
-    """The radius of every count 0 .. n: float64 [n + 1], ascending."""
-    return np.asarray(certified_radius(np.arange(n + 1), n, alpha, sigma))
+    """The radius sigma * Phi^-1(p_lower) of every count 0 .. n: float64 [n + 1], ascending.
+
+    p_lower is the one-sided Clopper-Pearson bound at level alpha; 0.0 where it is <= 1/2. This is
+    the number that the original code prints: unlike bounds.certified_radius it is neither widened
+    nor rounded down, either of which moves some counts to the neighbouring print.
+    """
+    count = np.arange(1, n, dtype=np.float64)
+    q = np.empty(n + 1)
+    q[0] = 1.0
+    q[1:n] = special.betainccinv(n - count + 1.0, count, alpha)
+    q[n] = -math.expm1(math.log(alpha) / n)
+    return np.asarray(sigma * (0.0 - special.ndtri(np.minimum(q, 0.5))))
 
 
 def counts_of_print(printed: float, table: npt.NDArray[np.float64], digits: int = 3) -> CountRange:
-    """The counts whose radius prints as `printed` with so many significant digits.
+    """Exactly the counts whose radius prints as `printed` with so many significant digits.
 
-    table is radius_table of the log's n, alpha and sigma.
+    table is radius_table of the log's n, alpha and sigma. Empty where no count does.
     """
-    half_step = 0.5 * 10.0 ** (math.floor(math.log10(printed)) + 1 - digits)
-    # Rounding to nearest keeps at most half a step; the table itself is rounded down by 1e-6.
-    slack = 1.1e-6
-    first = int(np.searchsorted(table, printed - half_step - slack, side="left"))
-    last = int(np.searchsorted(table, printed + half_step, side="right")) - 1
+
+    # Comparing prints, not intervals: half a step is ten times finer just below a power of ten.
+    def as_printed(radius: float) -> float:
+        return float(f"{radius:.{digits}g}")
+
+    first = bisect_left(table, printed, key=as_printed)
+    last = bisect_right(table, printed, lo=first, key=as_printed) - 1
     return CountRange(first, last)
