@@ -1,7 +1,6 @@
 """Reading certification logs: ours, and those of the original code."""
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.analysis.columns import decimals, integers, shown, split_columns
 from smoothcert.engine.errors import InputError
 
 REQUIRED = ("idx", "label", "predict", "radius", "correct", "time")
-_COUNTS = ("count", "n", "n0")
+_COUNTS = ("count", "n", "n0", "covers")
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,8 @@ class Log:
 
     radius    float64, [0, 1]-pixel units; 0.0 where the row abstained
     seconds   float64, the row's `time`
-    count, n, n0  int64, or None for a log of the original code
+    count, n, n0, covers  int64, or None for a log of the original code
     manifest  the JSON object beside the log, or None
-    complete  False for a log that is still being written, as far as the manifest tells
     """
 
     path: Path
@@ -36,6 +35,7 @@ class Log:
     count: npt.NDArray[np.int64] | None
     n: npt.NDArray[np.int64] | None
     n0: npt.NDArray[np.int64] | None
+    covers: npt.NDArray[np.int64] | None
     manifest: dict[str, Any] | None
 
     def __len__(self) -> int:
@@ -44,8 +44,13 @@ class Log:
 
     @property
     def name(self) -> str:
-        """The file's name without its suffix."""
-        return self.path.stem
+        """The file's name without `.tsv` (the original's logs have names like sigma_0.25)."""
+        return self.path.name.removesuffix(".tsv")
+
+    @property
+    def abstained(self) -> npt.NDArray[np.bool_]:
+        """Which rows make no prediction."""
+        return np.equal(self.predict, -1)
 
     @property
     def run(self) -> dict[str, Any]:
@@ -54,123 +59,132 @@ class Log:
         return run if isinstance(run, dict) else {}
 
     @property
+    def sigma(self) -> float | None:
+        """The noise level, where the manifest tells; raises InputError where it is none."""
+        return self._level("sigma", 1e6)
+
+    @property
+    def alpha(self) -> float | None:
+        """Each row's failure probability, where the manifest tells; raises InputError where it
+        is none."""
+        return self._level("alpha", 1.0)
+
+    @property
     def complete(self) -> bool:
         """Whether the run is finished, as far as the manifest tells."""
         return self.manifest is None or self.manifest.get("status") == "complete"
 
-
-def parse_time(text: str) -> float:
-    """Seconds of `h:mm:ss.ffffff` (with days as a timedelta prints them), or of a plain number."""
-    days, _, clock = text.rpartition(" day")
-    parts = clock.lstrip("s, ").split(":")
-    if len(parts) == 3:
-        seconds = int(parts[0]) * 3600 + int(parts[1]) * 60 + float(parts[2])
-    elif len(parts) == 1 and not days:
-        seconds = float(parts[0])
-    else:
-        raise ValueError(text)
-    seconds += int(days) * 86_400 if days else 0
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise ValueError(text)
-    return seconds
+    def _level(self, name: str, below: float) -> float | None:
+        value = self.run.get(name)
+        if value is None:
+            return None
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not 0.0 < value < below:
+            raise InputError(
+                f"{_beside(self.path)} has {name} {shown(value)}: expected a number above 0 and "
+                f"below {below:g}"
+            )
+        return float(value)
 
 
 def read_log(path: Path) -> Log:
     """Read a log. A torn last line (the log is still growing) is left out.
 
     Raises InputError naming the file, the line and the value where it is not a log: columns
-    missing, a field that does not parse or is out of range, an image twice, no rows.
+    missing, a field that does not parse or is out of range, fields that contradict each other, an
+    image twice, no rows, or a torn line in a log whose manifest calls it complete.
     """
+    # Before the rows: a writer that finishes in between must not make them look complete.
+    manifest = _manifest(path)
+    lines = _complete_lines(path, manifest is not None and manifest.get("status") == "complete")
+    columns = split_columns(path, lines)
+    idx = integers(path, columns, "idx", 0)
+    _refuse_repeats(path, idx)
+    log = Log(
+        path=path,
+        idx=idx,
+        label=integers(path, columns, "label", 0),
+        predict=integers(path, columns, "predict", -1),
+        radius=decimals(path, columns, "radius"),
+        correct=integers(path, columns, "correct", 0, 1).astype(np.bool_),
+        seconds=decimals(path, columns, "time"),
+        manifest=manifest,
+        **{name: integers(path, columns, name, 0) if name in columns else None
+           for name in _COUNTS},
+    )  # fmt: skip
+    _refuse_contradictions(log)
+    return log
+
+
+def _complete_lines(path: Path, finished: bool) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: expected a certification log") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a log ({error})") from None
-    lines = text[: text.rfind("\n") + 1].splitlines()
-    names = lines[0].split("\t") if lines else []
-    if tuple(names[: len(REQUIRED)]) != REQUIRED:
+    except OSError as error:
         raise InputError(
-            f"{path} begins with {(lines or [''])[0][:60]!r}: expected the columns "
-            f"{' '.join(REQUIRED)}, tab separated"
+            f"{path} cannot be read ({error.strerror}): expected a certification log"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} cannot be read as text: expected a certification log") from None
+    *lines, torn = text.split("\n")
+    if torn and finished:
+        raise InputError(
+            f"{path} ends within line {len(lines) + 1} though its manifest says complete: "
+            "expected whole lines; restore the file, or run the same command again"
         )
-    if len(lines) == 1:
+    header = lines[0] if lines else torn
+    if tuple(header.split("\t")[: len(REQUIRED)]) != REQUIRED:
+        raise InputError(
+            f"{path} begins with {shown(header)}: expected the columns {' '.join(REQUIRED)}, "
+            "tab separated"
+        )
+    if len(lines) < 2:
         raise InputError(f"{path} has no rows yet: expected at least one certificate")
-    rows = [line.split("\t") for line in lines[1:]]
-    columns: dict[str, list[str]] = {}
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(names):
-            raise InputError(f"{path} line {number} has {len(row)} fields: expected {len(names)}")
-    for position, name in enumerate(names):
-        columns[name] = [row[position] for row in rows]
-    idx = _integers(path, columns, "idx", 0)
-    _refuse_repeats(path, idx)
-    count, n, n0 = (
-        _integers(path, columns, name, 0) if name in columns else None for name in _COUNTS
-    )
-    return Log(
-        path=path,
-        idx=idx,
-        label=_integers(path, columns, "label", 0),
-        predict=_integers(path, columns, "predict", -1),
-        radius=_reals(path, columns, "radius"),
-        correct=_integers(path, columns, "correct", 0, 1).astype(np.bool_),
-        seconds=_reals(path, columns, "time"),
-        count=count,
-        n=n,
-        n0=n0,
-        manifest=_manifest(path),
-    )
-
-
-def _integers(
-    path: Path, columns: dict[str, list[str]], name: str, least: int, most: int = 2**62
-) -> npt.NDArray[np.int64]:
-    values = []
-    for number, text in enumerate(columns[name], start=2):
-        try:
-            value = int(text)
-        except ValueError:
-            value = least - 1
-        if not least <= value <= most:
-            raise InputError(
-                f"{path} line {number} has {name} {text!r}: expected an integer of at least "
-                f"{least}" + (f" and at most {most}" if most < 2**62 else "")
-            )
-        values.append(value)
-    return np.array(values, np.int64)
-
-
-def _reals(path: Path, columns: dict[str, list[str]], name: str) -> npt.NDArray[np.float64]:
-    parse = parse_time if name == "time" else float
-    values = []
-    for number, text in enumerate(columns[name], start=2):
-        try:
-            value = parse(text)
-        except ValueError:
-            value = -1.0
-        if not 0.0 <= value < math.inf:
-            raise InputError(
-                f"{path} line {number} has {name} {text!r}: expected a number of at least 0"
-            )
-        values.append(value)
-    return np.array(values, np.float64)
+    return lines
 
 
 def _refuse_repeats(path: Path, idx: npt.NDArray[np.int64]) -> None:
-    values, counts = np.unique(idx, return_counts=True)
-    if counts.max() > 1:
-        raise InputError(f"{path} has image {values[counts.argmax()]} twice: expected each once")
+    order = np.argsort(idx, kind="stable")
+    repeats = order[1:][idx[order][1:] == idx[order][:-1]]
+    if repeats.size:
+        row = int(repeats.min())
+        raise InputError(
+            f"{path} line {row + 2} has image {idx[row]} again: expected each image once"
+        )
+
+
+def _refuse_contradictions(log: Log) -> None:
+    agrees = log.correct == (log.predict == log.label)
+    if not agrees.all():
+        row = int(np.argmin(agrees))
+        raise InputError(
+            f"{log.path} line {row + 2} has correct {int(log.correct[row])} for label "
+            f"{log.label[row]} and predict {log.predict[row]}: expected 1 where they agree, else 0"
+        )
+    claims = log.abstained & (log.radius > 0.0)
+    if claims.any():
+        row = int(np.argmax(claims))
+        raise InputError(
+            f"{log.path} line {row + 2} abstains (predict -1) with radius {log.radius[row]}: "
+            "expected 0.0"
+        )
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".json")
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:
-    beside = path.with_name(path.name + ".json")
+    beside = _beside(path)
     try:
         manifest = json.loads(beside.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise InputError(f"{beside} cannot be read as a manifest ({error})") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"{beside} cannot be read as a manifest ({error}): expected JSON"
+        ) from None
     if not isinstance(manifest, dict):
         raise InputError(f"{beside} is no manifest: expected a JSON object")
     return manifest

@@ -1,12 +1,14 @@
 """Reading logs: ours, the original's, growing ones, and what is refused."""
 
 import json
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from smoothcert.analysis.log import parse_time, read_log
+from smoothcert.analysis.log import read_log
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.ledger import Certificate, Ledger
 
@@ -45,32 +47,14 @@ def test_our_rows_and_manifest(tmp_path: Path) -> None:
     assert log.run["sigma"] == 0.25
     assert log.count is not None
     assert log.n is not None
-    assert (log.count.tolist(), log.n.tolist()) == ([90], [100])
+    assert log.covers is not None
+    assert (log.count.tolist(), log.n.tolist(), log.covers.tolist()) == ([90], [100], [16256])
+    assert (log.sigma, log.alpha) == (0.25, 0.001)
 
 
 def test_a_growing_log_loses_only_its_torn_line(tmp_path: Path) -> None:
     log = read_log(write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n1\t3\t3\t0."))
     assert log.idx.tolist() == [0]
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0:02:31.238689", 151.238689),
-        ("15.4", 15.4),
-        ("1 day, 0:00:01", 86_401.0),
-        ("2 days, 1:00:00.5", 176_400.5),
-        ("30:00:00", 108_000.0),
-    ],
-)
-def test_times(text: str, seconds: float) -> None:
-    assert parse_time(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize("text", ["", "x", "1:2", "-1", "nan", "inf", "1:2:3:4"])
-def test_bad_times(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        parse_time(text)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +72,62 @@ def test_bad_times(text: str) -> None:
         (HEADER + "0\t3\t3\tinf\t1\t1.0\n", "line 2 has radius 'inf'"),
         (HEADER + "0\t3\t3\t0.5\t2\t1.0\n", "line 2 has correct '2'"),
         (HEADER + "0\t3\t3\t0.5\t1\tx\n", "line 2 has time 'x'"),
-        (HEADER + "0\t3\t3\t0.5\t1\t1\n" * 1 + "0\t3\t3\t0.5\t1\t1\n", "image 0 twice"),
+        (HEADER + "0\t3\t3\t0.5\t1\t1\n" * 2, "line 3 has image 0 again"),
+        (HEADER + "0\t3\t4\t0.5\t1\t1.0\n", "line 2 has correct 1 for label 3 and predict 4"),
+        (HEADER + "0\t3\t3\t0.5\t0\t1.0\n", "line 2 has correct 0 for label 3 and predict 3"),
+        (HEADER + "0\t3\t-1\t0.5\t0\t1.0\n", r"line 2 abstains \(predict -1\) with radius 0.5"),
     ],
 )
 def test_what_is_no_log_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         read_log(write(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+def test_a_finished_log_that_was_cut_is_not_taken_for_a_growing_one(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n1\t3\t3\t0.5\t1\t1.0")
+    manifest = path.with_name("log.tsv.json")
+    manifest.write_text('{"status": "running"}')
+    assert len(read_log(path)) == 1
+    manifest.write_text('{"status": "complete"}')
+    with pytest.raises(InputError, match="ends within line 3"):
+        read_log(path)
+
+
+@pytest.mark.parametrize("name", ["sigma", "alpha"])
+@pytest.mark.parametrize("value", ["x", [1], {}, True, 0, -1, float("nan"), 10**400])
+def test_a_level_that_is_no_number_names_the_manifest(
+    tmp_path: Path, name: str, value: object
+) -> None:
+    path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n")
+    path.with_name("log.tsv.json").write_text(json.dumps({"run": {name: value}}))
+    log = read_log(path)
+    with pytest.raises(
+        InputError, match=rf"log.tsv.json has {name} .*: expected a number"
+    ) as caught:
+        getattr(log, name)
+    assert len(str(caught.value)) < 300
+
+
+def test_what_a_manifest_lacks_is_none(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n")
+    assert (read_log(path).sigma, read_log(path).alpha) == (None, None)
+    for manifest in ("{}", '{"run": []}', '{"run": {"sigma": null}}'):
+        path.with_name("log.tsv.json").write_text(manifest)
+        assert (read_log(path).sigma, read_log(path).alpha) == (None, None)
+
+
+def test_names_keep_the_sigma_of_the_originals_files(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n")
+    shutil.copy(path, tmp_path / "sigma_0.25")
+    assert read_log(tmp_path / "sigma_0.25").name == "sigma_0.25"
+    assert read_log(path).name == "log"
+
+
+def test_windows_line_ends(tmp_path: Path) -> None:
+    text = HEADER + "0\t3\t3\t0.5\t1\t1.0\n"
+    (tmp_path / "log.tsv").write_bytes(text.replace("\n", "\r\n").encode())
+    assert read_log(tmp_path / "log.tsv").radius.tolist() == [0.5]
 
 
 def test_missing_binary_and_damaged_files(tmp_path: Path) -> None:
@@ -106,15 +139,28 @@ def test_missing_binary_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_log(tmp_path / "binary.tsv")
     path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n")
-    for manifest in ("{", json.dumps([1])):
+    for manifest in ("{", "", json.dumps([1]), "[" * 100_000):
         path.with_name("log.tsv.json").write_text(manifest)
         with pytest.raises(InputError, match="manifest"):
             read_log(path)
 
 
 def test_fifty_thousand_rows(tmp_path: Path) -> None:
-    rows = "".join(f"{i}\t3\t3\t0.5\t1\t0:00:01.500000\n" for i in range(50_000))
-    path = write(tmp_path, HEADER + rows)
-    start = time.perf_counter()
-    assert len(read_log(path)) == 50_000
-    assert time.perf_counter() - start < 5  # takes about a tenth of it
+    rows = "".join(
+        f"{i}\t3\t3\t0.{i:06d}\t1\t0:00:01.500000\t99000\t100000\t100\t16256\n"
+        for i in range(50_000)
+    )
+    path = write(tmp_path, HEADER[:-1] + "\tcount\tn\tn0\tcovers\n" + rows)
+    start = time.process_time()
+    log = read_log(path)
+    assert time.process_time() - start < 2.5  # takes about a tenth of it
+    assert len(log) == 50_000
+    assert log.radius[12_345] == 0.012345
+
+
+def test_every_published_log_reads(published_log: Callable[[str], Path]) -> None:
+    assert len(read_log(published_log("imagenet/sigma_0.25"))) == 427
+    for name in ("imagenet/sigma_1.00", "cifar10/sigma_0.12", "cifar10/sigma_1.00"):
+        log = read_log(published_log(name))
+        assert len(log) == 500
+        assert log.seconds.min() > 1.0
