@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from smoothcert.analysis.log import Log
-from smoothcert.engine.bounds import ABSTAIN
 from smoothcert.engine.errors import InputError
 
 DEFAULT_RHO = 0.001
@@ -25,7 +23,7 @@ def certified_accuracy(log: Log, radii: npt.ArrayLike) -> npt.NDArray[np.float64
 
 def abstention_rate(log: Log) -> float:
     """The share of rows without a prediction."""
-    return float(np.mean(log.predict == ABSTAIN))
+    return float(log.abstained.mean())
 
 
 def average_certified_radius(log: Log) -> float:
@@ -40,6 +38,9 @@ def wrong_certificates(images: int, alpha: float, rho: float) -> int:
     own), so the number is stochastically at most Bin(images, alpha), whose exact quantile this
     is. Raises InputError for alpha or rho outside (0, 1).
     """
+    # Not at the top: it takes longer to load than most tables take to make.
+    from scipy import special
+
     for name, value in (("alpha", alpha), ("rho", rho)):
         if not 0.0 < value < 1.0:
             raise InputError(f"{name} {value} is out of range: expected 0 < {name} < 1")
@@ -56,9 +57,13 @@ def high_probability_accuracy(
     """A lower bound on the share of these images that truly are correct within r.
 
     With probability at least 1 - rho over the noise of the whole log, the smoothed classifier's
-    certified accuracy on exactly these images, at any one r, is at least the result. It is the
-    promise of Cohen et al. 2019, appendix B, with the exact binomial quantile in the place of
-    their Bernstein bound. Rows must not have been chosen by their result. Never below 0.
+    certified accuracy on exactly these images is at least the result, at every r at once: a
+    certificate that is not wrong holds at all smaller radii too. alpha bounds each row's failure.
+
+    The promise of Cohen et al. 2019 (appendix), with the exact binomial quantile of the number of
+    wrong certificates in the place of a Bernstein bound on it. Which images have a row must not
+    depend on the results: in a log that is still growing, of a procedure that stops early, it
+    does. Never below 0. Errors as wrong_certificates.
     """
     wrong = wrong_certificates(len(log), alpha, rho)
     return np.maximum(certified_accuracy(log, radii) - wrong / len(log), 0.0)

@@ -1,15 +1,11 @@
 """Tables of certified accuracy: logs down, radii across."""
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from pathlib import Path
 
 from smoothcert.analysis.accuracy import (
+    DEFAULT_RHO,
     certified_accuracy,
     high_probability_accuracy,
     summarize,
@@ -17,12 +13,12 @@ from smoothcert.analysis.accuracy import (
 from smoothcert.analysis.log import Log
 from smoothcert.engine.errors import InputError
 
-FORMATS = ("text", "markdown", "latex", "csv", "json")
+_MOST_DEFAULT_RADII = 12
 
 
 @dataclass(frozen=True)
 class Row:
-    """One log's figures; `lower` is the high-probability bound, where alpha is known."""
+    """One log's figures; `lower` is the high-probability bound, where it was asked for."""
 
     name: str
     sigma: float | None
@@ -30,6 +26,7 @@ class Row:
     complete: bool
     accuracy: list[float]
     lower: list[float] | None
+    clean: float
     abstained: float
     average_radius: float
 
@@ -43,9 +40,11 @@ class AccuracyTable:
 
 
 def default_radii(logs: Sequence[Log]) -> list[float]:
-    """0, .25, .5, ... up to the largest certified radius; steps of .5 beyond eleven columns."""
+    """0, .25, .5, ... up to the largest certified radius; the step doubles beyond 12 columns."""
     largest = max(float(log.radius.max()) for log in logs)
-    step = 0.25 if largest <= 2.75 else 0.5
+    step = 0.25
+    while largest / step >= _MOST_DEFAULT_RADII:
+        step *= 2
     return [step * i for i in range(int(largest / step) + 1)]
 
 
@@ -53,29 +52,40 @@ def check_radii(radii: Sequence[float]) -> list[float]:
     """Radii as asked for, ascending and each once; raises InputError for negative or none."""
     if not radii or not all(0.0 <= r < float("inf") for r in radii):
         raise InputError(f"radii {list(radii)} are out of range: expected numbers of at least 0")
-    return sorted(set(radii))
+    return sorted({abs(r) for r in radii})  # -0.0 is 0
 
 
 def accuracy_table(
-    logs: Sequence[Log], radii: Sequence[float], alpha: float | None, rho: float
+    logs: Sequence[Log],
+    radii: Sequence[float],
+    alpha: float | None = None,
+    rho: float | None = None,
 ) -> AccuracyTable:
-    """The table. The high-probability figures use the manifest's alpha, or `alpha` where given."""
+    """The table; with the high-probability figures where alpha or rho is given.
+
+    alpha serves the logs whose manifest tells none; rho is DEFAULT_RHO where only alpha is given.
+    Raises InputError where a log's alpha is unknown or larger than the one given, and for alpha
+    or rho outside (0, 1).
+    """
     rows = []
-    for log in logs:
-        level = alpha if alpha is not None else log.run.get("alpha")
+    for log, name in zip(logs, _distinct_names(logs), strict=True):
         lower = None
-        if level is not None:
-            lower = high_probability_accuracy(log, radii, float(level), rho).tolist()
+        if alpha is not None or rho is not None:
+            level = _failure_probability(log, alpha)
+            bound = high_probability_accuracy(
+                log, radii, level, DEFAULT_RHO if rho is None else rho
+            )
+            lower = bound.tolist()
         summary = summarize(log)
-        sigma = log.run.get("sigma")
         rows.append(
             Row(
-                log.name,
-                None if sigma is None else float(sigma),
+                name,
+                log.sigma,
                 summary.images,
                 log.complete,
                 certified_accuracy(log, radii).tolist(),
                 lower,
+                summary.clean,
                 summary.abstained,
                 summary.average_radius,
             )
@@ -83,115 +93,35 @@ def accuracy_table(
     return AccuracyTable(list(radii), rows)
 
 
-def render(table: AccuracyTable, form: str) -> str:
-    """The table as text in one of FORMATS, without a final newline."""
-    return {
-        "text": _text,
-        "markdown": _markdown,
-        "latex": _latex,
-        "csv": _csv,
-        "json": _json,
-    }[form](table)
+def _failure_probability(log: Log, given: float | None) -> float:
+    recorded = log.alpha
+    if recorded is None and given is None:
+        raise InputError(
+            f"{log.path} has no manifest that tells its alpha, which the high-probability figures "
+            "need: expected --alpha"
+        )
+    if given is None:
+        assert recorded is not None
+        return recorded
+    # A smaller alpha than the run's would promise what nobody has certified.
+    if recorded is not None and given < recorded:
+        raise InputError(
+            f"alpha {given:g} is below {recorded:g}, with which {log.path} was certified: "
+            "expected at least that; leave --alpha out"
+        )
+    return given
 
 
-def _best(table: AccuracyTable) -> list[list[bool]]:
-    """Per row and radius: among the best of several rows, and above zero."""
-    values = np.array([row.accuracy for row in table.rows])
-    best = (values == values.max(axis=0)) & (values > 0) & (len(values) > 1)
-    return [[bool(cell) for cell in row] for row in best]
-
-
-def _label(row: Row) -> str:
-    return row.name if row.complete else f"{row.name} (running)"
-
-
-def _cells(table: AccuracyTable, mark: str) -> list[list[str]]:
-    return [
-        [
-            f"{value:.3f}" + (mark if star else "")
-            for value, star in zip(row.accuracy, stars, strict=True)
-        ]
-        for row, stars in zip(table.rows, _best(table), strict=True)
-    ]
-
-
-_TAIL = ("images", "abstained", "mean radius")
-
-
-def _tail(row: Row) -> list[str]:
-    return [str(row.images), f"{row.abstained:.3f}", f"{row.average_radius:.3f}"]
-
-
-def _text(table: AccuracyTable) -> str:
-    head = ["certified accuracy", *(f"r={r:g}" for r in table.radii), *_TAIL]
-    body = []
-    for row, cells in zip(table.rows, _cells(table, "*"), strict=True):
-        body.append([_label(row), *cells, *_tail(row)])
-        if row.lower:
-            body.append(["  at least (w.h.p.)", *(f"{v:.3f}" for v in row.lower), "", "", ""])
-    widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-
-    def line(cells: list[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        rest = (cell.rjust(w) for cell, w in zip(cells[1:], widths[1:], strict=True))
-        return "  ".join([first, *rest]).rstrip()
-
-    return "\n".join(map(line, [head, *body]))
-
-
-def _markdown(table: AccuracyTable) -> str:
-    head = ["", *(f"r = {r:g}" for r in table.radii), *_TAIL]
-    lines = [head, ["---"] * len(head)]
-    for row, cells in zip(table.rows, _cells(table, "\\*"), strict=True):
-        lines.append([f"**{_label(row)}**", *cells, *_tail(row)])
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
-
-
-_LATEX = str.maketrans(
-    {c: f"\\{c}" for c in "&%$#_{}"}
-    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-)
-
-
-def _latex(table: AccuracyTable) -> str:
-    columns = "l" + "r" * (len(table.radii) + len(_TAIL))
-    head = " & ".join(["", *(f"$r = {r:g}$" for r in table.radii), *_TAIL])
-    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule"]
-    for row, stars in zip(table.rows, _best(table), strict=True):
-        cells = [
-            rf"\textbf{{{value:.3f}}}" if star else f"{value:.3f}"
-            for value, star in zip(row.accuracy, stars, strict=True)
-        ]
-        lines.append(" & ".join([_label(row).translate(_LATEX), *cells, *_tail(row)]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
-
-
-def _csv(table: AccuracyTable) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["log", "sigma", "images", "abstained", "average_radius", "radius",
-                     "certified_accuracy", "high_probability_accuracy"])  # fmt: skip
-    for row in table.rows:
-        for i, r in enumerate(table.radii):
-            lower = row.lower[i] if row.lower else ""
-            sigma = "" if row.sigma is None else row.sigma
-            writer.writerow([row.name, sigma, row.images, row.abstained, row.average_radius, r,
-                             row.accuracy[i], lower])  # fmt: skip
-    return buffer.getvalue().rstrip("\n")
-
-
-def _json(table: AccuracyTable) -> str:
-    logs: list[dict[str, Any]] = [
-        {
-            "log": row.name,
-            "sigma": row.sigma,
-            "images": row.images,
-            "complete": row.complete,
-            "certified_accuracy": row.accuracy,
-            "high_probability_accuracy": row.lower,
-            "abstained": row.abstained,
-            "average_radius": row.average_radius,
-        }
-        for row in table.rows
-    ]
-    return json.dumps({"radii": table.radii, "logs": logs}, indent=1)
+def _distinct_names(logs: Sequence[Log]) -> list[str]:
+    """The logs' names, with as many of their folders as tell different files apart."""
+    files = [log.path.absolute() for log in logs]
+    paths = [file.with_name(log.name) for file, log in zip(files, logs, strict=True)]
+    if len(set(paths)) < len(set(files)):  # a log beside one with the same name and no suffix
+        paths = files
+    names = []
+    for path in paths:
+        tail = 1
+        while any(p != path and p.parts[-tail:] == path.parts[-tail:] for p in paths):
+            tail += 1
+        names.append(Path(*path.parts[-tail:]).as_posix())
+    return names

@@ -1,5 +1,6 @@
 """Certified accuracy and its companions, by hand and by enumeration; the published tables."""
 
+import itertools
 import math
 from collections.abc import Callable
 from fractions import Fraction
@@ -67,6 +68,39 @@ def test_high_probability_accuracy(small: Path) -> None:
     for alpha, rho in ((0.0, 0.1), (1.0, 0.1), (0.1, 0.0), (0.1, 1.0)):
         with pytest.raises(InputError, match="out of range"):
             high_probability_accuracy(log, [0.0], alpha, rho)
+
+
+def test_the_bound_holds_at_every_radius_at_once(tmp_path: Path) -> None:
+    # Ten certificates of which up to w are wrong, whichever those are: taking them away leaves at
+    # least the bound at each radius.
+    path = tmp_path / "log.tsv"
+    radii = [0.1 * i for i in range(1, 11)]
+    path.write_text(HEADER + "".join(f"{i}\t1\t1\t{r:.6f}\t1\t1\n" for i, r in enumerate(radii)))
+    log = read_log(path)
+    wrong = wrong_certificates(10, 0.05, 0.01)
+    assert wrong == 3
+    grid = np.linspace(0.0, 1.1, 12)
+    bound = high_probability_accuracy(log, grid, 0.05, 0.01)
+    for taken in itertools.combinations(range(10), wrong):
+        true = np.delete(log.radius, taken)
+        left = (true[:, None] >= grid).sum(axis=0) / 10
+        assert (left >= bound - 1e-12).all()
+
+
+def test_a_bernstein_bound_is_never_tighter() -> None:
+    for images, alpha, rho in ((500, 0.001, 0.001), (10_000, 0.01, 0.001), (50_000, 0.001, 0.01)):
+        log_inverse = math.log(1 / rho)
+        spread = math.sqrt(2 * images * alpha * (1 - alpha) * log_inverse)
+        bernstein = images * alpha + spread + log_inverse / 3
+        assert wrong_certificates(images, alpha, rho) <= bernstein
+
+
+@pytest.mark.parametrize("digits", ["0.1", "0.3", "0.7", "1.1", "2.675", "0.123457"])
+def test_a_radius_counts_at_its_own_decimal(tmp_path: Path, digits: str) -> None:
+    path = tmp_path / "log.tsv"
+    path.write_text(HEADER + f"0\t1\t1\t{float(digits):.6f}\t1\t1\n")
+    assert certified_accuracy(read_log(path), float(digits)).tolist() == [1.0]
+    assert certified_accuracy(read_log(path), float(digits) + 1e-6).tolist() == [0.0]
 
 
 PUBLISHED = [

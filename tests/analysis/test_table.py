@@ -1,20 +1,13 @@
-"""Tables in every format, read back."""
+"""Tables: their figures, their radii, and when they promise more than an average."""
 
-import csv
-import io
 import json
 from pathlib import Path
 
 import pytest
 
-from smoothcert.analysis.log import read_log
-from smoothcert.analysis.table import (
-    AccuracyTable,
-    accuracy_table,
-    check_radii,
-    default_radii,
-    render,
-)
+from smoothcert.analysis.accuracy import wrong_certificates
+from smoothcert.analysis.log import Log, read_log
+from smoothcert.analysis.table import Row, accuracy_table, check_radii, default_radii
 from smoothcert.engine.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
@@ -24,67 +17,58 @@ def row(index: int, radius: float, correct: int) -> str:
     return f"{index}\t1\t{1 if correct else 2}\t{radius}\t{correct}\t1.0\n"
 
 
-@pytest.fixture
-def table(tmp_path: Path) -> AccuracyTable:
-    """Two logs of four images: .75/.5 against .75/.25 at r = 0/.5, nothing at 1."""
-    (tmp_path / "first_1.tsv").write_text(
-        HEADER + row(0, 0.6, 1) + row(1, 0.5, 1) + row(2, 0.1, 1) + row(3, 0.9, 0)
-    )
-    (tmp_path / "second.tsv").write_text(
-        HEADER + row(0, 0.7, 1) + row(1, 0.4, 1) + row(2, 0.1, 1) + row(3, 0.2, 0)
-    )
-    (tmp_path / "second.tsv.json").write_text(
-        json.dumps({"run": {"sigma": 0.25, "alpha": 0.001}, "status": "running"})
-    )
-    logs = [read_log(tmp_path / "first_1.tsv"), read_log(tmp_path / "second.tsv")]
-    return accuracy_table(logs, [0.0, 0.5, 1.0], None, 0.001)
+def write(folder: Path, name: str, *rows: str, run: dict[str, object] | None = None) -> Log:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(HEADER + "".join(rows))
+    if run is not None:
+        (folder / f"{name}.json").write_text(json.dumps({"run": run, "status": "complete"}))
+    return read_log(folder / name)
 
 
-def test_text(table: AccuracyTable) -> None:
-    lines = [line.split() for line in render(table, "text").splitlines()]
-    assert lines[0][:4] == ["certified", "accuracy", "r=0", "r=0.5"]
-    assert lines[1] == ["first_1", "0.750*", "0.500*", "0.000", "4", "0.000", "0.300"]
-    assert lines[2][:5] == ["second", "(running)", "0.750*", "0.250", "0.000"]
-    assert lines[3][-3:] == ["0.500", "0.000", "0.000"]  # one of four may be wrong
+def test_figures_of_a_log(tmp_path: Path) -> None:
+    log = write(tmp_path, "a.tsv", row(0, 0.6, 1), row(1, 0.9, 0), run={"sigma": 0.5})
+    (figures,) = accuracy_table([log], [0.25, 0.75]).rows
+    assert figures == Row("a", 0.5, 2, True, [0.5, 0.0], None, 0.5, 0.0, 0.3)
 
 
-def test_markdown_stars_the_best_and_never_zero(table: AccuracyTable) -> None:
-    lines = render(table, "markdown").splitlines()
-    assert lines[0].startswith("|  | r = 0 | r = 0.5 | r = 1 |")
-    assert set(lines[1]) <= set("|- ")
-    assert lines[2].startswith("| **first_1** | 0.750\\* | 0.500\\* | 0.000 |")
-    assert lines[3].startswith("| **second (running)** | 0.750\\* | 0.250 | 0.000 |")
+def test_the_bound_comes_when_asked_for(tmp_path: Path) -> None:
+    rows = [row(i, 0.5, 1) for i in range(100)]
+    known = write(tmp_path, "known.tsv", *rows, run={"alpha": 0.01})
+    unknown = write(tmp_path, "unknown.tsv", *rows)
+
+    def lower(*logs: Log, alpha: float | None = None, rho: float | None = None) -> object:
+        return [r.lower for r in accuracy_table(logs, [0.5], alpha, rho).rows]
+
+    assert lower(known, unknown) == [None, None]
+    expected = [pytest.approx(1 - wrong_certificates(100, 0.01, 0.001) / 100)]
+    assert lower(known, rho=0.001) == [expected]
+    assert lower(known, unknown, alpha=0.01) == [expected, expected]
+    with pytest.raises(InputError, match=r"unknown.tsv has no manifest that tells its alpha"):
+        lower(known, unknown, rho=0.001)
+    for bad in (0.0, 1.0, float("nan")):
+        with pytest.raises(InputError, match=r"rho .* is out of range"):
+            lower(known, rho=bad)
+    with pytest.raises(InputError, match=r"alpha 2.0 is out of range"):
+        lower(unknown, alpha=2.0)
 
 
-def test_latex_is_escaped(table: AccuracyTable) -> None:
-    text = render(table, "latex")
-    assert r"first\_1 & \textbf{0.750} & \textbf{0.500} & 0.000 &" in text
-    assert text.startswith(r"\begin{tabular}{lrrrrrr}")
-    assert text.endswith(r"\end{tabular}")
+def test_an_alpha_below_the_runs_is_refused(tmp_path: Path) -> None:
+    log = write(tmp_path, "a.tsv", row(0, 0.5, 1), run={"alpha": 0.05})
+    with pytest.raises(InputError, match=r"alpha 1e-06 is below 0.05, with which .*a.tsv was"):
+        accuracy_table([log], [0.5], alpha=1e-6)
+    assert accuracy_table([log], [0.5], alpha=0.1).rows[0].lower is not None
 
 
-def test_csv_reads_back(table: AccuracyTable) -> None:
-    rows = list(csv.DictReader(io.StringIO(render(table, "csv"))))
-    assert len(rows) == 6
-    assert rows[1]["log"] == "first_1"
-    assert float(rows[1]["radius"]) == 0.5
-    assert float(rows[1]["certified_accuracy"]) == 0.5
-    assert rows[1]["high_probability_accuracy"] == ""
-    assert float(rows[3]["high_probability_accuracy"]) == 0.5
+def test_logs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    def names(*paths: str) -> list[str]:
+        logs = [write((tmp_path / p).parent, Path(p).name, row(0, 0.5, 1)) for p in paths]
+        return [r.name for r in accuracy_table(logs, [0.0]).rows]
 
-
-def test_json_reads_back(table: AccuracyTable) -> None:
-    data = json.loads(render(table, "json"))
-    assert data["radii"] == [0.0, 0.5, 1.0]
-    assert data["logs"][0]["certified_accuracy"] == [0.75, 0.5, 0.0]
-    assert data["logs"][1]["sigma"] == 0.25
-    assert data["logs"][1]["complete"] is False
-
-
-def test_one_log_has_no_best(tmp_path: Path) -> None:
-    (tmp_path / "a.tsv").write_text(HEADER + row(0, 0.6, 1))
-    alone = accuracy_table([read_log(tmp_path / "a.tsv")], [0.0], None, 0.001)
-    assert "*" not in render(alone, "text")
+    assert names("c/x/s.tsv", "d/x/s.tsv", "d/x/t.tsv") == ["c/x/s", "d/x/s", "t"]
+    assert names("e/s.tsv", "e/s.tsv") == ["s", "s"]
+    assert names("f/sigma_0.25", "f/sigma_0.50") == ["sigma_0.25", "sigma_0.50"]
+    assert names("g/s", "g/s.tsv") == ["s", "s.tsv"]
+    assert names("h/x.tsv", "h/y/h/x.tsv")[1] == "y/h/x"
 
 
 def test_default_radii_follow_the_largest_radius(tmp_path: Path) -> None:
@@ -92,6 +76,17 @@ def test_default_radii_follow_the_largest_radius(tmp_path: Path) -> None:
     (tmp_path / "b.tsv").write_text(HEADER + row(0, 3.9, 1))
     assert default_radii([read_log(tmp_path / "a.tsv")]) == [0.0, 0.25, 0.5]
     assert default_radii([read_log(tmp_path / f"{n}.tsv") for n in "ab"])[-1] == 3.5
+
+
+@pytest.mark.parametrize("largest", [0.0, 0.24, 2.9, 3.0, 5.9, 6.0, 15.6, 1e9, 1e300])
+def test_default_radii_are_at_most_twelve_and_reach_the_largest(
+    tmp_path: Path, largest: float
+) -> None:
+    radii = default_radii([write(tmp_path, "a.tsv", row(0, largest, 1))])
+    assert radii[0] == 0.0
+    assert len(radii) <= 12
+    assert radii[-1] <= largest
+    assert len(radii) >= 6 or largest < 1.5
 
 
 def test_radii_are_checked() -> None:

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from smoothcert.cli.analyze import command
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 
@@ -42,6 +45,8 @@ def test_a_table(log: Path) -> None:
         ["--format", "pdf"],
         ["--alpha", "2"],
         ["--alpha", "0.1", "--rho", "0"],
+        ["--rho", "0.001"],
+        ["--rho", "7"],
         ["absent.tsv"],
     ],
 )
@@ -50,6 +55,48 @@ def test_bad_usage_is_one_line(log: Path, options: list[str]) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "latex", "csv", "json"])
+def test_bounds_appear_in_every_format_when_asked_for(log: Path, form: str) -> None:
+    without = CliRunner().invoke(command, [str(log), "--radii", "0.5", "--format", form])
+    asked = CliRunner().invoke(command, [str(log), "--radii", "0.5", "--format", form,
+                                         "--alpha", "0.001", "--rho", "0.2"])  # fmt: skip
+    assert without.exit_code == asked.exit_code == 0, asked.output
+    # No certificate of two is wrong with probability .998: the bound is the accuracy itself.
+    assert asked.output.count("0.5") > without.output.count("0.5")
+
+
+def test_a_damaged_manifest_is_one_line(log: Path) -> None:
+    log.with_name("log.tsv.json").write_text('{"run": {"sigma": "abc"}}')
+    done = smoothcert("analyze", log)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("smoothcert: ")
+    assert "log.tsv.json has sigma 'abc'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_running_log_says_so_and_how_many_rows(log: Path) -> None:
+    log.with_name("log.tsv.json").write_text('{"run": {"sigma": 0.25}, "status": "running"}')
+    with log.open("a") as file:
+        file.write("2\t1\t1\t0.")
+    lines = CliRunner().invoke(command, [str(log), "--radii", "0"]).output.splitlines()
+    assert lines[1].split() == ["log", "(running)", "0.25", "0.500", "2", "0.500", "0.250"]
+
+
+def test_an_absurd_radius_is_tabulated_at_once(log: Path) -> None:
+    log.write_text(HEADER + "0\t1\t1\t1e300\t1\t1.0\n")
+    assert CliRunner().invoke(command, [str(log)]).exit_code == 0
+
+
+def test_neither_numba_nor_torch_nor_scipy_is_loaded_for_a_table(log: Path) -> None:
+    code = (
+        "import sys; from smoothcert.cli.analyze import command;"
+        f"command([{str(log)!r}], standalone_mode=False);"
+        "print({'numba', 'torch', 'scipy', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
 
 
 def test_a_closed_pipe_is_no_error(log: Path) -> None:

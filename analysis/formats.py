@@ -1,0 +1,174 @@
+"""A table of certified accuracy as text, markdown, latex, csv or json."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from smoothcert.analysis.table import AccuracyTable, Row
+
+_LOWER = "  at least (w.h.p.)"
+
+
+def render(table: AccuracyTable, form: str) -> str:
+    """The table in one of FORMATS, without a final newline.
+
+    text, markdown and latex mark the best log at each radius (every one of several equals, none
+    where all are 0, none where there is but one log); csv and json carry every digit.
+    """
+    return FORMATS[form](table)
+
+
+def _best(table: AccuracyTable) -> list[list[bool]]:
+    """Per row and radius: among the best of several rows, and above zero."""
+    values = np.array([row.accuracy for row in table.rows])
+    best = (values == values.max(axis=0)) & (values > 0) & (len(values) > 1)
+    return [[bool(cell) for cell in row] for row in best]
+
+
+def _label(row: Row) -> str:
+    name = "".join(c if c.isprintable() else "?" for c in row.name)
+    return name if row.complete else f"{name} (running)"
+
+
+def _number(value: float) -> str:
+    """A decimal as it was typed: 0.5, 0, 1.25."""
+    return f"{value:.15g}"
+
+
+def _rounded_down(bound: float) -> str:
+    # A bound must not be rounded up; the 1e-9 is for shares like .927 that lie a bit below it.
+    return f"{np.floor(bound * 1000 + 1e-9) / 1000:.3f}"
+
+
+def _grid(
+    table: AccuracyTable,
+    mark: Callable[[str], str],
+    label: Callable[[str], str],
+    radius: Callable[[str], str],
+) -> list[list[str]]:
+    """The header, then the rows, as cells; `mark` dresses the best, `label` and `radius` the rest.
+
+    There is a column of sigmas where any log tells one, and one of clean accuracy where r = 0 is
+    not among the radii.
+    """
+    sigmas = any(row.sigma is not None for row in table.rows)
+    single = ["images", *([] if 0.0 in table.radii else ["clean"]), "abstained", "mean radius"]
+    head = ["certified accuracy", *(["sigma"] if sigmas else [])]
+    grid = [[*head, *(radius(_number(r)) for r in table.radii), *single]]
+    for row, stars in zip(table.rows, _best(table), strict=True):
+        cells = [f"{value:.3f}" for value in row.accuracy]
+        figures = {
+            "images": str(row.images),
+            "clean": f"{row.clean:.3f}",
+            "abstained": f"{row.abstained:.3f}",
+            "mean radius": f"{row.average_radius:.3f}",
+        }
+        grid.append(
+            [
+                label(_label(row)),
+                *(["" if row.sigma is None else _number(row.sigma)] if sigmas else []),
+                *(mark(cell) if star else cell for cell, star in zip(cells, stars, strict=True)),
+                *(figures[name] for name in single),
+            ]
+        )
+        if row.lower is not None:
+            bounds = map(_rounded_down, row.lower)
+            grid.append([_LOWER, *([""] if sigmas else []), *bounds, *[""] * len(single)])
+    return grid
+
+
+def _text(table: AccuracyTable) -> str:
+    grid = _grid(table, lambda cell: f"{cell}*", str, lambda r: f"r={r}")
+    widths = [max(len(line[i]) for line in grid) for i in range(len(grid[0]))]
+
+    def line(cells: list[str]) -> str:
+        first = cells[0].ljust(widths[0])
+        rest = (cell.rjust(w) for cell, w in zip(cells[1:], widths[1:], strict=True))
+        return "  ".join([first, *rest]).rstrip()
+
+    return "\n".join(map(line, grid))
+
+
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|*`<>[]"})
+
+
+def _markdown(table: AccuracyTable) -> str:
+    grid = _grid(
+        table,
+        lambda cell: f"{cell}\\*",
+        lambda name: f"**{name.translate(_MARKDOWN)}**",
+        lambda r: f"r = {r}",
+    )
+    grid.insert(1, ["---", *["---:"] * (len(grid[0]) - 1)])
+    return "\n".join("| " + " | ".join(map(str.strip, cells)) + " |" for cells in grid)
+
+
+_LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
+
+
+def _latex(table: AccuracyTable) -> str:
+    head, *body = _grid(
+        table,
+        lambda cell: rf"\textbf{{{cell}}}",
+        lambda name: name.translate(_LATEX),
+        lambda r: f"$r = {r}$",
+    )
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule"]
+    lines += [" & ".join(head) + r" \\", r"\midrule"]
+    lines += [" & ".join(cells) + r" \\" for cells in body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+_CSV_COLUMNS = (
+    "log", "sigma", "images", "complete", "clean", "abstained", "average_radius",
+    "radius", "certified_accuracy", "high_probability_accuracy",
+)  # fmt: skip
+
+
+def _csv(table: AccuracyTable) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_CSV_COLUMNS)
+    for row in table.rows:
+        sigma = "" if row.sigma is None else row.sigma
+        single = [row.name, sigma, row.images, int(row.complete)]
+        single += [row.clean, row.abstained, row.average_radius]
+        for i, r in enumerate(table.radii):
+            lower = "" if row.lower is None else row.lower[i]
+            writer.writerow([*single, r, row.accuracy[i], lower])
+    return buffer.getvalue().rstrip("\n")
+
+
+def _json(table: AccuracyTable) -> str:
+    logs: list[dict[str, Any]] = [
+        {
+            "log": row.name,
+            "sigma": row.sigma,
+            "images": row.images,
+            "complete": row.complete,
+            "certified_accuracy": row.accuracy,
+            "high_probability_accuracy": row.lower,
+            "clean": row.clean,
+            "abstained": row.abstained,
+            "average_radius": row.average_radius,
+        }
+        for row in table.rows
+    ]
+    return json.dumps({"radii": table.radii, "logs": logs}, indent=1)
+
+
+FORMATS: dict[str, Callable[[AccuracyTable], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "latex": _latex,
+    "csv": _csv,
+    "json": _json,
+}
+"""Every format by the name that `--format` takes."""
