@@ -1,8 +1,10 @@
 """What this machine and installation are: for a run's manifest, and for `smoothcert doctor`."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -15,26 +17,39 @@ from smoothcert.engine.errors import InputError
 
 @dataclass(frozen=True)
 class Part:
-    """An optional package: the distributions that may bring it, what for, and how to get it."""
+    """An optional package: the distributions that may bring it, and what for.
+
+    Some serve an NVIDIA GPU only.
+    """
 
     name: str
     distributions: tuple[str, ...]
     purpose: str
-    install: str
+    gpu_only: bool = False
 
 
 PARTS = (
-    Part("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "run ONNX models", "cpu"),
-    Part("onnx", ("onnx",), "read and write ONNX models", "cpu"),
-    Part("torch", ("torch",), "checkpoints, torch modules, training", "export"),
-    Part("onnxscript", ("onnxscript",), "export to ONNX", "export"),
-    Part("safetensors", ("safetensors",), "safetensors checkpoints", "export"),
-    Part("pyarrow", ("pyarrow",), "parquet sources", "parquet"),
+    Part("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "run ONNX models"),
+    Part("onnx", ("onnx",), "read and write ONNX models"),
+    Part("openvino", ("openvino",), "run ONNX models on Intel processors"),
+    Part("torch", ("torch",), "checkpoints, torch modules, training"),
+    Part("onnxscript", ("onnxscript",), "export to ONNX"),
+    Part("safetensors", ("safetensors",), "safetensors checkpoints"),
+    Part("pyarrow", ("pyarrow",), "parquet sources"),
+    Part("matplotlib", ("matplotlib",), "plots"),
+    Part("ray", ("ray",), "clusters"),
+    Part("tensorrt", ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"), "run TensorRT engines", True),
+    Part("cupy", ("cupy-cuda13x", "cupy-cuda12x", "cupy"), "noise kernels", True),
+    Part("pycuda", ("pycuda",), "CUDA streams and memory", True),
 )
-"""What smoothcert can use beyond its own requirements; `install` is the extra that brings it."""
+"""What smoothcert can use beyond its own requirements."""
 
-_RECORDED = ("smoothcert", "numpy", "numba", "scipy", "pillow")
-_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+_REQUIRED = ("smoothcert", "numpy", "numba", "scipy", "pillow")
+_FLAGS = (
+    "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16",
+    "amx_int8",
+)  # fmt: skip
+_NOT_FOR_USERS = "dev"
 
 
 def version_of(*distributions: str) -> str | None:
@@ -70,13 +85,16 @@ def processor_flags() -> list[str]:
 
 def usable_cores() -> int:
     """The cores this process may run on."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # systems that pin no process to cores
 
 
 def describe_machine() -> dict[str, Any]:
     """What a manifest records of a session's machine: JSON-serialisable, no host name, no path."""
-    names = (*_RECORDED, *(part.name for part in PARTS))
-    versions = {name: version for name in names if (version := version_of(name))}
+    sought: dict[str, tuple[str, ...]] = {name: (name,) for name in _REQUIRED}
+    sought |= {part.name: part.distributions for part in PARTS}
+    versions = {name: version for name, d in sought.items() if (version := version_of(*d))}
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -104,25 +122,92 @@ def gpu_names() -> list[str]:
     return [line.strip() for line in listed.stdout.splitlines() if line.strip()]
 
 
+def install_command(part: Part, *, gpu: bool) -> str:
+    """What brings a part: an extra of smoothcert where its metadata has one, else the package.
+
+    `gpu` prefers the extra of that name, where the part has it, to one for the processor.
+    """
+    extras = _extras()
+    offered = [extra for name in part.distributions for extra in extras.get(name, ())]
+    if not offered:
+        return f"pip install {part.distributions[0]}"
+    offered.sort(key=lambda extra: (extra == "gpu") != gpu)
+    return f"pip install 'smoothcert[{offered[0]}]'"
+
+
+def _extras() -> dict[str, list[str]]:
+    """Distribution -> the extras of smoothcert that install it, in the order of pyproject.toml."""
+    found: dict[str, list[str]] = {}
+    try:
+        requirements = importlib.metadata.requires("smoothcert") or []
+    except importlib.metadata.PackageNotFoundError:
+        return found
+    for requirement in requirements:
+        name = re.match(r"[\w.-]+", requirement)
+        extra = re.search(r"""extra == ["']([\w-]+)["']""", requirement)
+        if name and extra and extra[1] != _NOT_FOR_USERS:
+            found.setdefault(re.sub(r"[-_.]+", "-", name[0]).lower(), []).append(extra[1])
+    return found
+
+
 def diagnose() -> list[dict[str, str]]:
-    """One entry {part, state, note} for everything `doctor` reports."""
+    """One entry {part, state, note} for everything `doctor` reports.
+
+    The state is a version, name or count, or one of: missing, broken, unused (a part for a GPU,
+    where there is none), read-only. Imports nothing heavy but ONNX Runtime, to ask it what it
+    can run on.
+    """
+    gpus = gpu_names()
+    flags = " ".join(processor_flags()) or "no vector flags known"
     report = [
         ("python", platform.python_version(), f"{platform.system()} {platform.machine()}"),
-        ("processor", processor_name(), f"{usable_cores()} cores, {' '.join(processor_flags())}"),
-        ("GPU", ", ".join(gpu_names()) or "none", "NVIDIA, as the driver lists them"),
+        ("processor", processor_name(), f"{usable_cores()} cores, {flags}"),
+        ("GPU", ", ".join(gpus) or "none", "NVIDIA, as the driver lists them"),
     ]
-    for name in _RECORDED:
-        report.append((name, version_of(name) or "missing", "required"))
-    for part in PARTS:
-        version = version_of(*part.distributions)
-        note = part.purpose
-        if version is None:
-            note += f"; pip install 'smoothcert[{part.install}]'"
-        report.append((part.name, version or "missing", note))
+    for name in _REQUIRED:
+        version = version_of(name)
+        note = "required" if version else "required; pip install smoothcert"
+        report.append((name, version or "missing", note))
+    report += [(part.name, *_diagnose_part(part, bool(gpus))) for part in PARTS]
+    report.append(("cache", *_diagnose_cache()))
+    return [{"part": part, "state": state, "note": note} for part, state, note in report]
+
+
+def _diagnose_part(part: Part, gpu: bool) -> tuple[str, str]:
+    version = version_of(*part.distributions)
+    if version is None:
+        state = "unused" if part.gpu_only and not gpu else "missing"
+        only = " (NVIDIA GPUs only)" if part.gpu_only else ""
+        return state, f"{part.purpose}{only}; {install_command(part, gpu=gpu)}"
+    if part.name == "onnxruntime":
+        return _diagnose_onnxruntime(version, part)
+    return version, part.purpose
+
+
+def _diagnose_onnxruntime(version: str, part: Part) -> tuple[str, str]:
+    if all(map(version_of, part.distributions)):
+        both = " and ".join(part.distributions)
+        return "broken", f"{both} overwrite each other's files; uninstall both, then install one"
+    try:
+        import onnxruntime
+
+        providers = [name.removesuffix("ExecutionProvider")
+                     for name in onnxruntime.get_available_providers()]  # fmt: skip
+    except Exception as error:  # whatever a damaged installation raises is what there is to report
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        return "broken", f"{version} cannot be imported: {first}"
+    return version, f"{part.purpose}; providers {', '.join(providers)}"
+
+
+def _diagnose_cache() -> tuple[str, str]:
     try:
         folder = cache_folder("")
-        writable = os.access(folder, os.W_OK)
-        report.append(("cache", "writable" if writable else "read-only", str(folder)))
     except InputError as error:
-        report.append(("cache", "missing", str(error)))
-    return [{"part": part, "state": state, "note": note} for part, state, note in report]
+        return "missing", str(error)
+    size = 0
+    for directory, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):  # a running command may be replacing it
+                size += Path(directory, name).lstat().st_size
+    writable = os.access(folder, os.W_OK)
+    return "writable" if writable else "read-only", f"{folder}, {size / 1e6:.1f} MB"
