@@ -4,10 +4,10 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli engine export analysis training
+PACKAGES := cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-EXTRAS := cpu,export,parquet,dev
+EXTRAS := cpu,export,parquet,dev,kernel-tests
 
 .PHONY: setup demo test lint bench clean
 

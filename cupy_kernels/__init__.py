@@ -1,0 +1,1 @@
+"""CUDA kernels of the noisy-input path, and their loader."""
