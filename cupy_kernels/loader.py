@@ -123,8 +123,9 @@ def load(kernel: Kernel) -> Any:
     """The kernel as a CuPy function, `function(grid, block, arguments, shared_mem=bytes)`.
 
     Compiled once per architecture (CuPy keeps the binary on disk), loaded once per process.
-    Scalar arguments must be numpy scalars of the documented types. Raises ImportError, in one
-    line, where CuPy is missing.
+    Scalar arguments must be numpy scalars of the documented types. A guide in shared memory is
+    beyond the 48 KiB that CUDA grants unasked: set function.max_dynamic_shared_size_bytes.
+    Raises ImportError, in one line, where CuPy is missing.
     """
     try:
         cupy = importlib.import_module("cupy")
