@@ -37,6 +37,25 @@ def check_alpha(alpha: float) -> float:
     return alpha
 
 
+def check_sigma(sigma: float) -> float:
+    """Return sigma; raises InputError unless it is a positive number."""
+    if not (sigma > 0.0 and math.isfinite(sigma)):
+        raise InputError(f"sigma {sigma} is out of range: expected a positive number")
+    return sigma
+
+
+def family_wise_alpha(alpha: float, inputs: int) -> float:
+    """alpha / inputs (Bonferroni): what each of `inputs` certificates may spend so that, with
+    probability at least 1 - alpha, not one of them is wrong.
+
+    Holds under any dependence between them. Raises InputError for alpha outside (0, 1) or no
+    inputs.
+    """
+    if inputs < 1:
+        raise InputError(f"{inputs} inputs cannot share alpha: expected at least 1")
+    return check_alpha(alpha) / inputs
+
+
 def _check_counts(k: npt.ArrayLike, n: npt.ArrayLike) -> tuple[_Array, _Array]:
     successes, trials = np.broadcast_arrays(np.asarray(k), np.asarray(n))
     if not (np.issubdtype(successes.dtype, np.integer) and np.issubdtype(trials.dtype, np.integer)):
@@ -110,8 +129,7 @@ def certified_radius(
     ideal Gaussian over a whole image (LatticeGaussian.total_variation), is taken off p first.
     Raises InputError for sigma <= 0 and as failure_bound.
     """
-    if not (sigma > 0.0 and math.isfinite(sigma)):
-        raise InputError(f"sigma {sigma} is out of range: expected a positive number")
+    check_sigma(sigma)
     q = failure_bound(k, n, alpha) + total_variation
     z = -special.ndtri(np.minimum(q, 0.5))
     radius = np.floor(sigma * z * RADIUS_STEPS) / RADIUS_STEPS

@@ -18,6 +18,7 @@ from smoothcert.engine.bounds import (
     ABSTAIN,
     certified_radius,
     check_alpha,
+    check_sigma,
     is_majority,
     smallest_useful_n,
     top_two_differ,
@@ -46,8 +47,13 @@ class Decision:
 
     predict  the class, or ABSTAIN
     radius   certified L2 radius in [0, 1]-pixel units, 0.0 on abstention
-    count    votes of the class under test among the n estimation samples
-    n, n0    estimation and selection samples used
+    count    votes of the class under test among the first n estimation samples
+    n        estimation samples the result rests on: where a sequential procedure goes on after
+             certifying `radius`, the look at which it did
+    n0       selection (or pilot) samples used
+    drawn    samples used altogether, whatever for: at least n + n0
+
+    A result can be checked from its procedure, count and n alone: see Procedure.radius_of.
     """
 
     predict: int
@@ -55,6 +61,7 @@ class Decision:
     count: int
     n: int
     n0: int
+    drawn: int
 
 
 Trial: TypeAlias = Generator[SampleRange, Counts, Decision]
@@ -68,16 +75,28 @@ class Procedure(Protocol):
         """The most samples one image can take (for progress)."""
         ...
 
-    def trial(self) -> Trial:
-        """A fresh state machine for one image."""
+    def trial(self, label: int | None = None) -> Trial:
+        """A fresh state machine for one image; only label-aware procedures heed its label."""
         ...
 
     def describe(self) -> dict[str, Any]:
         """The name and every number that decides the outcome, for the manifest."""
         ...
 
+    def certifies(self, count: int, n: int) -> bool:
+        """Whether a Decision with this count and n may name a class (False: it must abstain)."""
+        ...
 
-def _check_samples(name: str, n: int, least: int, reason: str) -> None:
+    def radius_of(self, count: int, n: int) -> float:
+        """The radius of a Decision that names a class, from its count and n alone.
+
+        Raises InputError where the procedure never decides at n.
+        """
+        ...
+
+
+def check_samples(name: str, n: int, least: int, reason: str = "") -> None:
+    """Raise InputError unless least <= n <= MAX_SAMPLES; `reason` completes "is too small"."""
     if n < least:
         raise InputError(f"{name} {n} is too small{reason}: expected at least {least}")
     if n > MAX_SAMPLES:
@@ -92,7 +111,7 @@ class FixedCertify:
     classifier's prediction everywhere within the returned radius (or the result is ABSTAIN).
 
     total_variation  of the sampler over one image, taken off the bound (lattice.py)
-    Raises InputError for n0, n, alpha out of range, and for an n that can never certify.
+    Raises InputError for sigma, n0, n, alpha out of range, and for an n that can never certify.
     """
 
     sigma: float
@@ -103,27 +122,37 @@ class FixedCertify:
 
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
+        check_sigma(self.sigma)
         least = smallest_useful_n(check_alpha(self.alpha))
-        _check_samples("n0", self.n0, 1, "")
-        _check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
+        check_samples("n0", self.n0, 1)
+        check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
 
     @property
     def max_samples(self) -> int:
         """n0 + n."""
         return self.n0 + self.n
 
-    def trial(self) -> Trial:
+    def trial(self, label: int | None = None) -> Trial:
         """Selection, then estimation of the selected class."""
         selection = yield SampleRange(Purpose.SELECTION, 0, self.n0)
         top = int(np.argmax(selection))
         estimation = yield SampleRange(Purpose.ESTIMATION, 0, self.n)
         count = int(estimation[top])
-        if not is_majority(count, self.n, self.alpha, total_variation=self.total_variation):
-            return Decision(ABSTAIN, 0.0, count, self.n, self.n0)
-        radius = certified_radius(
-            count, self.n, self.alpha, self.sigma, total_variation=self.total_variation
+        predict = top if self.certifies(count, self.n) else ABSTAIN
+        radius = self.radius_of(count, self.n)
+        return Decision(predict, radius, count, self.n, self.n0, self.n0 + self.n)
+
+    def certifies(self, count: int, n: int) -> bool:
+        """See Procedure.certifies."""
+        return is_majority(count, n, self.alpha, total_variation=self.total_variation)
+
+    def radius_of(self, count: int, n: int) -> float:
+        """See Procedure.radius_of."""
+        if n != self.n:
+            raise InputError(f"n {n} is not {self.n}, where CERTIFY decides")
+        return certified_radius(
+            count, n, self.alpha, self.sigma, total_variation=self.total_variation
         )
-        return Decision(top, radius, count, self.n, self.n0)
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""
@@ -150,23 +179,35 @@ class Predict:
         least = 1
         while not top_two_differ(least, 0, self.alpha):
             least += 1
-        _check_samples("n", self.n, least, f" ever to predict at alpha {self.alpha}")
+        check_samples("n", self.n, least, f" ever to predict at alpha {self.alpha}")
 
     @property
     def max_samples(self) -> int:
         """n."""
         return self.n
 
-    def trial(self) -> Trial:
+    @property
+    def _level(self) -> float:
+        return self.alpha - self.n * self.total_variation
+
+    def trial(self, label: int | None = None) -> Trial:
         """All samples at once."""
         counts = yield SampleRange(Purpose.PREDICTION, 0, self.n)
         order = np.argsort(-counts, kind="stable")
         top = int(order[0])
         first = int(counts[top])
         second = int(counts[order[1]]) if len(order) > 1 else 0
-        level = self.alpha - self.n * self.total_variation
-        predict = top if level > 0 and top_two_differ(first, second, level) else ABSTAIN
-        return Decision(predict, 0.0, first, self.n, 0)
+        certified = self._level > 0 and top_two_differ(first, second, self._level)
+        predict = top if certified else ABSTAIN
+        return Decision(predict, 0.0, first, self.n, 0, self.n)
+
+    def certifies(self, count: int, n: int) -> bool:
+        """See Procedure.certifies: could pass the test, were no other class voted for."""
+        return self._level > 0 and top_two_differ(count, 0, self._level)
+
+    def radius_of(self, count: int, n: int) -> float:
+        """0.0: PREDICT speaks of x alone."""
+        return 0.0
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""

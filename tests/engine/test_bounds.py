@@ -12,6 +12,7 @@ from smoothcert.engine.bounds import (
     certified_radius,
     covered_squared_distance,
     failure_bound,
+    family_wise_alpha,
     is_majority,
     lower_confidence_bound,
     smallest_useful_n,
@@ -199,3 +200,12 @@ def test_impossible_counts_are_refused(k: object, n: object) -> None:
 def test_impossible_sigma_is_refused(sigma: float) -> None:
     with pytest.raises(InputError, match="sigma"):
         certified_radius(9, 10, 0.1, sigma)
+
+
+def test_family_wise_alpha() -> None:
+    assert family_wise_alpha(0.001, 500) == 0.001 / 500
+    assert family_wise_alpha(0.001, 1) == 0.001
+    with pytest.raises(InputError, match="0 inputs"):
+        family_wise_alpha(0.001, 0)
+    with pytest.raises(InputError, match="alpha"):
+        family_wise_alpha(0.0, 5)

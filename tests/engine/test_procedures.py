@@ -108,16 +108,28 @@ def test_certify_asks_for_disjoint_streams_in_order() -> None:
 def test_certify_result() -> None:
     procedure = FixedCertify(sigma=0.5, n0=7, n=1000, total_variation=6e-12)
     expected = certified_radius(990, 1000, 0.001, 0.5, total_variation=6e-12)
-    assert run(procedure, (1, 5, 1), (4, 990, 6)) == Decision(1, expected, 990, 1000, 7)
+    assert run(procedure, (1, 5, 1), (4, 990, 6)) == Decision(1, expected, 990, 1000, 7, 1007)
     # The estimation's majority is another class: the selected one is tested, and fails.
-    assert run(procedure, (1, 5, 1), (990, 4, 6)) == Decision(ABSTAIN, 0.0, 4, 1000, 7)
+    assert run(procedure, (1, 5, 1), (990, 4, 6)) == Decision(ABSTAIN, 0.0, 4, 1000, 7, 1007)
     assert run(procedure, (0, 0, 0), (0, 0, 0)).predict == ABSTAIN  # every vote was NaN
+
+
+def test_certify_results_can_be_checked_from_count_and_n() -> None:
+    procedure = FixedCertify(sigma=0.5, n0=7, n=1000)
+    assert procedure.radius_of(990, 1000) == certified_radius(990, 1000, 0.001, 0.5)
+    assert procedure.certifies(550, 1000)
+    assert not procedure.certifies(549, 1000)
+    with pytest.raises(InputError, match="n 999 is not 1000"):
+        procedure.radius_of(990, 999)
+    assert Predict(n=100).certifies(90, 100)
+    assert not Predict(n=100).certifies(10, 100)
+    assert Predict(n=100).radius_of(90, 100) == 0.0
 
 
 def test_predict_result() -> None:
     procedure = Predict(n=100, alpha=0.001)
-    assert run(procedure, (10, 90)) == Decision(1, 0.0, 90, 100, 0)
-    assert run(procedure, (45, 55)) == Decision(ABSTAIN, 0.0, 55, 100, 0)
+    assert run(procedure, (10, 90)) == Decision(1, 0.0, 90, 100, 0, 100)
+    assert run(procedure, (45, 55)) == Decision(ABSTAIN, 0.0, 55, 100, 0, 100)
     assert run(procedure, (0, 0)).predict == ABSTAIN
     assert run(procedure, (100,)).predict == 0
     assert run(Predict(n=100, total_variation=1e-4), (0, 100)).predict == ABSTAIN
@@ -132,11 +144,12 @@ def test_predict_result() -> None:
         ({"n": 10**10}, "too large"),
         ({"alpha": 0.0}, "alpha"),
         ({"alpha": 1.5}, "alpha"),
+        ({"sigma": 0.0}, "sigma 0.0 is out of range"),
     ],
 )
 def test_useless_certify_settings_are_refused(arguments: dict[str, float], words: str) -> None:
     with pytest.raises(InputError, match=words):
-        FixedCertify(sigma=0.5, **arguments)  # type: ignore[arg-type]
+        FixedCertify(**{"sigma": 0.5, **arguments})  # type: ignore[arg-type]
 
 
 def test_useless_predict_settings_are_refused() -> None:
