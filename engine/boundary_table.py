@@ -1,0 +1,188 @@
+"""Which radius a class's votes certify at which look: all radii at once, each at full alpha.
+
+The table is a matter of integers: `needed[j, g]` votes at look j certify level g. It is computed
+once for its settings and kept in the user's cache.
+
+Why it holds
+------------
+Levels are radii r_0 = 0 < r_1 < ..., level g claiming p* > P_g = Phi(r_g / sigma) for the
+probability p* that the ideal noise gives a class. Votes have the drawn noise's probability p,
+|p - p*| <= tau, the sampler's total variation. So where claim g is false, p* <= P_g gives
+p <= p_g := P_g + tau: the test of level g has the null p_g, and what it says of the drawn
+probability it says of the ideal one.
+
+Every class runs the tests on the same samples, and holds level g once its votes reach needed[j, g]
+at a look j. needed ascends with g (a running maximum, which only raises it), so a class at level g
+has reached every level below, perhaps at that same look. Let h(p) be the probability that a class
+of probability p ever reaches level 0, and u_g(p) level g; both ascend with p. needed[:, 0] is
+the boundary of p_0 at alpha/2, and convex_boundary keeps h convex on [0, p_0], with h(0) = 0:
+
+* No class has p* > 1/2: every claim is false, every p <= p_0. At most one class has p > 1/2; then
+  the others share less than 1/2, and by convexity reach level 0 with probability at most
+  h(1/2): h(p_0) + h(1/2) <= alpha altogether. If no class has, convexity gives h(p) <= 2 p h(1/2),
+  which sums to at most 2 h(1/2) <= alpha.
+* Class A has p* > 1/2. Let g >= 1 be the first level with P_g >= p*: then p_A <= p_g, and any false
+  claim for A has reached level g, of probability at most u_g(p_g). All other classes together have
+  at most s_g := 1 - P_{g-1} + tau <= p_0, and reach level 0 with probability at most h(s_g)
+  by convexity. Level g is the boundary of p_g at alpha - h(s_g), so the sum is at most alpha.
+
+So P[any claim made at any look is false] <= alpha, whatever the number of classes and whatever
+rule stops the sampling. alpha/2 at level 0 is the price of selecting on the samples that certify;
+h(s_g) falls so fast with g that levels from about r = sigma/4 have all of alpha.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import math
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from smoothcert.engine.boundaries import (
+    Floats,
+    Ints,
+    Spending,
+    convex_boundary,
+    crossing_probability,
+    group_boundary,
+)
+from smoothcert.engine.bounds import RADIUS_STEPS
+from smoothcert.engine.cache import cache_folder, write_atomically
+from smoothcert.engine.errors import InputError
+
+FINE_STEP = 0.01
+"""Levels lie this far apart in radius / sigma, besides the radii asked for."""
+
+# Raised whenever boundaries are computed differently.
+_FORMAT = 1
+# Covers the error of ndtr and of r / sigma many times, and costs less than 1e-7 in radius / sigma.
+_WIDENING = 1e-7
+# Once other classes reach level 0 this seldom, that bound serves all higher levels.
+_RARE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class BoundaryTable:
+    """looks   ascending numbers of samples, K of them
+    steps   int64 [G], ascending: the radius of each level in steps of 1e-6; steps[0] = 0
+    needed  int64 [K, G], ascending along G: the votes that reach a level at a look (more than the
+            look has samples where none do)
+    """
+
+    looks: tuple[int, ...]
+    steps: Ints
+    needed: Ints
+
+    def level(self, look: int, count: int) -> int:
+        """The highest level that `count` votes reach at look number `look`; -1 for none."""
+        return int(np.searchsorted(self.needed[look], count, side="right")) - 1
+
+    def radius(self, level: int) -> float:
+        """The radius of a level in [0, 1]-pixel units."""
+        return int(self.steps[level]) / RADIUS_STEPS
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over looks, levels and boundaries: tables that decide alike agree in it."""
+        parts = (np.asarray(self.looks), self.steps, self.needed)
+        content = b"".join(np.ascontiguousarray(part, "<i8").tobytes() for part in parts)
+        return hashlib.sha256(content).hexdigest()
+
+
+def radius_steps(radii: Sequence[float]) -> Ints:
+    """Radii as ascending, distinct int64 multiples of 1e-6, rounded up.
+
+    Raises InputError for no radii, or radii that are negative or no numbers.
+    """
+    if not len(radii):
+        raise InputError("no radii are given: expected at least one, such as 0,0.25,0.5")
+    for radius in radii:
+        if not (radius >= 0.0 and math.isfinite(radius)):
+            raise InputError(f"radius {radius} is out of range: expected a number >= 0")
+    # 0.1 * 3 is a float above 0.3, and means 0.3.
+    return np.unique(np.ceil(np.asarray(radii, np.float64) * RADIUS_STEPS - 1e-3).astype(np.int64))
+
+
+def boundary_table(
+    sigma: float,
+    asked: Ints,
+    looks: tuple[int, ...],
+    alpha: float,
+    spending: Spending,
+    total_variation: float = 0.0,
+) -> BoundaryTable:
+    """The table for the levels 0, every FINE_STEP * sigma that `looks` can reach, and `asked`
+    (radius_steps), from the cache or computed (about a second up to 100,000 samples)."""
+    settings = {
+        "format": _FORMAT,
+        "sigma": sigma,
+        "asked": asked.tolist(),
+        "looks": looks,
+        "alpha": alpha,
+        "spending": asdict(spending),
+        "total_variation": total_variation,
+        "fine_step": FINE_STEP,
+    }
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    steps = _levels(sigma, asked, looks[-1], alpha)
+    needed = _cached(key, (len(looks), len(steps)))
+    if needed is None:
+        needed = _needed(sigma, steps, looks, alpha, spending, total_variation)
+        _cache(key, needed)
+    return BoundaryTable(looks, steps, needed)
+
+
+def _cached(key: str, shape: tuple[int, int]) -> Ints | None:
+    """The boundaries kept under `key`; None where there are none, or they are damaged."""
+    try:
+        with np.load(cache_folder("boundaries") / f"{key}.npz", allow_pickle=False) as kept:
+            needed: Ints = kept["needed"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    ascending = needed.shape == shape and bool(np.all(np.diff(needed, axis=1) >= 0))
+    return needed if ascending and needed.dtype == np.int64 else None
+
+
+def _cache(key: str, needed: Ints) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, needed=needed)
+    # A table is quickly computed again: no cache is no reason to stop.
+    with contextlib.suppress(OSError, InputError):
+        write_atomically(cache_folder("boundaries") / f"{key}.npz", content.getvalue())
+
+
+def _levels(sigma: float, asked: Ints, n: int, alpha: float) -> Ints:
+    highest = -special.ndtri(-math.expm1(math.log(alpha) / n))
+    fine = np.arange(0, max(0, math.floor(highest / FINE_STEP)) + 1) * FINE_STEP
+    fine_steps = np.floor(fine * sigma * RADIUS_STEPS).astype(np.int64)
+    return np.union1d(fine_steps, asked)
+
+
+def _needed(
+    sigma: float,
+    steps: Ints,
+    looks: tuple[int, ...],
+    alpha: float,
+    spending: Spending,
+    total_variation: float,
+) -> Ints:
+    """The proof's boundaries, in the order of the module's text."""
+    shares = spending.cumulative(len(looks))
+    tail: Floats = special.ndtr(-steps / (sigma * RADIUS_STEPS))  # 1 - P_g
+    null = tail * (1.0 - _WIDENING) - total_variation  # 1 - p_g
+    others = tail * (1.0 + _WIDENING) + total_variation  # s_{g+1}
+    convex = convex_boundary(1.0 - null[0], looks)
+    columns = [group_boundary(null[0], looks, shares * (alpha / 2), convex)[0]]
+    misled = alpha / 2
+    for g in range(1, len(steps)):
+        if misled > _RARE * alpha:
+            misled = min(misled, crossing_probability(1.0 - others[g - 1], looks, columns[0]))
+        columns.append(group_boundary(null[g], looks, shares * (alpha - misled))[0])
+    return np.maximum.accumulate(np.stack(columns, axis=1), axis=1)

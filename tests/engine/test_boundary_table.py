@@ -1,0 +1,135 @@
+"""The table of all radii: levels kept at every one of them, cached without harm."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from smoothcert.engine.boundaries import (
+    Spending,
+    crossing_probability,
+    group_boundary,
+    looks_until,
+)
+from smoothcert.engine.boundary_table import BoundaryTable, boundary_table, radius_steps
+from smoothcert.engine.errors import InputError
+
+STRICT = Spending(0.0, 0.25, 0.75)
+ALPHA = 0.001
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SMOOTHCERT_CACHE", str(tmp_path))
+    return tmp_path / "boundaries"
+
+
+def table(
+    n: int = 100_000, sigma: float = 0.5, alpha: float = ALPHA, total_variation: float = 0.0
+) -> BoundaryTable:
+    asked = radius_steps([0.0, 0.5, 1 / 3])
+    return boundary_table(sigma, asked, looks_until(n), alpha, STRICT, total_variation)
+
+
+def test_levels() -> None:
+    found = table()
+    assert len(found.steps) == 383  # z = 0, .01, .. 3.81, and r = 1/3
+    assert {0, 500_000, 333_334, 5_000, 1_905_000} <= set(found.steps.tolist())
+    assert np.all(np.diff(found.steps) > 0)
+    assert np.all(np.diff(found.needed, axis=1) >= 0)
+    assert np.all(np.diff(found.needed[:, 0]) > 0)
+    for level in (0, 10, 200):
+        votes = int(found.needed[-1, level])
+        assert found.level(-1, votes) >= level
+        assert found.level(-1, votes - 1) == level - 1
+    assert found.level(0, 0) == -1
+    assert found.radius(0) == 0.0
+
+
+def test_every_level_keeps_and_uses_alpha() -> None:
+    """Sup over p of P[a false claim]: the class's own, and all others' at level 0, together."""
+    found = table()
+    zero = found.needed[:, 0]
+    assert crossing_probability(0.5, found.looks, zero) <= ALPHA / 2
+    assert crossing_probability(0.5, found.looks, zero) >= 0.97 * ALPHA / 2
+    for g in range(1, len(found.steps), 7):
+        tail = float(stats.norm.sf(found.steps[g] / 500_000))
+        before = float(stats.norm.sf(found.steps[g - 1] / 500_000))
+        own = crossing_probability(tail, found.looks, found.needed[:, g])
+        others = crossing_probability(1.0 - before, found.looks, zero)
+        assert own + others <= ALPHA
+        if found.steps[g] <= 1_000_000:
+            assert own + others >= 0.97 * ALPHA
+
+
+def test_the_samplers_total_variation_is_allowed_for() -> None:
+    """A class whose ideal probability is a level's bound may be drawn more often by tau."""
+    tau = 0.003
+    found = table(20_000, total_variation=tau)
+    for g in (20, 100, 150):
+        q = float(stats.norm.sf(found.steps[g] / 500_000)) - tau
+        assert crossing_probability(q, found.looks, found.needed[:, g]) <= ALPHA
+        plain = table(20_000)
+        assert crossing_probability(q, plain.looks, plain.needed[:, g]) > ALPHA
+    assert crossing_probability(0.5 - tau, found.looks, found.needed[:, 0]) <= ALPHA / 2
+    assert found.needed[-1, -1] == 20_001  # a bound above 1 is never rejected
+
+
+def test_high_levels_are_the_plain_boundaries() -> None:
+    found = table()
+    g = int(np.searchsorted(found.steps, 500_000))
+    allowed = STRICT.cumulative(len(found.looks)) * ALPHA
+    plain, _ = group_boundary(float(stats.norm.sf(1.0)), found.looks, allowed)
+    assert np.max(np.abs(found.needed[:, g] - plain)) <= 2
+
+
+def test_the_cache_is_used_and_repairs_itself(cache: Path) -> None:
+    first = table(2000)
+    (kept,) = cache.iterdir()
+    content = kept.read_bytes()
+
+    changed = first.needed + 1
+    np.savez_compressed(kept, needed=changed)
+    np.testing.assert_array_equal(table(2000).needed, changed)  # it is read, then
+
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 0xFF
+    for damaged in (b"", content[:100], bytes(flipped), b"PK nonsense"):
+        kept.write_bytes(damaged)
+        assert table(2000).digest == first.digest
+        assert kept.read_bytes() == content
+    np.savez_compressed(kept, needed=first.needed[:, :5])
+    assert table(2000).digest == first.digest
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_no_cache_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = table(2000).digest
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SMOOTHCERT_CACHE", str(tmp_path / "file"))
+    assert table(2000).digest == expected
+
+
+def test_tables_that_decide_differently_have_other_digests() -> None:
+    digests = {
+        table(2000).digest,
+        table(2000, sigma=0.25).digest,
+        table(2000, alpha=0.01).digest,
+        table(2000, total_variation=0.01).digest,
+        table(2048).digest,
+    }
+    assert len(digests) == 5
+
+
+def test_radius_steps() -> None:
+    assert radius_steps([0.5, 0.1 * 3, 0, 0.3, 1 / 3]).tolist() == [0, 300_000, 333_334, 500_000]
+
+
+@pytest.mark.parametrize(
+    ("radii", "words"),
+    [([], "no radii"), ([-0.5], "radius -0.5"), ([float("nan")], "nan"), ([float("inf")], "inf")],
+)
+def test_radii_that_are_none(radii: list[float], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        radius_steps(radii)
