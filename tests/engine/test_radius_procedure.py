@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from smoothcert.engine.bounds import ABSTAIN, certified_radius
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.procedures import Decision, SampleRange
+from smoothcert.engine.radius_procedure import RadiusCertify
+
+
+def decide(
+    procedure: RadiusCertify, p: float, rng: np.random.Generator, label: int | None = None
+) -> Decision:
+    trial = procedure.trial(label)
+    wanted = next(trial)
+    while True:
+        try:
+            wanted = trial.send(rng.multinomial(wanted.count, (1 - p, p)))
+        except StopIteration as end:
+            decision = end.value
+            assert isinstance(decision, Decision)
+            return decision
+
+
+@pytest.mark.parametrize("z", [0.0, 0.01, 0.5, 2.0])
+def test_every_planned_size_errs_at_most_alpha(z: float) -> None:
+    """Exact: given the pilot, what is claimed depends on Bin(size, p) alone."""
+    procedure = RadiusCertify(1.0, n=10_000, alpha=0.05, tolerance=0.01)
+    p = float(special.ndtr(z))
+    for n in procedure.plan.sizes:
+        claims = [k for k in range(n + 1) if procedure.radius_of(k, n) > z]
+        assert stats.binom.pmf(claims, n, p).sum() <= 0.05
+        named = [k for k in range(n + 1) if procedure.certifies(k, n)]
+        assert stats.binom.pmf(named, n, 0.5).sum() <= 0.05
+
+
+@pytest.mark.parametrize("p", [0.5, 0.7, 0.98])
+def test_simulated_error(p: float) -> None:
+    """Pilot, plan, giving up and all: at most alpha = .1, with standard error .0067."""
+    procedure = RadiusCertify(1.0, n=2000, alpha=0.1, tolerance=0.05, pilot=50)
+    rng = np.random.default_rng(11)
+    truth = float(special.ndtri(p))
+    wrong = 0
+    for _ in range(2000):
+        decision = decide(procedure, p, rng)
+        if decision.predict != ABSTAIN:
+            false_radius = decision.radius > truth or (truth == 0.0)
+            wrong += decision.predict == 0 or false_radius
+    assert 0 < wrong <= (0.1 + 3 * 0.0067) * 2000
+
+
+def test_a_trial() -> None:
+    procedure = RadiusCertify(0.5, tolerance=0.01)
+    trial = procedure.trial()
+    assert next(trial) == SampleRange(Purpose.PILOT, 0, 500)
+    size = procedure.planned(450)
+    assert trial.send(np.array([40, 450, 10])) == SampleRange(Purpose.ESTIMATION, 0, size // 16)
+    first = np.array([0, size // 16 - 50, 50])
+    assert trial.send(first) == SampleRange(Purpose.ESTIMATION, size // 16, size // 4 - size // 16)
+    second = np.array([0, size // 4 - size // 16, 0])
+    assert trial.send(second) == SampleRange(Purpose.ESTIMATION, size // 4, size - size // 4)
+    with pytest.raises(StopIteration) as end:
+        trial.send(np.array([0, size - size // 4 - 50, 50]))
+    radius = certified_radius(size - 100, size, 0.001, 0.5)
+    assert end.value.value == Decision(1, radius, size - 100, size, 500, 500 + size)
+
+
+def test_hopeless_inputs_end_early() -> None:
+    procedure = RadiusCertify(0.5, tolerance=0.01)
+    assert procedure.planned(200) == 0
+    trial = procedure.trial()
+    next(trial)
+    with pytest.raises(StopIteration) as end:
+        trial.send(np.array([150, 200, 150]))
+    assert end.value.value == Decision(ABSTAIN, 0.0, 0, 0, 500, 500)
+    trial = procedure.trial()
+    next(trial)
+    wanted = trial.send(np.array([245, 255]))
+    with pytest.raises(StopIteration) as end:
+        trial.send(np.array([wanted.count, 0]))
+    assert end.value.value == Decision(ABSTAIN, 0.0, 0, wanted.count, 500, 500 + wanted.count)
+
+
+def test_results_can_be_checked_from_count_and_n() -> None:
+    procedure = RadiusCertify(0.5, n=20_000, samples_price=0.1)
+    rng = np.random.default_rng(2)
+    for p in rng.uniform(0.4, 1.0, 100):
+        decision = decide(procedure, p, rng)
+        if decision.predict != ABSTAIN:
+            assert procedure.certifies(decision.count, decision.n)
+            assert procedure.radius_of(decision.count, decision.n) == decision.radius
+        assert decision.drawn == decision.n + 500 <= procedure.max_samples
+    with pytest.raises(InputError, match="n 100 is not one of the sizes"):
+        procedure.radius_of(90, 100)
+
+
+def test_label_aware_trials_drop_other_classes_after_the_pilot() -> None:
+    procedure = RadiusCertify(0.5, n=5000, tolerance=0.01, label_aware=True)
+    rng = np.random.default_rng(4)
+    assert decide(procedure, 0.9, rng, label=0).drawn == 500
+    assert decide(procedure, 0.9, rng, label=1).predict == 1
+    with pytest.raises(InputError, match="label"):
+        next(procedure.trial())
+
+
+def test_describe_names_what_decides() -> None:
+    described = RadiusCertify(0.5, n=5000, tolerance=0.01).describe()
+    assert described == RadiusCertify(0.5, n=5000, tolerance=0.01).describe()
+    assert described["tolerance"] == 0.01
+    assert "samples_price" not in described
+    for other in (
+        RadiusCertify(0.5, n=5000, tolerance=0.02),
+        RadiusCertify(0.5, n=5000, samples_price=0.1),
+        RadiusCertify(0.5, n=5000, tolerance=0.01, alpha=0.01),
+        RadiusCertify(0.5, n=5000, tolerance=0.01, total_variation=0.01),
+    ):
+        assert other.describe()["plan"] != described["plan"]
+
+
+def test_more_than_100_000_samples_certify_more() -> None:
+    procedure = RadiusCertify(0.5, n=1_000_000, samples_price=0.03)
+    assert procedure.planned(500) > 100_000
+    assert procedure.max_samples == 1_000_500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "exactly one"),
+        ({"tolerance": 0.01, "samples_price": 0.1}, "exactly one"),
+        ({"tolerance": 0.0}, "tolerance 0.0"),
+        ({"tolerance": 1.0}, "tolerance 1.0"),
+        ({"samples_price": 0.0}, "samples price 0.0"),
+        ({"samples_price": float("inf")}, "samples price inf"),
+        ({"tolerance": 0.01, "n": 5}, "n 5 is too small"),
+        ({"tolerance": 0.01, "pilot": 0}, "pilot 0 is too small"),
+        ({"tolerance": 0.01, "alpha": 2.0}, "alpha"),
+    ],
+)
+def test_useless_settings_are_refused(arguments: dict[str, float], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        RadiusCertify(0.5, **arguments)  # type: ignore[arg-type]
