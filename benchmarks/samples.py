@@ -171,8 +171,10 @@ def measurements(repeats: int, seed: int) -> dict[str, Measurement]:
         "table, fast": table("fast"),
         "table, strict, label-aware": table("strict", label_aware=True),
         "table, fast, label-aware": table("fast", label_aware=True),
-        "betting (Voracek 2024)": partial(measure_sequence, betting, repeats=4, seed=seed),
-        "union bound (Voracek 2024)": partial(measure_sequence, union_bound, repeats=4, seed=seed),
+        "betting (Voracek 2024)": partial(measure_sequence, betting, repeats=repeats, seed=seed),
+        "union bound (Voracek 2024)": partial(
+            measure_sequence, union_bound, repeats=repeats, seed=seed
+        ),
         "radius, tolerance .01": radius(partial(certify, tolerance=0.01)),
         "radius, tolerance .01, label-aware": radius(
             partial(certify, tolerance=0.01, label_aware=True)
