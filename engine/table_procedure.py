@@ -39,8 +39,8 @@ SETTINGS = {
     "fast": Setting(Spending(0.0, 0.5, 0.5), 0.035),
 }
 """On the workloads of the published logs, strict loses less than .001 of certified accuracy at any
-radius against n samples for every image, fast .002 (benchmarks/results/samples.md, on which they
-were chosen). The guarantee is the same."""
+radius against n samples for every image, fast about .002 (benchmarks/results/samples.md; they were
+chosen on these workloads). The guarantee is the same."""
 
 
 @dataclass(frozen=True)
