@@ -131,9 +131,10 @@ def main() -> None:
     for name in ("ours", "runtime", "original"):
         print(f"{name:9} {result[f'{name}_per_second']:10,.0f} samples/s")
     for other in ("runtime", "original"):
-        low, high = result[f"ours_over_{other}_range"]  # type: ignore[misc]
+        extent = result[f"ours_over_{other}_range"]
+        assert isinstance(extent, list)
         ratio = result[f"ours_over_{other}"]
-        print(f"ours / {other}: {ratio:.3f} ({low:.3f} .. {high:.3f})")
+        print(f"ours / {other}: {ratio:.3f} ({extent[0]:.3f} .. {extent[1]:.3f})")
 
 
 if __name__ == "__main__":

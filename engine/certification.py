@@ -135,8 +135,7 @@ def run_procedure(
             for outcome in Scheduler(backend, procedure, count).run(images):
                 certificate = certificate_of(outcome)
                 ledger.append(certificate)
-                used = outcome.decision.n + outcome.decision.n0
-                watcher.image(certificate, procedure.max_samples - used)
+                watcher.image(certificate, procedure.max_samples - certificate.drawn)
         finally:
             images.close()
         seconds = time.perf_counter() - start
@@ -157,5 +156,6 @@ def certificate_of(outcome: Outcome) -> Certificate:
         decision.count,
         decision.n,
         decision.n0,
+        decision.drawn,
         0 if abstained else covered_squared_distance(decision.radius),
     )

@@ -19,7 +19,19 @@ from typing import Any
 from smoothcert.engine.cache import write_atomically
 from smoothcert.engine.errors import InputError
 
-COLUMNS = ("idx", "label", "predict", "radius", "correct", "time", "count", "n", "n0", "covers")
+COLUMNS = (
+    "idx",
+    "label",
+    "predict",
+    "radius",
+    "correct",
+    "time",
+    "count",
+    "n",
+    "n0",
+    "drawn",
+    "covers",
+)
 HEADER = "\t".join(COLUMNS) + "\n"
 
 _SYNC_SECONDS = 1.0
@@ -27,8 +39,9 @@ _SYNC_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Certificate:
-    """One row. `covers` is the integer claim: every 8-bit image whose squared pixel differences
-    sum to at most this is classified the same; 0 on abstention."""
+    """One row: `count` of `n` estimation samples carry the radius, `n0` selected the class, and
+    `drawn` samples were used altogether. `covers` is the integer claim: every 8-bit image whose
+    squared pixel differences sum to at most this is classified the same; 0 on abstention."""
 
     idx: int
     label: int
@@ -38,6 +51,7 @@ class Certificate:
     count: int
     n: int
     n0: int
+    drawn: int
     covers: int
 
     def line(self) -> str:
@@ -52,6 +66,7 @@ class Certificate:
             self.count,
             self.n,
             self.n0,
+            self.drawn,
             self.covers,
         )
         return "\t".join(map(str, fields)) + "\n"

@@ -115,7 +115,7 @@ class Scheduler:
                 break
             slot = self._free_slots.pop()
             self._backend.place(slot, image.index, image.pixels)
-            trial = self._procedure.trial()
+            trial = self._procedure.trial(image.label)
             counts = np.zeros(self._backend.num_classes, np.int64)
             active = _Active(image, slot, trial, next(trial), counts)
             self._active.append(active)

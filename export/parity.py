@@ -58,8 +58,9 @@ def compare_votes(
         second.inputs[:] = first.inputs
         one, other = first.run()[:count], second.run()[:count]
         disagreements += int((one.argmax(axis=1) != other.argmax(axis=1)).sum())
-        difference = max(difference, float(np.abs(one - other).max()))
-        scale = max(scale, float(np.abs(one).max()))
+        # numpy's maximum, unlike max, lets a NaN through: NaN logits are no agreement.
+        difference = float(np.maximum(difference, np.abs(one - other).max()))
+        scale = float(np.maximum(scale, np.abs(one).max()))
     return Parity(len(slots), disagreements, difference, scale)
 
 

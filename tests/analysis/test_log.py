@@ -38,7 +38,7 @@ def test_the_original_codes_rows(tmp_path: Path) -> None:
 def test_our_rows_and_manifest(tmp_path: Path) -> None:
     path = tmp_path / "out.tsv"
     with Ledger(path, {"sigma": 0.25, "alpha": 0.001}, {}) as ledger:
-        ledger.append(Certificate(4, 3, 3, 0.5, 61.5, 90, 100, 10, 16256))
+        ledger.append(Certificate(4, 3, 3, 0.5, 61.5, 90, 100, 10, 110, 16256))
         running = read_log(path)
         ledger.finish({})
     log = read_log(path)

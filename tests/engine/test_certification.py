@@ -80,9 +80,9 @@ def test_the_log_says_what_was_found(model: Path, source: Path, tmp_path: Path) 
     assert [int(row[0]) for row in body] == list(range(24))
     tau = LatticeGaussian(SIGMA).total_variation(108)
     certified = 0
-    for index, label, predict, radius, correct, count, n, n0, covers in body:
+    for index, label, predict, radius, correct, count, n, n0, drawn, covers in body:
         assert int(label) == int(index) % 4
-        assert (n, n0) == ("400", "20")
+        assert (n, n0, drawn) == ("400", "20", "420")
         assert correct == str(int(predict == label))
         expected = certified_radius(int(count), 400, 0.001, SIGMA, total_variation=tau)
         if predict == "-1":

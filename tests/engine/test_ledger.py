@@ -24,7 +24,7 @@ RUN = {"sigma": 0.25, "model": {"sha256": "ab"}, "n": 100}
 
 
 def certificate(index: int, predict: int = 3) -> Certificate:
-    return Certificate(index, 3, predict, 0.5, 61.5, 90, 100, 10, 16256)
+    return Certificate(index, 3, predict, 0.5, 61.5, 90, 100, 10, 110, 16256)
 
 
 def write(path: Path, indices: list[int], run: dict[str, Any] | None = None) -> None:
@@ -38,18 +38,7 @@ def test_a_row_is_what_the_interface_says(tmp_path: Path) -> None:
     write(path, [4])
     header, row = path.read_text().splitlines()
     assert header.split("\t")[:6] == ["idx", "label", "predict", "radius", "correct", "time"]
-    assert row.split("\t") == [
-        "4",
-        "3",
-        "3",
-        "0.500000",
-        "1",
-        "0:01:01.500000",
-        "90",
-        "100",
-        "10",
-        "16256",
-    ]
+    assert row == "4\t3\t3\t0.500000\t1\t0:01:01.500000\t90\t100\t10\t110\t16256"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +71,7 @@ def test_resuming_keeps_rows_and_finishing_sorts_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "torn", ["7", "7\t3\t3\t0.5", "7\t3\t3\t0.500000\t1\t0:00:01.0\t90\t100\t10\t162"]
+    "torn", ["7", "7\t3\t3\t0.5", "7\t3\t3\t0.500000\t1\t0:00:01.0\t90\t100\t10\t110\t162"]
 )
 def test_a_torn_last_line_is_cut(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "out.tsv"
@@ -136,7 +125,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str) -> None:
 
 @pytest.mark.parametrize(
     ("row", "words"),
-    [("x\t1\n", "line 3 is no row"), ("0" + "\t0" * 9 + "\n", "line 3 repeats image 0")],
+    [("x\t1\n", "line 3 is no row"), ("0" + "\t0" * 10 + "\n", "line 3 repeats image 0")],
 )
 def test_damaged_rows_are_named(tmp_path: Path, row: str, words: str) -> None:
     path = tmp_path / "out.tsv"

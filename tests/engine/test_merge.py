@@ -22,7 +22,7 @@ def shard(tmp_path: Path, i: int, k: int, **changes: Any) -> Path:
     }
     with Ledger(path, run, {"shard": i}) as ledger:
         for index in range(i, 7, k):
-            ledger.append(Certificate(index, 1, 1, 0.25, 1.0, 90, 100, 10, 4064))
+            ledger.append(Certificate(index, 1, 1, 0.25, 1.0, 90, 100, 10, 110, 4064))
         ledger.finish({"images": len(range(i, 7, k))})
     return path
 

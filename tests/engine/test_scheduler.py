@@ -14,7 +14,7 @@ from smoothcert.engine.backends.base import Rows
 from smoothcert.engine.backends.host import HostBackend
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import open_onnx
-from smoothcert.engine.procedures import Decision, FixedCertify, SampleRange, Trial
+from smoothcert.engine.procedures import Decision, FixedCertify, Procedure, SampleRange, Trial
 from smoothcert.engine.scheduler import LabelledImage, Outcome, Scheduler
 
 SHAPE = (1, 6, 5)
@@ -42,7 +42,7 @@ class Halving:
 
     max_samples = 1700
 
-    def trial(self) -> Trial:
+    def trial(self, label: int | None = None) -> Trial:
         counts = yield SampleRange(Purpose.SELECTION, 0, 10)
         n = 0
         total = np.zeros_like(counts)
@@ -51,15 +51,21 @@ class Halving:
             n += size
             if total.max() > 0.6 * n:
                 break
-        return Decision(int(total.argmax()), 0.0, int(total.max()), n, 10)
+        return Decision(int(total.argmax()), 0.0, int(total.max()), n, 10, n + 10)
+
+    def radius_of(self, count: int, n: int) -> float:
+        return 0.0
+
+    def certifies(self, count: int, n: int) -> bool:
+        return True
 
     def describe(self) -> dict[str, object]:
         return {}
 
 
-def run(path: Path, batch: int, todo: list[LabelledImage], procedure: object) -> list[Outcome]:
+def run(path: Path, batch: int, todo: list[LabelledImage], procedure: Procedure) -> list[Outcome]:
     backend = open_backend(open_onnx(path), LAW, 11, batch=batch)
-    return list(Scheduler(backend, procedure).run(todo))  # type: ignore[arg-type]
+    return list(Scheduler(backend, procedure).run(todo))
 
 
 def counted_directly(path: Path, image: LabelledImage, wanted: SampleRange) -> list[int]:
@@ -85,7 +91,7 @@ def test_counts_are_those_of_a_direct_computation(model: Path) -> None:
 
 
 @pytest.mark.parametrize("procedure", [FixedCertify(0.5, n0=20, n=500), Halving()])
-def test_batch_size_order_and_shards_change_nothing(model: Path, procedure: object) -> None:
+def test_batch_size_order_and_shards_change_nothing(model: Path, procedure: Procedure) -> None:
     expected = decisions(run(model, 64, images(), procedure))
     assert len(expected) == 9
     for batch in (1, 7, 1000):
@@ -136,7 +142,7 @@ def test_late_votes_change_nothing_and_batches_stay_full(model: Path) -> None:
     backend = Lagging(inner)
     outcomes = list(Scheduler(backend, procedure).run(images(40)))
     assert decisions(outcomes) == expected
-    total = sum(o.decision.n + o.decision.n0 for o in outcomes)
+    total = sum(o.decision.drawn for o in outcomes)
     assert sum(backend.sizes) == total  # no row is drawn twice or for nothing
     full = sum(size == 32 for size in backend.sizes)
     assert full >= 0.9 * len(backend.sizes)

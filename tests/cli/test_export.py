@@ -1,0 +1,75 @@
+"""`export` as a user runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from smoothcert.export.architectures import architecture
+
+
+def export(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smoothcert.cli.main", "export", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    path = tmp_path / "cnn.pth"
+    torch.save(architecture("small_cnn", 10, (1, 28, 28)).state_dict(), path)
+    return path
+
+
+def test_export(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m.onnx"
+    options = ["--arch", "small_cnn", "--dataset", "fashion-mnist"]
+    done = export(checkpoint, "-o", out, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "parity on 256 noisy images: 0 votes differ" in done.stdout
+    assert "checkpoint sha256" in done.stdout
+    before = out.read_bytes()
+    again = export(checkpoint, "-o", out, *options)
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert out.read_bytes() == before
+    assert export(checkpoint, "-o", out, *options, "--force").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--arch", "small_cnn"],
+        ["--arch", "small_cnn", "--input-shape", "1,28"],
+        ["--arch", "small_cnn", "--input-shape", "a,b,c"],
+        ["--arch", "small_cnn", "--dataset", "mnist", "--mean", "x"],
+        ["--arch", "small_cnn", "--dataset", "mnist", "--std", "0"],
+        ["--arch", "small_cnn", "--dataset", "mnist", "--resize", "5"],
+        ["--arch", "small_cnn", "--dataset", "mnist", "--num-classes", "0"],
+        ["--arch", "nonsense", "--dataset", "mnist"],
+        ["--arch", "small_cnn", "--dataset", "mnist", "--precision", "fp3"],
+    ],
+)
+def test_bad_options_end_in_one_line(checkpoint: Path, tmp_path: Path, options: list[str]) -> None:
+    out = tmp_path / "m.onnx"
+    done = export(checkpoint, "-o", out, *options)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+def test_missing_files_end_in_one_line(checkpoint: Path, tmp_path: Path) -> None:
+    for arguments in (
+        [tmp_path / "absent.pth", "-o", tmp_path / "m.onnx"],
+        [checkpoint, "-o", tmp_path / "absent" / "m.onnx", "--arch", "small_cnn"],
+    ):
+        done = export(*arguments)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1

@@ -1,0 +1,146 @@
+"""From a checkpoint to a checked ONNX file: metadata, bytes, parity, refusals."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import METADATA_KEY
+from smoothcert.engine.models import file_digest, open_onnx
+from smoothcert.export.architectures import architecture
+from smoothcert.export.checkpoint_export import export_checkpoint
+from smoothcert.export.model_path import model_at
+
+
+def saved(tmp_path: Path, name: str, shape: tuple[int, int, int], **facts: Any) -> Path:
+    """A checkpoint with random weights whose batch norms are not the identity."""
+    torch.manual_seed(1)
+    module = architecture(name, 10, shape)
+    module.train()
+    with torch.no_grad():
+        module(torch.randn(16, *shape))
+    path = tmp_path / f"{name}.pth"
+    torch.save({"state_dict": module.state_dict(), **facts}, path)
+    return path
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return saved(tmp_path, "cifar_resnet20", (3, 32, 32), arch="cifar_resnet20")
+
+
+def test_a_checkpoint_of_the_original(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.onnx"
+    report = export_checkpoint(checkpoint, out)
+    assert report.assumed == "dataset cifar10, as its architecture cifar_resnet20 implies"
+    assert report.parity.samples == 256
+    assert report.parity.disagreements == 0
+    model = open_onnx(out)
+    assert model.num_classes == 10
+    assert model.spec.mean == (0.4914, 0.4822, 0.4465)
+    assert model.batch == "N"
+    assert model.metadata["checkpoint_sha256"] == file_digest(checkpoint)
+    assert model.metadata["arch"] == "cifar_resnet20"
+
+
+def test_the_file_is_whole_folded_clean_and_reproducible(checkpoint: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    export_checkpoint(checkpoint, first)
+    export_checkpoint(checkpoint, second)
+    assert first.read_bytes() == second.read_bytes()
+    model = onnx.load(str(first))
+    onnx.checker.check_model(model, full_check=True)
+    kinds = {node.op_type for node in model.graph.node}
+    assert "BatchNormalization" not in kinds
+    assert not any(t.external_data for t in model.graph.initializer)
+    content = first.read_bytes()
+    for private in (str(tmp_path), str(Path(__file__).parents[2]), "site-packages", ".py"):
+        assert private.encode() not in content
+    (prop,) = model.metadata_props
+    assert prop.key == METADATA_KEY
+    assert json.loads(prop.value)["input_shape"] == [3, 32, 32]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.onnx", "b.onnx", checkpoint.name]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 64])
+def test_any_batch_gives_the_logits_of_torch(checkpoint: Path, tmp_path: Path, batch: int) -> None:
+    out = tmp_path / "model.onnx"
+    export_checkpoint(checkpoint, out)
+    module = architecture("cifar_resnet20", 10, (3, 32, 32)).eval()
+    module.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
+    x = torch.randn(batch, 3, 32, 32)
+    (logits,) = onnxruntime.InferenceSession(str(out)).run(None, {"input": x.numpy()})
+    with torch.inference_mode():
+        assert np.allclose(logits, module(x).numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_options_override_what_is_implied(checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.onnx"
+    spec = export_checkpoint(
+        checkpoint, out, input_shape=(3, 40, 40), mean=(0.5,) * 3, std=(0.25,) * 3, resize=48,
+        interpolation="bicubic",
+    ).spec  # fmt: skip
+    assert spec == open_onnx(out).spec
+    assert (spec.height, spec.mean, spec.resize, spec.interpolation) == (
+        40, (0.5,) * 3, 48, "bicubic",
+    )  # fmt: skip
+
+
+def test_a_checkpoint_that_says_all_is_a_model(tmp_path: Path) -> None:
+    """`certify` takes it as MODEL; its export is made once, in the cache."""
+    path = saved(tmp_path, "small_cnn", (1, 28, 28), arch="small_cnn", dataset="fashion-mnist")
+    model = model_at(path)
+    assert model.spec.shape == (1, 28, 28)
+    made = model.path.stat().st_mtime_ns
+    assert model_at(path).path.stat().st_mtime_ns == made
+
+
+@pytest.mark.parametrize(
+    ("facts", "options", "words"),
+    [
+        ({}, {}, "--arch"),
+        ({"arch": "small_cnn"}, {}, "--dataset or --input-shape"),
+        ({"arch": "small_cnn"}, {"dataset": "martian"}, "expected cifar10"),
+        ({"arch": "small_cnn"}, {"input_shape": (1, 14, 14)}, "does not fit"),
+        ({"arch": "small_cnn", "dataset": "mnist"}, {"num_classes": 3}, "does not fit"),
+        ({"arch": "small_cnn", "dataset": "mnist"}, {"mean": (0.5, 0.5)}, "one per channel"),
+        ({"arch": "cifar_resnet20", "dataset": "mnist"}, {}, "does not fit architecture"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_leaves_nothing(
+    tmp_path: Path, facts: dict[str, Any], options: dict[str, Any], words: str
+) -> None:
+    path = saved(tmp_path, "small_cnn", (1, 28, 28), **facts)
+    out = tmp_path / "model.onnx"
+    with pytest.raises(InputError, match=words) as caught:
+        export_checkpoint(path, out, **options)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+
+
+def test_exported_votes_do_not_depend_on_the_batch(checkpoint: Path, tmp_path: Path) -> None:
+    """Bitwise equal logits at every batch size and row order: what makes the log exact."""
+    from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
+
+    out = tmp_path / "model.onnx"
+    export_checkpoint(checkpoint, out)
+    model = open_onnx(out)
+    inputs = np.random.default_rng(0).normal(size=(64, 3072)).astype(np.float32)
+    whole = OnnxRuntimeNetwork(model, 64)
+    whole.inputs[:] = inputs
+    expected = whole.run().copy()
+    order = np.random.default_rng(1).permutation(64)
+    whole.inputs[:] = inputs[order]
+    assert np.array_equal(whole.run(), expected[order])
+    for batch, threads in ((1, 2), (7, 2), (64, 1), (100, 2)):
+        network = OnnxRuntimeNetwork(model, batch, threads)
+        for start in range(0, 64, batch):
+            rows = inputs[start : start + batch]
+            network.inputs[: len(rows)] = rows
+            assert np.array_equal(network.run()[: len(rows)], expected[start : start + batch])
