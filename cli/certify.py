@@ -9,14 +9,59 @@ from smoothcert.cli.running import run_options, start_run
 
 @click.command("certify")
 @run_options
-@click.option("--n0", default=100, show_default=True, help="Selection samples.")
-@click.option("--n", default=100_000, show_default=True, help="Estimation samples.")
-def command(n0: int, n: int, alpha: float, **options: Any) -> None:
+@click.option("--n0", type=int, help="Selection samples [default: 100]; the pilot's, 500.")
+@click.option("--n", default=100_000, show_default=True, help="Estimation samples, at most.")
+@click.option("--radii", help="Table mode: certify at these radii, such as 0,0.5,1.")
+@click.option(
+    "--setting",
+    type=click.Choice(["strict", "fast"]),
+    help="Of table mode: how much accuracy may be lost for samples [default: strict].",
+)
+@click.option("--tolerance", type=float, help="Radius mode: the part of a radius to give up.")
+@click.option("--samples-price", type=float, help="Radius mode: radius/sigma per 100,000 samples.")
+@click.option("--label-aware", is_flag=True, help="Stop where the label cannot be certified.")
+@click.option("--family-wise", type=int, metavar="M", help="alpha is for M images together.")
+def command(
+    n0: int | None,
+    n: int,
+    alpha: float,
+    radii: str | None,
+    setting: str | None,
+    tolerance: float | None,
+    samples_price: float | None,
+    label_aware: bool,
+    family_wise: int | None,
+    **options: Any,
+) -> None:
     """Certify the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 
     With probability at least 1 - ALPHA per image, the smoothed classifier's prediction is constant
     within the radius that OUT.tsv states. The same command resumes a log that was interrupted.
     """
-    from smoothcert.engine.procedures import FixedCertify
+    from smoothcert.engine.modes import CertifyOptions
 
-    start_run(lambda sigma, tau: FixedCertify(sigma, n0, n, alpha, tau), **options)
+    asked = CertifyOptions(
+        options["sigma"],
+        n0,
+        n,
+        alpha,
+        None if radii is None else _radii(radii),
+        setting,
+        tolerance,
+        samples_price,
+        label_aware,
+        family_wise,
+    )
+    notes = {} if family_wise is None else {"family_wise": family_wise}
+    start_run(asked.procedure, notes=notes, **options)
+
+
+def _radii(text: str) -> tuple[float, ...]:
+    from smoothcert.engine.errors import InputError
+
+    try:
+        return tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        raise InputError(
+            f"radii {text!r} are no list of numbers: expected 0,0.5,1 for instance"
+        ) from None

@@ -14,6 +14,7 @@ _COMMANDS = {
     "certify": ("smoothcert.cli.certify", "Certify the images of a source; write a log."),
     "predict": ("smoothcert.cli.predict", "Predict with the smoothed classifier; write a log."),
     "analyze": ("smoothcert.cli.analyze", "Certified accuracy of one or more logs."),
+    "audit": ("smoothcert.cli.audit", "Check a log: recompute it, certify some rows again."),
     "merge": ("smoothcert.cli.merge", "Join the logs of shards into one."),
     "doctor": ("smoothcert.cli.doctor", "What this machine can run, and what is missing."),
 }

@@ -18,4 +18,4 @@ def command(n: int, alpha: float, **options: Any) -> None:
     """
     from smoothcert.engine.procedures import Predict
 
-    start_run(lambda sigma, tau: Predict(n, alpha, tau), **options)
+    start_run(lambda tau: Predict(n, alpha, tau), notes={}, **options)

@@ -46,7 +46,8 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def start_run(
-    make_procedure: Callable[[float, float], Procedure],
+    make_procedure: Callable[[float], Procedure],
+    notes: dict[str, Any],
     model: Path,
     source: str,
     out: Path,
@@ -59,7 +60,8 @@ def start_run(
     backend: str,
     device: str,
 ) -> None:
-    """Open everything, run with progress, print one line. make_procedure takes (sigma, tau)."""
+    """Open everything, run with progress, print one line. make_procedure takes the
+    sampler's total variation; notes go into the manifest's run."""
     # SIGTERM (a spot machine going away) ends a run as Ctrl-C does: flushed and resumable.
     signal.signal(signal.SIGTERM, _interrupt)
     from smoothcert.cli.progress import RunProgress
@@ -70,7 +72,7 @@ def start_run(
     from smoothcert.export.model_path import model_at
 
     law = LatticeGaussian(sigma)
-    make_procedure(sigma, 0.0)  # refuse useless settings before any file is opened
+    make_procedure(0.0)  # refuse useless settings before any file is opened
     selection = Selection.of_options(skip, limit, shard)
     opened = model_at(model)
     images = open_source(source, opened.spec, opened.num_classes)
@@ -80,9 +82,9 @@ def start_run(
             images,
             out,
             law,
-            lambda tau: make_procedure(sigma, tau),
+            make_procedure,
             selection,
-            RunSettings(seed, backend, device, batch),
+            RunSettings(seed, backend, device, batch, notes=notes),
             progress,
         )
     rate = summary.samples_now / summary.seconds

@@ -2,9 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
@@ -61,13 +61,17 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run computes; only `backend` and `seed` (and the model) decide what it finds."""
+    """How a run computes; only `backend` and `seed` (and the model) decide what it finds.
+
+    notes  further entries of the manifest's description of the run
+    """
 
     seed: int = 0
     backend: str = "auto"
     device: str = "cpu"
     batch: int | None = None
     threads: int | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def run_procedure(
@@ -106,9 +110,14 @@ def run_procedure(
         batch=settings.batch,
         threads=settings.threads,
     )
-    session = {**describe_machine(), "backend": backend.describe()}
+    session = {
+        **describe_machine(),
+        "backend": backend.describe(),
+        "model_path": str(model.path),
+    }
     run = {
         **procedure.describe(),
+        **settings.notes,
         "sigma": law.sigma,
         "seed": settings.seed,
         "noise": NOISE_LAW,

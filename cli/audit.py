@@ -1,0 +1,57 @@
+"""`smoothcert audit`: is this log what its manifest says?"""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("audit")
+@click.argument("log", type=click.Path(path_type=Path), metavar="LOG.tsv")
+@click.argument("source")
+@click.option("--rows", default=20, show_default=True, help="Images to certify again.")
+@click.option("--model", type=click.Path(path_type=Path), help="[default: where the run found it]")
+@click.option("--seed", default=0, show_default=True, help="Chooses the images.")
+def command(log: Path, source: str, rows: int, model: Path | None, seed: int) -> None:
+    """Check LOG.tsv: every row's radius from its count, and some images certified again.
+
+    Exit 0 where all is as logged, 1 where it is not.
+    """
+    from smoothcert.engine.audit import audit_log
+    from smoothcert.engine.backends import open_backend
+    from smoothcert.engine.environment import describe_machine
+    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.lattice import LatticeGaussian
+    from smoothcert.engine.ledger import read_manifest
+    from smoothcert.engine.modes import recorded_procedure
+    from smoothcert.engine.sources import open_source
+    from smoothcert.export.model_path import model_at
+
+    if rows < 0:
+        raise InputError(f"rows {rows} is too small: expected at least 0")
+    manifest = read_manifest(log)
+    run, sessions = manifest["run"], manifest.get("sessions") or [{}]
+    procedure = recorded_procedure(run)
+    found = model or sessions[-1].get("model_path")
+    if not found:
+        raise InputError(f"the manifest of {log} names no model file: give --model")
+    opened = model_at(Path(found))
+    if opened.sha256 != run["model"]["sha256"]:
+        raise InputError(
+            f"model {found} is not the log's: sha256 {opened.sha256[:16]}... against "
+            f"{run['model']['sha256'][:16]}...; give --model"
+        )
+    backend = open_backend(opened, LatticeGaussian(run["sigma"]), run["seed"],
+                           backend=run["backend"], device=run["device"])  # fmt: skip
+    session = {**describe_machine(), "backend": backend.describe()}
+    images = open_source(source, opened.spec, opened.num_classes)
+    report = audit_log(log, images, lambda: backend, procedure, session, rows, seed)
+    for finding in report.findings:
+        click.echo(finding)
+    manner = "bit for bit" if report.exact else "within the tolerance for another machine"
+    click.echo(
+        f"{log}: {report.rows} rows recomputed, {report.repeated} certified again and compared "
+        f"{manner}: {len(report.findings) or 'no'} findings"
+    )
+    if report.findings:
+        sys.exit(1)

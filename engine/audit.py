@@ -1,0 +1,176 @@
+"""Auditing a log: every row against its own arithmetic, some rows against the network."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
+from smoothcert.engine.decoding import decoded_ahead
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.ledger import COLUMNS, Certificate, read_manifest, read_rows
+from smoothcert.engine.procedures import Procedure
+from smoothcert.engine.scheduler import Outcome, Scheduler
+from smoothcert.engine.selection import Selection
+from smoothcert.engine.sources.base import ImageSource
+
+FOREIGN_TOLERANCE = 0.002
+"""On another processor or runtime, float rounding may turn a few votes: the share of a row's n
+by which its count may differ there."""
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """rows checked by arithmetic, rows certified again, and one line for everything wrong.
+
+    exact  whether counts had to match bit for bit (the same runtime and processor)
+    """
+
+    rows: int
+    repeated: int
+    exact: bool
+    findings: list[str]
+
+
+def parse_certificates(path: Path) -> list[Certificate]:
+    """The complete rows of a log of ours; raises InputError for a field that does not parse."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a log ({error})") from None
+    certificates = []
+    for line in read_rows(path, text[: text.rfind("\n") + 1]).values():
+        field = dict(zip(COLUMNS, line.rstrip("\n").split("\t"), strict=True))
+        try:
+            certificate = Certificate(
+                int(field["idx"]),
+                int(field["label"]),
+                int(field["predict"]),
+                float(field["radius"]),
+                0.0,
+                int(field["count"]),
+                int(field["n"]),
+                int(field["n0"]),
+                int(field["drawn"]),
+                int(field["covers"]),
+            )
+        except ValueError as error:
+            raise InputError(f"{path} image {field['idx']} does not parse: {error}") from None
+        certificates.append(certificate)
+    return certificates
+
+
+def check_arithmetic(certificate: Certificate, line: str, procedure: Procedure) -> list[str]:
+    """What is wrong with a row by its own numbers: its radius, claim and columns."""
+    c, wrong = certificate, []
+    fields = dict(zip(COLUMNS, line.rstrip("\n").split("\t"), strict=True))
+    if fields["correct"] != str(int(c.predict == c.label)):
+        wrong.append(f"correct is {fields['correct']} for label {c.label}, predict {c.predict}")
+    if not 0 <= c.count <= c.n or c.n + c.n0 > c.drawn:
+        wrong.append(f"count {c.count}, n {c.n}, n0 {c.n0}, drawn {c.drawn} contradict each other")
+        return [f"image {c.idx}: {problem}" for problem in wrong]
+    if c.predict == ABSTAIN:
+        if (c.radius, c.covers) != (0.0, 0):
+            wrong.append(f"abstains with radius {c.radius} and covers {c.covers}")
+    else:
+        try:
+            radius = procedure.radius_of(c.count, c.n)
+            certified = procedure.certifies(c.count, c.n)
+        except InputError as error:
+            return [f"image {c.idx}: {error}"]
+        if not certified:
+            wrong.append(f"names class {c.predict}, which {c.count} of {c.n} do not certify")
+        elif fields["radius"] != f"{radius:.6f}":
+            wrong.append(f"radius {fields['radius']} where {c.count} of {c.n} give {radius:.6f}")
+        if c.covers != covered_squared_distance(c.radius):
+            wrong.append(f"covers {c.covers} where radius {c.radius} gives "
+                         f"{covered_squared_distance(c.radius)}")  # fmt: skip
+    return [f"image {c.idx}: {problem}" for problem in wrong]
+
+
+def audit_log(
+    log: Path,
+    source: ImageSource,
+    open_backend_of: Callable[[], Backend],
+    procedure: Procedure,
+    session: dict[str, Any],
+    rows: int,
+    seed: int,
+) -> AuditReport:
+    """Recompute every row's claims, and certify `rows` randomly chosen images again.
+
+    Where runtime and processor are those of one of the log's sessions, the repeated rows must be
+    equal in every column but the time; elsewhere counts may differ by FOREIGN_TOLERANCE of n.
+    `session` describes this machine and backend as a run's session does. An image whose digits
+    were edited consistently is found only if it is among the repeated rows: with r of N rows
+    repeated, k such images all escape with probability about (1 - r / N)^k.
+    Raises InputError where source or manifest are not the log's.
+    """
+    manifest = read_manifest(log)
+    run = manifest["run"]
+    logged_source = run.get("source")
+    if logged_source != source.describe():
+        raise InputError(
+            f"the source is not the log's: digest {source.describe()['digest'][:16]}... against "
+            f"{str((logged_source or {}).get('digest'))[:16]}... in the manifest"
+        )
+    certificates = parse_certificates(log)
+    lines = read_rows(log, log.read_text(encoding="utf-8"))
+    findings = []
+    for certificate in certificates:
+        findings += check_arithmetic(certificate, lines[certificate.idx], procedure)
+        if certificate.idx >= len(source):
+            raise InputError(f"image {certificate.idx} is not in the source of {len(source)}")
+        if certificate.label != source.label(certificate.idx):
+            findings.append(
+                f"image {certificate.idx}: label {certificate.label} where the source says "
+                f"{source.label(certificate.idx)}"
+            )
+    if manifest.get("status") == "complete":
+        findings += _missing_rows(run, len(source), set(lines))
+    exact = any(_same_engine(session, past) for past in manifest.get("sessions", []))
+    chosen = random.Random(seed).sample(certificates, min(rows, len(certificates)))
+    by_index = {certificate.idx: certificate for certificate in chosen}
+    images = decoded_ahead(source, sorted(by_index))
+    for outcome in Scheduler(open_backend_of(), procedure).run(images):
+        findings += _compare(by_index[outcome.index], outcome, exact)
+    return AuditReport(len(certificates), len(chosen), exact, findings)
+
+
+def _missing_rows(run: dict[str, Any], images: int, present: set[int]) -> list[str]:
+    chosen = run["selection"]
+    selection = Selection(chosen["skip"], chosen["max"], chosen["shard"], chosen["shards"])
+    expected = set(selection.indices(images))
+    if expected == present:
+        return []
+    return [
+        f"{len(expected - present)} selected images have no row, and {len(present - expected)} "
+        "rows are of images that were not selected"
+    ]
+
+
+def _same_engine(session: dict[str, Any], past: dict[str, Any]) -> bool:
+    def engine(described: dict[str, Any]) -> tuple[Any, ...]:
+        backend = described.get("backend") or {}
+        return described.get("processor"), backend.get("runtime"), backend.get("precision")
+
+    return engine(session) == engine(past)
+
+
+def _compare(logged: Certificate, outcome: Outcome, exact: bool) -> list[str]:
+    again = outcome.decision
+    old = (logged.predict, f"{logged.radius:.6f}", logged.count, logged.n, logged.n0, logged.drawn)
+    new = (again.predict, f"{again.radius:.6f}", again.count, again.n, again.n0, again.drawn)
+    if old == new:
+        return []
+    close = abs(logged.count - again.count) <= max(3, math.ceil(FOREIGN_TOLERANCE * logged.n))
+    # An adaptive procedure may stop at another look for one vote: then only the class compares.
+    if not exact and logged.predict == again.predict and (close or logged.n != again.n):
+        return []
+    return [
+        f"image {logged.idx}: predict, radius, count, n, n0, drawn are {old} in the log and {new} "
+        "when certified again"
+    ]
