@@ -8,14 +8,14 @@ from pathlib import Path
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.sources import cifar, idx
-from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.base import ImageSource, PhotographSource
 from smoothcert.engine.sources.folder import FolderSource
 from smoothcert.engine.sources.npz import open_npz
 from smoothcert.engine.sources.parquet import ParquetSource
 from smoothcert.engine.sources.patterns import expand
 from smoothcert.engine.sources.webdataset import WebdatasetSource
 
-__all__ = ["ImageSource", "open_source"]
+__all__ = ["ImageSource", "PhotographSource", "open_source"]
 
 _KINDS = (
     "a folder of class folders, *.tar, *.parquet, *.npz, a folder of idx files, or an unpacked "
@@ -26,8 +26,11 @@ _TAR = re.compile(r".*\.(tar(\.\w+)?|tgz|tbz2?|txz)", re.IGNORECASE)
 _SPLIT = re.compile(r"(.+)-\d+-of-\d+\.parquet|(train|test|val|valid|validation|dev)(?![a-z]).*")
 
 
-def open_source(path: str | Path, spec: InputSpec, num_classes: int | None) -> ImageSource:
+def open_source(path: str | Path, spec: InputSpec | None, num_classes: int | None) -> ImageSource:
     """The labelled images at `path`, each delivered as uint8 [C, H, W] of `spec`'s shape.
+
+    A `spec` of None stands for the source's own: arrays in the size they are stored in, photographs
+    as the original's ImageNet models take them (3x224x224).
 
     `path` is one of
 
@@ -60,7 +63,9 @@ def open_source(path: str | Path, spec: InputSpec, num_classes: int | None) -> I
         ) from None
 
 
-def _open_folder(folder: Path, name: str, spec: InputSpec, num_classes: int | None) -> ImageSource:
+def _open_folder(
+    folder: Path, name: str, spec: InputSpec | None, num_classes: int | None
+) -> ImageSource:
     with os.scandir(folder) as entries:
         is_folder = {entry.name: entry.is_dir() for entry in entries}
     files = sorted(name for name in is_folder if not is_folder[name])
@@ -87,7 +92,7 @@ def _open_folder(folder: Path, name: str, spec: InputSpec, num_classes: int | No
 
 
 def _open_files(
-    files: Sequence[Path], name: str, spec: InputSpec, num_classes: int | None
+    files: Sequence[Path], name: str, spec: InputSpec | None, num_classes: int | None
 ) -> ImageSource:
     several: dict[str, Callable[..., ImageSource]] = {
         "tar": WebdatasetSource,

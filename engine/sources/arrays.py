@@ -21,6 +21,8 @@ class ArraySource:
     Pixels are delivered as they are where (H, W) is the model's; where it is not and the model
     resizes, each image is resized and cropped as a photograph is. Channels are never converted.
 
+    Where `spec` is None, images are delivered in their own size.
+
     `files` are what the arrays were read from: errors name the first, the digest covers all.
     `classes` is the number of classes of the data set, where known. Raises InputError where shapes,
     dtypes or labels do not fit the model or each other.
@@ -33,7 +35,7 @@ class ArraySource:
         files: Sequence[Path],
         images: npt.NDArray[Any],
         labels: npt.NDArray[Any],
-        spec: InputSpec,
+        spec: InputSpec | None,
         num_classes: int | None,
         classes: int | None = None,
     ) -> None:
@@ -50,6 +52,8 @@ class ArraySource:
                 "image; check that the two belong together"
             )
         self._images = images if images.ndim == 4 else images[..., np.newaxis]
+        if spec is None:
+            spec = _own_spec(self._images.shape[1:], file)
         _check_shape(self._images.shape[1:], file, spec)
         self._labels = labels
         self._kind = kind
@@ -89,6 +93,18 @@ class ArraySource:
     @cached_property
     def _digest(self) -> str:
         return digest.of_files(self._files)
+
+
+def _own_spec(shape: tuple[int, ...], file: str) -> InputSpec:
+    """The spec that delivers images of (H, W, C) `shape` as they are; raises InputError where
+    the channels come first."""
+    height, width, channels = shape
+    if channels > height:
+        raise InputError(
+            f"{file}: images are {height}x{width}x{channels} by their last dimensions (HxWxC): "
+            "expected channels last; transpose the images to [N, H, W, C]"
+        )
+    return InputSpec(channels, height, width)
 
 
 def _check_shape(shape: tuple[int, ...], file: str, spec: InputSpec) -> None:

@@ -1,9 +1,10 @@
-"""The protocol every image source follows."""
+"""The protocols that image sources follow."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 
 class ImageSource(Protocol):
@@ -31,4 +32,16 @@ class ImageSource(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What the manifest records: kind, name, number of images, number of classes if known."""
+        ...
+
+
+@runtime_checkable
+class PhotographSource(ImageSource, Protocol):
+    """An ImageSource of encoded photographs, which can also be had before any resize and crop."""
+
+    def whole(self, index: int) -> Image.Image:
+        """The photograph in its own size, "RGB" or "L" by the channels of the source's spec.
+
+        Raises InputError naming the file where it cannot be decoded.
+        """
         ...

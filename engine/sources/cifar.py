@@ -54,7 +54,7 @@ def is_batch_file(name: str) -> bool:
 
 
 def open_cifar(
-    files: Sequence[Path], name: str, spec: InputSpec, num_classes: int | None
+    files: Sequence[Path], name: str, spec: InputSpec | None, num_classes: int | None
 ) -> ArraySource:
     """The source of one or several batch files of one archive, in the order given.
 

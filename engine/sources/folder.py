@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
@@ -24,11 +25,13 @@ class FolderSource:
     `num_classes` (None: any number).
     """
 
-    def __init__(self, root: Path, name: str, spec: InputSpec, num_classes: int | None) -> None:
-        photograph.check_channels(spec)
+    def __init__(
+        self, root: Path, name: str, spec: InputSpec | None, num_classes: int | None
+    ) -> None:
         self._root = root
         self._name = name
-        self._spec = spec
+        self._spec = spec or photograph.DEFAULT_SPEC
+        photograph.check_channels(self._spec)
         with os.scandir(root) as entries:
             self._classes = sorted(entry.name for entry in entries if entry.is_dir())
         if num_classes is not None and len(self._classes) != num_classes:
@@ -61,6 +64,12 @@ class FolderSource:
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
         return photograph.read(Path(self._files[index]), self._spec)
+
+    def whole(self, index: int) -> Image.Image:
+        """The photograph in its own size; raises InputError as photograph.decode_whole does."""
+        file = self._files[index]
+        data = photograph.read_bytes(Path(file))
+        return photograph.decode_whole(data, file, self._spec.channels)
 
     def describe(self) -> dict[str, Any]:
         """Kind, name, number of images and classes, digest of the relative paths and sizes."""

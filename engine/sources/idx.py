@@ -26,7 +26,7 @@ def is_images_file(name: str) -> bool:
     return _IMAGES.fullmatch(name) is not None
 
 
-def open_idx(path: Path, name: str, spec: InputSpec, num_classes: int | None) -> ArraySource:
+def open_idx(path: Path, name: str, spec: InputSpec | None, num_classes: int | None) -> ArraySource:
     """The source of a pair of idx files: the images file `path`, or one in the folder `path`.
 
     In a folder the test pair (t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte) is taken, or the

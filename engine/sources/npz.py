@@ -12,7 +12,7 @@ from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.sources.arrays import ArraySource
 
 
-def open_npz(path: Path, name: str, spec: InputSpec, num_classes: int | None) -> ArraySource:
+def open_npz(path: Path, name: str, spec: InputSpec | None, num_classes: int | None) -> ArraySource:
     """The source of `images`, uint8 [N, H, W, C] or [N, H, W], and `labels`, integers [N].
 
     Pickled (object) arrays are refused, never loaded. Raises InputError.

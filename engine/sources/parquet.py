@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
@@ -28,14 +29,14 @@ class ParquetSource:
     """
 
     def __init__(
-        self, files: Sequence[Path], name: str, spec: InputSpec, num_classes: int | None
+        self, files: Sequence[Path], name: str, spec: InputSpec | None, num_classes: int | None
     ) -> None:
-        photograph.check_channels(spec)
+        self._spec = spec or photograph.DEFAULT_SPEC
+        photograph.check_channels(self._spec)
         self._arrow = require("pyarrow", "parquet", "a parquet source")
         self._parquet = require("pyarrow.parquet", "parquet", "a parquet source")
         self._files = files
         self._name = name
-        self._spec = spec
         # Row group g is number _groups[g][1] of its file; its first image has index _firsts[g].
         self._groups: list[tuple[Path, int]] = []
         self._firsts: list[int] = []
@@ -62,18 +63,26 @@ class ParquetSource:
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
+        return photograph.decode(*self._encoded(index), self._spec)
+
+    def whole(self, index: int) -> Image.Image:
+        """The photograph in its own size; raises InputError as photograph.decode_whole does."""
+        return photograph.decode_whole(*self._encoded(index), self._spec.channels)
+
+    def _encoded(self, index: int) -> tuple[bytes, str]:
+        """The encoded photograph of a row, and where it lies."""
         # An empty row group shares its first index with the next: take the last of them.
         group = bisect_right(self._firsts, index) - 1
         row = index - self._firsts[group]
         file, number = self._groups[group]
-        data = self._images(group)[row]["bytes"].as_py()
+        data: bytes | None = self._images(group)[row]["bytes"].as_py()
         where = f"{file}: row {row} of row group {number}"
         if data is None:
             raise InputError(
                 f"{where} holds no bytes: expected the encoded photograph inside the file; save "
                 "the data set with its images embedded"
             )
-        return photograph.decode(data, where, self._spec)
+        return data, where
 
     def describe(self) -> dict[str, Any]:
         """Kind, name, number of images, digest of the files."""

@@ -21,6 +21,9 @@ _MAX_PIXELS = 2 * 89_478_485
 _MODES = {1: "L", 3: "RGB"}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
+DEFAULT_SPEC = InputSpec.of_shape(3, 224, 224)
+"""What photographs become where no model says otherwise: the original's ImageNet input."""
+
 
 def check_channels(spec: InputSpec) -> None:
     """Raise InputError unless photographs can feed the model: 1 channel (grey) or 3 (RGB)."""
@@ -33,21 +36,33 @@ def check_channels(spec: InputSpec) -> None:
 
 def read(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8]:
     """`decode` of a file."""
+    return decode(read_bytes(path), str(path), spec)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The encoded photograph in a file; raises InputError where it cannot be read."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror}): expected a photograph; check the file"
         ) from None
-    return decode(data, str(path), spec)
 
 
 def decode(data: bytes, name: str, spec: InputSpec) -> npt.NDArray[np.uint8]:
     """The photograph `data` as uint8 [C, H, W] in the model's input shape.
 
-    The format is told by content, not by name; any 8-bit colour model is converted to RGB (to grey
-    for a one-channel model); the orientation that EXIF records is left alone; then resize_and_crop.
-    Raises InputError, calling the photograph `name`, where it is not a whole, 8-bit photograph.
+    `decode_whole`, then `resize_and_crop`; raises InputError as they do.
+    """
+    return to_array(resize_and_crop(decode_whole(data, name, spec.channels), name, spec))
+
+
+def decode_whole(data: bytes, name: str, channels: int) -> Image.Image:
+    """The photograph `data` in its own size, mode "RGB" (3 channels) or "L" (1 channel).
+
+    The format is told by content, not by name; any 8-bit colour model is converted; the orientation
+    that EXIF records is left alone. Raises InputError, calling the photograph `name`, where it is
+    not a whole, 8-bit photograph.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as encoded:
@@ -56,7 +71,7 @@ def decode(data: bytes, name: str, spec: InputSpec) -> npt.NDArray[np.uint8]:
                     f"{name}: has more than 8 bits per pixel (mode {encoded.mode}): expected an "
                     "8-bit image, certificates are for pixels in 0..255; convert it"
                 )
-            image = encoded.convert(_MODES[spec.channels])
+            return encoded.convert(_MODES[channels])
     except InputError:
         raise
     # Pillow's decoders answer damaged files with nearly every kind of exception, bombs included.
@@ -66,7 +81,6 @@ def decode(data: bytes, name: str, spec: InputSpec) -> npt.NDArray[np.uint8]:
             f"{name}: cannot be decoded ({' '.join(str(reason).split())}; {len(data):,} bytes): "
             "expected a whole JPEG, PNG, PPM, BMP, TIFF, WebP or GIF; replace the file"
         ) from None
-    return to_array(resize_and_crop(image, name, spec))
 
 
 def resize_and_crop(image: Image.Image, name: str, spec: InputSpec) -> Image.Image:

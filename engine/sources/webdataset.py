@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
@@ -49,11 +50,11 @@ class WebdatasetSource:
     """
 
     def __init__(
-        self, files: Sequence[Path], name: str, spec: InputSpec, num_classes: int | None
+        self, files: Sequence[Path], name: str, spec: InputSpec | None, num_classes: int | None
     ) -> None:
-        photograph.check_channels(spec)
         self._name = name
-        self._spec = spec
+        self._spec = spec or photograph.DEFAULT_SPEC
+        photograph.check_channels(self._spec)
         self._photographs = [
             _photograph(file, sample, num_classes) for file in files for sample in _samples(file)
         ]
@@ -72,6 +73,12 @@ class WebdatasetSource:
         """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
         found = self._photographs[index]
         return photograph.decode(read_member(found.file, found.member), found.where, self._spec)
+
+    def whole(self, index: int) -> Image.Image:
+        """The photograph in its own size; raises InputError as photograph.decode_whole does."""
+        found = self._photographs[index]
+        data = read_member(found.file, found.member)
+        return photograph.decode_whole(data, found.where, self._spec.channels)
 
     def describe(self) -> dict[str, Any]:
         """Kind, name, number of images; the digest covers names, sizes and labels."""
