@@ -16,6 +16,8 @@ _COMMANDS = {
     "analyze": ("smoothcert.cli.analyze", "Certified accuracy of one or more logs."),
     "audit": ("smoothcert.cli.audit", "Check a log: recompute it, certify some rows again."),
     "merge": ("smoothcert.cli.merge", "Join the logs of shards into one."),
+    "train": ("smoothcert.cli.train", "Train a base classifier on noisy images."),
+    "visualize": ("smoothcert.cli.visualize", "Pictures of an image under several noise levels."),
     "doctor": ("smoothcert.cli.doctor", "What this machine can run, and what is missing."),
 }
 

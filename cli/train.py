@@ -1,0 +1,108 @@
+"""`smoothcert train`: a base classifier that is accurate under noise."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from smoothcert.cli.numbers import Numbers
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@click.command("train")
+@click.argument("source")
+@click.argument("outdir", type=click.Path(path_type=Path))
+@click.option("--arch", required=True, help="Architecture, or pkg.module:factory.")
+@click.option("--sigma", type=float, required=True, help="Noise level, [0,1] pixels.")
+@click.option("--test", metavar="SOURCE", help="Images to test each epoch on.")
+@click.option("--epochs", default=90, show_default=True)
+@click.option("--batch", default=256, show_default=True, help="Images per step, of all GPUs.")
+@click.option("--lr", default=0.1, show_default=True, help="Learning rate.")
+@click.option("--schedule", default="step", show_default=True, help="step or one-cycle.")
+@click.option("--lr-step", default=30, show_default=True, help="Epochs between steps down.")
+@click.option("--gamma", default=0.1, show_default=True, help="Factor of a step down.")
+@click.option("--momentum", default=0.9, show_default=True)
+@click.option("--weight-decay", default=1e-4, show_default=True)
+@click.option("--dataset", help="cifar10, imagenet...: normalisation, keys of the checkpoint.")
+@click.option("--mean", type=Numbers(float), help="Per channel, of [0,1] pixels.")
+@click.option("--std", type=Numbers(float), help="Per channel.")
+@click.option("--input-shape", type=Numbers(int, 3), help="C,H,W [default: the images'].")
+@click.option("--resize", type=int, help="Shorter side of test photographs before the crop.")
+@click.option("--num-classes", type=click.IntRange(min=2), help="[default: the source's]")
+@click.option(
+    "--crop-flip/--no-crop-flip",
+    default=None,
+    help="Random crops and flips [default: for colour images].",
+)
+@click.option("--consistency", default=0.0, metavar="LAMBDA", help="Consistency regularisation.")
+@click.option("--consistency-noises", default=2, show_default=True, help="Noisy copies for it.")
+@click.option("--eta", default=0.5, show_default=True, help="Its entropy term.")
+@click.option("--workers", default=4, show_default=True, help="Processes that decode photographs.")
+@click.option("--device", help="cpu, cuda or cuda:0 [default: the GPU if there is one].")
+@click.option("--bf16", is_flag=True, help="Run the network in bfloat16.")
+@click.option("--seed", default=0, show_default=True)
+def command(
+    source: str,
+    outdir: Path,
+    test: str | None,
+    dataset: str | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    input_shape: tuple[int, int, int] | None,
+    resize: int | None,
+    num_classes: int | None,
+    crop_flip: bool | None,
+    workers: int,
+    device: str | None,
+    **settings: Any,
+) -> None:
+    """Train a classifier on the images of SOURCE with Gaussian noise of level SIGMA.
+
+    OUTDIR gets checkpoint.pth.tar, which `smoothcert certify` takes as its MODEL, and log.txt. The
+    same command goes on where an interrupted one stopped. On several GPUs: torchrun
+    --nproc-per-node N -m smoothcert.cli.main train ...
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    from smoothcert.engine.optional import require
+
+    require("torch", "export", "training")
+    from smoothcert.cli.training_progress import TrainingProgress
+    from smoothcert.training.data import open_data
+    from smoothcert.training.settings import TrainSettings
+    from smoothcert.training.trainer import train
+
+    data = open_data(
+        source,
+        test,
+        dataset=dataset,
+        num_classes=num_classes,
+        input_shape=input_shape,
+        resize=resize,
+        mean=mean,
+        std=std,
+    )
+    if crop_flip is None:
+        crop_flip = data.spec.channels == 3
+    with TrainingProgress() as progress:
+        summary = train(
+            TrainSettings(crop_flip=crop_flip, **settings),
+            data,
+            outdir,
+            device=device,
+            workers=workers,
+            watcher=progress,
+        )
+    if not summary.first:
+        return
+    last = summary.epochs[-1]
+    test_part = f", under noise {last.test_accuracy:.1f} % of the test images" if test else ""
+    click.echo(
+        f"{summary.checkpoint}: {len(summary.epochs)} epochs, {summary.now} of them now, in "
+        f"{summary.seconds:.1f} s; right on {last.train_accuracy:.1f} % of the training images"
+        f"{test_part}"
+    )

@@ -1,0 +1,54 @@
+"""`smoothcert visualize`: an image as the base classifier sees it under noise."""
+
+from pathlib import Path
+
+import click
+
+from smoothcert.cli.numbers import Numbers
+
+
+@click.command("visualize")
+@click.argument("source")
+@click.argument("outdir", type=click.Path(path_type=Path))
+@click.argument("index", type=click.IntRange(min=0))
+@click.argument("sigmas", type=float, nargs=-1, required=True, metavar="SIGMA...")
+@click.option(
+    "--input-shape",
+    type=Numbers(int, 3),
+    help="C,H,W [default: the images' own; 3,224,224 for photographs].",
+)
+@click.option("--resize", type=int, help="Shorter side of photographs before the centre crop.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the noise.")
+@click.option("--force", is_flag=True, help="Replace files that differ.")
+def command(
+    source: str,
+    outdir: Path,
+    index: int,
+    sigmas: tuple[float, ...],
+    input_shape: tuple[int, int, int] | None,
+    resize: int | None,
+    seed: int,
+    force: bool,
+) -> None:
+    """Write image INDEX of SOURCE under the engine's noise of each SIGMA (0: without) to OUTDIR.
+
+    Files are named INDEX_100*SIGMA.png; INDEX_sheet.png has all of them, labelled. Noisy pixels
+    are clipped to what a screen can show; the classifier sees them unclipped.
+    """
+    from smoothcert.analysis.pictures import write_pictures
+    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.input_spec import InputSpec
+    from smoothcert.engine.sources import open_source
+    from smoothcert.engine.sources.photograph import DEFAULT_SPEC
+
+    spec = InputSpec.of_shape(*input_shape) if input_shape else None
+    if resize is not None:
+        spec = InputSpec(*(spec or DEFAULT_SPEC).shape, resize=resize)
+    images = open_source(source, spec, None)
+    if index >= len(images):
+        raise InputError(f"{source}: has no image {index}: expected 0..{len(images) - 1}")
+    title = f"{images.describe()['name']}, image {index}, class {images.label(index)}"
+    for path in write_pictures(
+        images.image(index), index, sigmas, outdir, title, seed=seed, force=force
+    ):
+        click.echo(path)
