@@ -42,7 +42,13 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
 @click.option("--consistency", default=0.0, metavar="LAMBDA", help="Consistency regularisation.")
 @click.option("--consistency-noises", default=2, show_default=True, help="Noisy copies for it.")
 @click.option("--eta", default=0.5, show_default=True, help="Its entropy term.")
-@click.option("--workers", default=4, show_default=True, help="Processes that decode photographs.")
+@click.option(
+    "--workers",
+    default=4,
+    type=click.IntRange(min=0),
+    show_default=True,
+    help="Processes that decode photographs.",
+)
 @click.option("--device", help="cpu, cuda or cuda:0 [default: the GPU if there is one].")
 @click.option("--bf16", is_flag=True, help="Run the network in bfloat16.")
 @click.option("--seed", default=0, show_default=True)

@@ -1,5 +1,6 @@
 """The progress line of a training: epoch, loss, accuracy, images per second, time left."""
 
+import math
 import sys
 import time
 from types import TracebackType
@@ -10,7 +11,6 @@ from rich.progress import (
     Progress,
     TaskProgressColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -24,12 +24,11 @@ class TrainingProgress:
         console = Console(file=sys.stderr)
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(),
+            BarColumn(bar_width=20),
             TaskProgressColumn(),
             TextColumn("{task.fields[rate]} samples/s"),
             TextColumn("{task.fields[result]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             TextColumn("left"),
             console=console,
             disable=not console.is_terminal,
@@ -66,16 +65,17 @@ class TrainingProgress:
             total=self._total,
             epoch=f"{epoch + 1}/{self._epochs}",
             rate=f"{rate:,.0f}",
-            result=f"loss {loss:.3f}, accuracy {accuracy:.1f} %",
+            result=f"loss {loss:.3f}, right {accuracy:.1f} %",
         )
 
     def epoch(self, epoch: Epoch) -> None:
         """See Watcher.epoch: a line that stays above the progress."""
         if self._progress.disable:
             return
-        self._progress.console.print(
-            f"epoch {epoch.epoch + 1}: loss {epoch.train_loss:.3f}, accuracy "
-            f"{epoch.train_accuracy:.1f} %, test loss {epoch.test_loss:.3f}, test accuracy "
-            f"{epoch.test_accuracy:.1f} %",
-            highlight=False,
+        line = (
+            f"epoch {epoch.epoch + 1}: loss {epoch.train_loss:.3f}, right "
+            f"{epoch.train_accuracy:.1f} %"
         )
+        if not math.isnan(epoch.test_loss):
+            line += f"; test loss {epoch.test_loss:.3f}, right {epoch.test_accuracy:.1f} %"
+        self._progress.console.print(line, highlight=False)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 from platformdirs import user_cache_dir
 
 _WHEEL = "foolbox==3.3.4"
@@ -22,6 +23,7 @@ _NUM_PHOTOGRAPHS = 20
 _LOGS = Path(__file__).parents[2] / "shared" / "data" / "cohen2019"
 
 LinearModel = Callable[..., Path]
+ArrayFile = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -129,3 +131,38 @@ def linear_model(tmp_path: Path) -> LinearModel:
         return path
 
     return write
+
+
+@pytest.fixture
+def array_file(tmp_path: Path) -> ArrayFile:
+    """Writes an .npz of dim random images, brighter in the quadrant of their class (0..3).
+
+    A network learns them in a few steps.
+    """
+
+    def write(name: str, images: int, shape: tuple[int, ...] = (16, 16), seed: int = 0) -> Path:
+        rng = np.random.default_rng(seed)
+        labels = np.arange(images) % 4
+        pixels = rng.integers(0, 60, (images, *shape)).astype(np.uint8)
+        half = shape[0] // 2
+        for image, label in zip(pixels, labels, strict=True):
+            top, left = half * (label // 2), half * (label % 2)
+            image[top : top + half, left : left + half] += 150
+        path = tmp_path / name
+        np.savez(path, images=pixels, labels=labels)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def photograph_folder(tmp_path: Path) -> Path:
+    """Two class folders of six JPEG photographs each, 96x80: reddish and bluish noise."""
+    rng = np.random.default_rng(3)
+    for label, name in enumerate(("blue", "red")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = rng.integers(0, 120, (80, 96, 3)).astype(np.uint8)
+            pixels[..., 2 - 2 * label] += 100
+            Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg", quality=90)
+    return tmp_path / "photos"

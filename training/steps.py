@@ -42,16 +42,17 @@ class Totals:
     """Sums over the images of an epoch, kept on the device: reading them makes it wait."""
 
     def __init__(self, device: torch.device) -> None:
-        self._sums = torch.zeros(3, dtype=torch.float64, device=device)
+        self._sums = torch.zeros(2, dtype=torch.float64, device=device)
+        self._images = 0
 
     def add(self, loss: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor) -> None:
         """Count the summed loss and the logits [m, N, K] of one step."""
         correct = (logits.detach().argmax(dim=2) == labels).sum() / len(logits)
-        images = torch.tensor(float(len(labels)), device=correct.device)
-        self._sums += torch.stack([loss.detach(), correct, images])
+        self._sums += torch.stack([loss.detach(), correct])
+        self._images += len(labels)
 
     def means(self, place: Processes | None = None) -> tuple[float, float]:
         """Mean loss and accuracy in per cent, of all processes of `place` or of this one."""
-        sums = self._sums.clone()
+        sums = torch.cat([self._sums, self._sums.new_tensor([self._images])])
         loss, correct, images = (place.total(sums) if place else sums).tolist()
         return loss / images, 100 * correct / images

@@ -108,7 +108,7 @@ def test_a_killed_run_goes_on(run: Run, folder: Path) -> None:
         (["train.npz", "out", "--num-classes", "1"], "1 is not in the range"),
         (["train.npz", "out", "--test", "absent.npz"], "absent.npz"),
         (["train.npz", "out", "--device", "cuda:99"], "device cuda:99 needs GPU 99"),
-        (["train.npz", "out", "--lr", "1e38"], "training diverged"),
+        (["train.npz", "out", "--lr", "1e30", "--batch", "16"], "training diverged"),
         (["train.npz", "train.npz"], "train.npz cannot be made"),
         (["train.npz"], "OUTDIR"),
     ],

@@ -31,7 +31,7 @@ def test_it_stays_finite_for_certain_classifiers() -> None:
     logits[0, 0, 0] = logits[1, 0, 1] = 500.0
     logits.requires_grad_()
     loss = consistency_loss(logits, 1.0, 0.5)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(loss)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()

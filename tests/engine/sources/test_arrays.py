@@ -107,3 +107,18 @@ def test_labels_are_checked() -> None:
     with pytest.raises(InputError, match="image 1 has label 10"):
         source(random_images(2, 4, 4), InputSpec(1, 4, 4), labels=[0, 10])
     assert source(random_images(2, 4, 4), InputSpec(1, 4, 4), labels=[0, 9]).label(1) == 9
+
+
+def test_without_a_model_images_keep_their_size() -> None:
+    labels = np.zeros(2, dtype=np.int64)
+    for shape, expected in (((2, 5, 7), (1, 5, 7)), ((2, 7, 5, 3), (3, 7, 5))):
+        images = random_images(*shape)
+        own = ArraySource("npz", "x.npz", FILES, images, labels, None, None)
+        assert own.image(1).shape == expected
+        np.testing.assert_array_equal(own.image(1)[0], images[1].reshape(*expected[1:], -1)[..., 0])
+
+
+def test_without_a_model_channels_must_come_last_too() -> None:
+    labels = np.zeros(2, dtype=np.int64)
+    with pytest.raises(InputError, match="images are 3x32x32 by their last dimensions"):
+        ArraySource("npz", "x.npz", FILES, random_images(2, 3, 32, 32), labels, None, None)

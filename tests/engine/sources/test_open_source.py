@@ -13,7 +13,7 @@ from PIL import Image
 
 from smoothcert.engine.errors import InputError, MissingPartError
 from smoothcert.engine.input_spec import InputSpec
-from smoothcert.engine.sources import ImageSource, open_source
+from smoothcert.engine.sources import ImageSource, PhotographSource, open_source
 
 SPEC = InputSpec(3, 4, 4)
 
@@ -195,3 +195,24 @@ def test_opening_needs_no_optional_package() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_photographs_can_be_had_whole(tmp_path: Path) -> None:
+    """From each source of photographs: their own size, whatever the model's; arrays have none."""
+    stream = io.BytesIO()
+    Image.new("RGB", (60, 40), (200, 100, 50)).save(stream, "PNG")
+    (tmp_path / "val" / "a").mkdir(parents=True)
+    (tmp_path / "val" / "a" / "x.png").write_bytes(stream.getvalue())
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        for name, data in (("x.png", stream.getvalue()), ("x.cls", b"0")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    for path in (tmp_path / "val", tmp_path / "x.tar"):
+        source = open_source(path, InputSpec(1, 8, 8, resize=10), None)
+        assert isinstance(source, PhotographSource)
+        assert (source.whole(0).size, source.whole(0).mode) == ((60, 40), "L")
+        own = open_source(path, None, None)
+        assert own.image(0).shape == (3, 224, 224)
+    np.savez(tmp_path / "x.npz", images=np.zeros((2, 8, 8), np.uint8), labels=np.arange(2))
+    assert not isinstance(open_source(tmp_path / "x.npz", None, None), PhotographSource)

@@ -163,3 +163,11 @@ def test_the_description(tmp_path: Path) -> None:
         "digest": hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest(),
     }
     assert json.loads(json.dumps(description)) == description
+
+
+def test_a_photograph_can_be_had_whole(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (60, 40), (200, 100, 50)).save(stream, "PNG")
+    file = write(tmp_path / "x", [png(0), stream.getvalue()], [0, 1])
+    source = ParquetSource([file], "x", InputSpec(3, 8, 8, resize=10), 2)
+    assert (source.whole(1).size, source.whole(1).mode) == ((60, 40), "RGB")
