@@ -19,7 +19,11 @@ def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.option("--arch", required=True, help="Architecture, or pkg.module:factory.")
 @click.option("--sigma", type=float, required=True, help="Noise level, [0,1] pixels.")
-@click.option("--test", metavar="SOURCE", help="Images to test each epoch on.")
+@click.option(
+    "--test",
+    metavar="SOURCE",
+    help="Images to test each epoch on [default: the test images in SOURCE].",
+)
 @click.option("--epochs", default=90, show_default=True)
 @click.option("--batch", default=256, show_default=True, help="Images per step, of all GPUs.")
 @click.option("--lr", default=0.1, show_default=True, help="Learning rate.")
@@ -69,6 +73,9 @@ def command(
 ) -> None:
     """Train a classifier on the images of SOURCE with Gaussian noise of level SIGMA.
 
+    Of an unpacked CIFAR archive, a folder of idx files, or a folder of train and val, SOURCE may be
+    the folder: it is then trained on the training images.
+
     OUTDIR gets checkpoint.pth.tar, which `smoothcert certify` takes as its MODEL, and log.txt. The
     same command goes on where an interrupted one stopped. On several GPUs: torchrun
     --nproc-per-node N -m smoothcert.cli.main train ...
@@ -106,9 +113,9 @@ def command(
     if not summary.first:
         return
     last = summary.epochs[-1]
-    test_part = f", under noise {last.test_accuracy:.1f} % of the test images" if test else ""
+    tested = f" and {last.test_accuracy:.1f} % of the test images" if data.test else ""
     click.echo(
-        f"{summary.checkpoint}: {len(summary.epochs)} epochs, {summary.now} of them now, in "
-        f"{summary.seconds:.1f} s; right on {last.train_accuracy:.1f} % of the training images"
-        f"{test_part}"
+        f"{summary.checkpoint}: {summary.now} of {len(summary.epochs)} epochs now, in "
+        f"{summary.seconds:.1f} s; under noise right on {last.train_accuracy:.1f} % of the "
+        f"training images{tested}"
     )

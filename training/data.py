@@ -7,6 +7,7 @@ from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.sources import ImageSource, open_source
 from smoothcert.export.checkpoint_export import DATASETS
+from smoothcert.training.splits import splits
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ def open_data(
 ) -> TrainingData:
     """Open the sources; what is not given follows from the dataset's name, else from the images.
 
-    A CIFAR archive names its dataset itself. Images keep their own size, photographs become
-    3x224x224 from a resize to 256. Classes are the source's, else the dataset's, else the largest
-    label + 1. Raises InputError where the sources cannot be had or do not fit.
+    The folder of a whole data set (splits.py) is trained on its training images and tested on its
+    test images. A CIFAR archive names its dataset itself. Images keep their own size, photographs
+    become 3x224x224 from a resize to 256. Classes are the source's, else the dataset's, else the
+    largest label + 1. Raises InputError where the sources cannot be had or do not fit.
     """
     if dataset is not None and dataset not in DATASETS:
         raise InputError(f"dataset {dataset!r} is unknown: expected {', '.join(DATASETS)}")
@@ -58,6 +60,8 @@ def open_data(
         given, missing = ("mean", "std") if std is None else ("std", "mean")
         raise InputError(f"--{given} is given without --{missing}: expected both or neither")
     spec = _asked_spec(dataset, input_shape, resize)
+    source, own_test = splits(source)
+    test = test or own_test
     train = open_source(source, spec, num_classes)
     described = train.describe()
     if dataset is None and described["kind"] in DATASETS:
@@ -82,7 +86,7 @@ def open_data(
         interpolation=fitted.interpolation,
     )
     # The model's size, whatever the test source's own is.
-    tested = open_source(test, normalised, num_classes) if test is not None else None
+    tested = open_source(test, normalised, num_classes) if test else None
     return TrainingData(train, tested, normalised, num_classes, dataset)
 
 

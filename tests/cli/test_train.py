@@ -59,9 +59,9 @@ def test_a_trained_checkpoint_certifies(run: Run, folder: Path) -> None:
     arguments = [*QUICK, "--epochs", "4", "--batch", "16", "--test", "test.npz"]
     status, out, err = run("train", "train.npz", "out", *arguments)
     assert (status, err) == (0, "")
-    assert out.startswith("out/checkpoint.pth.tar: 4 epochs, 4 of them now")
+    assert out.startswith("out/checkpoint.pth.tar: 4 of 4 epochs now")
     assert run("train", "train.npz", "out", *arguments)[1].startswith(
-        "out/checkpoint.pth.tar: 4 epochs, 0 of them now"
+        "out/checkpoint.pth.tar: 0 of 4 epochs now"
     )
     status, _, err = run(
         "certify", "out/checkpoint.pth.tar", "test.npz", "log.tsv",
