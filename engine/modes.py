@@ -33,7 +33,7 @@ class CertifyOptions:
     family_wise: int | None = None
 
     def procedure(self, total_variation: float) -> Procedure:
-        """The procedure; raises InputError for options that cannot certify or exclude each other."""
+        """The procedure; raises InputError for options that exclude each other or cannot go."""
         alpha = self.alpha
         if self.family_wise is not None:
             alpha = family_wise_alpha(alpha, self.family_wise)

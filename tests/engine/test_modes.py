@@ -1,0 +1,85 @@
+"""Options choose the mode, and a manifest gives the same procedure back."""
+
+import json
+from typing import Any
+
+import pytest
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.modes import CertifyOptions, recorded_procedure
+from smoothcert.engine.procedures import FixedCertify, Predict, Procedure
+from smoothcert.engine.radius_procedure import RadiusCertify
+from smoothcert.engine.table_procedure import TableCertify
+
+TAU = 1e-12
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, FixedCertify(0.5, 100, 100_000, 0.001, TAU)),
+        ({"n0": 10, "n": 500, "alpha": 0.01}, FixedCertify(0.5, 10, 500, 0.01, TAU)),
+        ({"family_wise": 500}, FixedCertify(0.5, 100, 100_000, 0.001 / 500, TAU)),
+        ({"radii": (0.0, 0.5), "n": 2000}, TableCertify(0.5, (0.0, 0.5), 2000,
+                                                        total_variation=TAU)),
+        ({"radii": (0.0,), "n": 2000, "setting": "fast", "label_aware": True},
+         TableCertify(0.5, (0.0,), 2000, setting="fast", label_aware=True, total_variation=TAU)),
+        ({"tolerance": 0.01, "n": 2000}, RadiusCertify(0.5, 2000, tolerance=0.01,
+                                                       total_variation=TAU)),
+        ({"samples_price": 0.1, "n": 2000, "n0": 64},
+         RadiusCertify(0.5, 2000, samples_price=0.1, pilot=64, total_variation=TAU)),
+    ],
+)  # fmt: skip
+def test_options_and_manifests_give_the_procedure(
+    options: dict[str, Any], expected: Procedure
+) -> None:
+    procedure = CertifyOptions(0.5, **options).procedure(TAU)
+    assert procedure == expected
+    run = {**procedure.describe(), "sigma": 0.5, "total_variation": TAU, "seed": 0}
+    # Equal in everything that decides an outcome (looks are explicit in a manifest).
+    assert recorded_procedure(json.loads(json.dumps(run))).describe() == expected.describe()
+
+
+def test_predict_is_recorded_too() -> None:
+    run = {**Predict(100).describe(), "sigma": 0.5, "total_variation": TAU}
+    assert recorded_procedure(run) == Predict(100, total_variation=TAU)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"radii": (0.5,), "tolerance": 0.1}, "exclude each other"),
+        ({"radii": (0.5,), "n0": 10}, "no use in table mode"),
+        ({"radii": ()}, "radii"),
+        ({"radii": (-1.0,)}, "radius"),
+        ({"radii": (9.0,)}, "can be certified"),
+        ({"setting": "fast"}, "table mode only"),
+        ({"label_aware": True}, "fixed n"),
+        ({"tolerance": 0.1, "samples_price": 0.1}, "exactly one"),
+        ({"tolerance": 2.0}, "tolerance"),
+        ({"samples_price": 0.0}, "samples price"),
+        ({"family_wise": 0}, "at least 1"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        CertifyOptions(0.5, **options).procedure(0.0)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"procedure": "guess"}, "unknown"),
+        ({"n": None}, "describe|integers"),
+        ({"boundaries": "00"}, "version that wrote"),
+        ({"looks": [1, 2]}, "looks"),
+    ],
+)
+def test_manifests_that_describe_none_are_refused(change: dict[str, Any], words: str) -> None:
+    table = CertifyOptions(0.5, n=2000, radii=(0.0, 0.5)).procedure(TAU)
+    run = {**table.describe(), "sigma": 0.5, "total_variation": TAU, **change}
+    with pytest.raises(InputError, match=words):
+        recorded_procedure(run)
+    with pytest.raises(InputError, match="describe a procedure"):
+        recorded_procedure({"procedure": "certify"})
