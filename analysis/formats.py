@@ -31,6 +31,8 @@ def _best(table: AccuracyTable) -> list[list[bool]]:
 
 def _label(row: Row) -> str:
     name = "".join(c if c.isprintable() else "?" for c in row.name)
+    # Its mean radius is that of the radii it decides, lower than a fixed n would show.
+    name = f"{name} (table mode)" if row.table_mode else name
     return name if row.complete else f"{name} (running)"
 
 

@@ -70,6 +70,17 @@ class Log:
         return self._level("alpha", 1.0)
 
     @property
+    def table_radii(self) -> tuple[float, ...] | None:
+        """The radii that a table-mode run decides, ascending; None for other runs.
+
+        Elsewhere its certified accuracy is only a lower bound of what more samples would show.
+        """
+        radii = self.run.get("radii")
+        if self.run.get("procedure") != "table" or not isinstance(radii, list):
+            return None
+        return tuple(sorted(float(r) for r in radii if isinstance(r, int | float)))
+
+    @property
     def complete(self) -> bool:
         """Whether the run is finished, as far as the manifest tells."""
         return self.manifest is None or self.manifest.get("status") == "complete"

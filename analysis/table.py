@@ -29,6 +29,7 @@ class Row:
     clean: float
     abstained: float
     average_radius: float
+    table_mode: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,13 @@ class AccuracyTable:
 
 
 def default_radii(logs: Sequence[Log]) -> list[float]:
-    """0, .25, .5, ... up to the largest certified radius; the step doubles beyond 12 columns."""
+    """0, .25, .5, ... up to the largest certified radius; the step doubles beyond 12 columns.
+
+    Where logs are of table mode: the radii that all of those decide.
+    """
+    decided = [set(log.table_radii) for log in logs if log.table_radii is not None]
+    if decided:
+        return check_radii(sorted(set.intersection(*decided)))
     largest = max(float(log.radius.max()) for log in logs)
     step = 0.25
     while largest / step >= _MOST_DEFAULT_RADII:
@@ -69,8 +76,14 @@ def accuracy_table(
     """
     rows = []
     for log, name in zip(logs, _distinct_names(logs), strict=True):
+        _refuse_undecided(log, radii)
         lower = None
         if alpha is not None or rho is not None:
+            if log.table_radii is not None and not log.complete:
+                raise InputError(
+                    f"{log.path} is an unfinished run whose rows come in the order of their "
+                    "results: expected a finished log for high-probability figures"
+                )
             level = _failure_probability(log, alpha)
             bound = high_probability_accuracy(
                 log, radii, level, DEFAULT_RHO if rho is None else rho
@@ -88,9 +101,21 @@ def accuracy_table(
                 summary.clean,
                 summary.abstained,
                 summary.average_radius,
+                log.table_radii is not None,
             )
         )
     return AccuracyTable(list(radii), rows)
+
+
+def _refuse_undecided(log: Log, radii: Sequence[float]) -> None:
+    decided = log.table_radii
+    undecided = [r for r in radii if decided is not None and r not in decided]
+    if decided is not None and undecided:
+        raise InputError(
+            f"{log.path} is of table mode and decides the radii {', '.join(map(str, decided))}; at "
+            f"{undecided[0]:g} it would understate the accuracy: expected --radii among them, or a "
+            "log certified at that radius"
+        )
 
 
 def _failure_probability(log: Log, given: float | None) -> float:

@@ -94,3 +94,28 @@ def test_radii_are_checked() -> None:
     for bad in ([], [-1.0], [float("nan")], [float("inf")]):
         with pytest.raises(InputError, match="radii"):
             check_radii(bad)
+
+
+def table_mode_log(tmp_path: Path, status: str = "complete") -> Log:
+    path = tmp_path / "tabled.tsv"
+    path.write_text("idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\t1\t0.6\t1\t1.0\n")
+    run = {"procedure": "table", "radii": [0.0, 0.5], "sigma": 0.5, "alpha": 0.001}
+    manifest = {"run": run, "status": status, "images": 1}
+    path.with_name("tabled.tsv.json").write_text(json.dumps(manifest))
+    return read_log(path)
+
+
+def test_a_table_mode_log_is_read_at_its_own_radii(tmp_path: Path) -> None:
+    log = table_mode_log(tmp_path)
+    assert default_radii([log]) == [0.0, 0.5]
+    (row,) = accuracy_table([log], [0.5]).rows
+    assert (row.accuracy, row.table_mode) == ([1.0], True)
+    with pytest.raises(InputError, match=r"decides the radii 0\.0, 0\.5; at 0\.3 it would"):
+        accuracy_table([log], [0.0, 0.3])
+
+
+def test_an_unfinished_table_mode_log_has_no_high_probability_figures(tmp_path: Path) -> None:
+    log = table_mode_log(tmp_path, "running")
+    accuracy_table([log], [0.5])
+    with pytest.raises(InputError, match="unfinished"):
+        accuracy_table([log], [0.5], rho=0.01)

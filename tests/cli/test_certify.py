@@ -188,3 +188,56 @@ def test_another_run_is_refused_with_the_difference(
     assert "sigma 0.5 (log) against 0.25 (asked)" in done.stderr
     assert done.stderr.count("\n") == 1
     assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        ["--radii", "0,0.25,0.5", "--n", 5000],
+        ["--radii", "0,0.5", "--n", 5000, "--setting", "fast", "--label-aware"],
+        ["--tolerance", 0.05, "--n", 5000],
+        ["--samples-price", 1.0, "--n", 5000, "--family-wise", 12],
+    ],
+)
+def test_every_mode_certifies_analyzes_and_audits(
+    mode: list[object], model: Path, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    done = smoothcert("certify", model, source, out, "--sigma", 0.5, *mode, "--batch", 32)
+    assert done.returncode == 0, done.stderr
+    other = tmp_path / "other.tsv"
+    shards = [tmp_path / f"{i}.tsv" for i in range(2)]
+    for i, shard in enumerate(shards):
+        batch = (7, 1000)[i]
+        done = smoothcert("certify", model, source, shard, "--sigma", 0.5, *mode,
+                          "--batch", batch, "--shard", f"{i}/2")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert smoothcert("merge", other, *shards).returncode == 0
+    untimed = [
+        [line.split("\t")[:5] + line.split("\t")[6:] for line in log.read_text().splitlines()]
+        for log in (out, other)
+    ]
+    assert untimed[0] == untimed[1]
+    assert smoothcert("analyze", out).returncode == 0
+    audited = smoothcert("audit", out, source, "--rows", 5)
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    assert "bit for bit: no findings" in audited.stdout
+    out.write_text(out.read_text().replace("\t0.", "\t1."))
+    audited = smoothcert("audit", out, source, "--rows", 0)
+    assert audited.returncode == 1
+    assert "radius" in audited.stdout
+
+
+def test_audit_refuses_what_is_not_the_logs(model: Path, source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.tsv"
+    smoothcert("certify", model, source, out, "--sigma", 0.5, "--n", 100)
+    model.write_bytes(model.read_bytes() + b"\x00\x00")
+    for arguments in (
+        [out, source],
+        [out, tmp_path / "absent.npz"],
+        [tmp_path / "absent.tsv", source],
+        [out, source, "--rows", "-1"],
+    ):
+        done = smoothcert("audit", *arguments)
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1
