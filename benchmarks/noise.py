@@ -53,9 +53,12 @@ def measure(name: str, sigma: float, threads: int) -> dict[str, object]:
     times: dict[str, list[float]] = {"ours": [], "torch": []}
     for _ in range(BLOCKS):
         for key, work in (("ours", ours), ("torch", usual)):
-            # torch's OpenMP threads spin for a while after their work: let them go to sleep.
-            time.sleep(0.2)
-            work()
+            # torch's OpenMP threads spin for a while after their work: let them go to sleep, and
+            # then the cores wake up.
+            time.sleep(0.5)
+            awake = time.perf_counter() + 0.2
+            while time.perf_counter() < awake:
+                work()
             times[key] += [seconds(work) for _ in range(ROUNDS)]
     pixels = rows * spec.num_pixels
     figures = {
