@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from smoothcert.analysis.accuracy import (
     DEFAULT_RHO,
     certified_accuracy,
@@ -75,20 +78,9 @@ def accuracy_table(
     or rho outside (0, 1).
     """
     rows = []
-    for log, name in zip(logs, _distinct_names(logs), strict=True):
+    for log, name in zip(logs, distinct_names(logs), strict=True):
         _refuse_undecided(log, radii)
-        lower = None
-        if alpha is not None or rho is not None:
-            if log.table_radii is not None and not log.complete:
-                raise InputError(
-                    f"{log.path} is an unfinished run whose rows come in the order of their "
-                    "results: expected a finished log for high-probability figures"
-                )
-            level = _failure_probability(log, alpha)
-            bound = high_probability_accuracy(
-                log, radii, level, DEFAULT_RHO if rho is None else rho
-            )
-            lower = bound.tolist()
+        lower = lower_accuracy(log, radii, alpha, rho)
         summary = summarize(log)
         rows.append(
             Row(
@@ -97,7 +89,7 @@ def accuracy_table(
                 summary.images,
                 log.complete,
                 certified_accuracy(log, radii).tolist(),
-                lower,
+                None if lower is None else lower.tolist(),
                 summary.clean,
                 summary.abstained,
                 summary.average_radius,
@@ -105,6 +97,21 @@ def accuracy_table(
             )
         )
     return AccuracyTable(list(radii), rows)
+
+
+def lower_accuracy(
+    log: Log, radii: npt.ArrayLike, alpha: float | None, rho: float | None
+) -> npt.NDArray[np.float64] | None:
+    """high_probability_accuracy where alpha or rho is given, else None; as accuracy_table."""
+    if alpha is None and rho is None:
+        return None
+    if log.table_radii is not None and not log.complete:
+        raise InputError(
+            f"{log.path} is an unfinished run whose rows come in the order of their results: "
+            "expected a finished log for high-probability figures"
+        )
+    level = _failure_probability(log, alpha)
+    return high_probability_accuracy(log, radii, level, DEFAULT_RHO if rho is None else rho)
 
 
 def _refuse_undecided(log: Log, radii: Sequence[float]) -> None:
@@ -137,7 +144,7 @@ def _failure_probability(log: Log, given: float | None) -> float:
     return given
 
 
-def _distinct_names(logs: Sequence[Log]) -> list[str]:
+def distinct_names(logs: Sequence[Log]) -> list[str]:
     """The logs' names, with as many of their folders as tell different files apart."""
     files = [log.path.absolute() for log in logs]
     paths = [file.with_name(log.name) for file, log in zip(files, logs, strict=True)]

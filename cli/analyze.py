@@ -24,8 +24,19 @@ from smoothcert.engine.errors import InputError
 @click.option(
     "--rho", type=float, help="Failure probability of the lower bounds [default: 0.001]; adds them."
 )
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Also draw the accuracy at every radius: .png, .pdf or .svg.",
+)
 def command(
-    logs: tuple[Path, ...], radii: str | None, form: str, alpha: float | None, rho: float | None
+    logs: tuple[Path, ...],
+    radii: str | None,
+    form: str,
+    alpha: float | None,
+    rho: float | None,
+    plot: Path | None,
 ) -> None:
     """Print the certified accuracy of each LOG: the share of its images that are classified
     correctly and certified within each radius.
@@ -34,6 +45,10 @@ def command(
     probability 1 - RHO over the noise of the whole log, if each row fails with probability at
     most ALPHA. Logs of the original code are read, and logs that are still being written.
     """
+    if plot is not None:
+        from smoothcert.analysis.plot import check_plot_path, write_plot
+
+        check_plot_path(plot)
     wanted = None
     if radii is not None:
         try:
@@ -45,4 +60,6 @@ def command(
         wanted = check_radii(numbers)
     opened = [read_log(path) for path in logs]
     table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
+    if plot is not None:
+        write_plot(plot, opened, alpha, rho)
     click.echo(render(table, form))

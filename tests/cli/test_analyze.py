@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from smoothcert.cli.analyze import command
 
@@ -84,6 +85,46 @@ def test_a_running_log_says_so_and_how_many_rows(log: Path) -> None:
     assert lines[1].split() == ["log", "(running)", "0.25", "0.500", "2", "0.500", "0.250"]
 
 
+def test_a_plot_beside_the_table(log: Path, tmp_path: Path) -> None:
+    done = smoothcert("analyze", log, "--radii", "0", "--format", "csv", "--plot",
+                      tmp_path / "plot.png")  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == smoothcert("analyze", log, "--radii", "0", "--format", "csv").stdout
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["absent.tsv", "--plot", "plot.jpg"], "suffix '.jpg': expected one of .png, .pdf, .svg"),
+        (["absent.tsv", "--plot", "absent/plot.png"], "absent is no folder"),
+        (["absent.tsv", "--plot", "plot.png"], "absent.tsv does not exist"),
+        (["log.tsv", "--plot", "plot.png", "--rho", "0.1"], "expected --alpha"),
+    ],
+)
+def test_a_plot_that_cannot_be_made_is_one_line(
+    log: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.chdir(log.parent)
+    done = smoothcert("analyze", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert {path.name for path in log.parent.iterdir()} == {"log.tsv"}
+
+
+def test_a_plot_without_matplotlib_names_the_extra(log: Path) -> None:
+    code = (
+        "import sys; sys.modules['matplotlib'] = None; from smoothcert.cli.main import main;"
+        f"main(['analyze', {str(log)!r}, '--plot', 'plot.png'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'smoothcert[report]'" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_an_absurd_radius_is_tabulated_at_once(log: Path) -> None:
     log.write_text(HEADER + "0\t1\t1\t1e300\t1\t1.0\n")
     assert CliRunner().invoke(command, [str(log)]).exit_code == 0
@@ -93,7 +134,7 @@ def test_neither_numba_nor_torch_nor_scipy_is_loaded_for_a_table(log: Path) -> N
     code = (
         "import sys; from smoothcert.cli.analyze import command;"
         f"command([{str(log)!r}], standalone_mode=False);"
-        "print({'numba', 'torch', 'scipy', 'pandas'} & set(sys.modules))"
+        "print({'numba', 'torch', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
