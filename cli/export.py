@@ -5,23 +5,7 @@ from typing import Any
 
 import click
 
-
-def _numbers(name: str, text: str | None, kind: type, count: int | None = None) -> Any:
-    """A comma-separated option as a tuple; None stays None."""
-    from smoothcert.engine.errors import InputError
-
-    if text is None:
-        return None
-    try:
-        values = tuple(kind(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if not values or (count and len(values) != count):
-        raise InputError(
-            f"{name} {text!r} is no list of {count or ''} numbers".replace("  ", " ")
-            + ": expected them separated by commas"
-        )
-    return values
+from smoothcert.cli.numbers import Numbers
 
 
 @click.command("export")
@@ -30,9 +14,11 @@ def _numbers(name: str, text: str | None, kind: type, count: int | None = None) 
 @click.option("--arch", help="Architecture, or pkg.module:factory [default: the checkpoint's].")
 @click.option("--dataset", help="cifar10, cifar100, imagenet, mnist, fashion-mnist.")
 @click.option("--num-classes", type=click.IntRange(min=1), help="[default: the checkpoint's]")
-@click.option("--input-shape", help="C,H,W [default: the dataset's].")
-@click.option("--mean", help="Per channel, of [0,1] pixels [default: the dataset's].")
-@click.option("--std", help="Per channel [default: the dataset's].")
+@click.option("--input-shape", type=Numbers(int, 3), help="C,H,W [default: the dataset's].")
+@click.option(
+    "--mean", type=Numbers(float), help="Per channel, of [0,1] pixels [default: the dataset's]."
+)
+@click.option("--std", type=Numbers(float), help="Per channel [default: the dataset's].")
 @click.option("--resize", type=int, help="Shorter side of photographs before the centre crop.")
 @click.option("--interpolation", type=click.Choice(["bilinear", "bicubic"]))
 @click.option("--precision", type=click.Choice(["fp32"]), default="fp32", show_default=True)
@@ -43,9 +29,9 @@ def command(
     arch: str | None,
     dataset: str | None,
     num_classes: int | None,
-    input_shape: str | None,
-    mean: str | None,
-    std: str | None,
+    input_shape: tuple[int, int, int] | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
     resize: int | None,
     interpolation: Any,
     precision: str,
@@ -65,9 +51,9 @@ def command(
         arch=arch,
         dataset=dataset,
         num_classes=num_classes,
-        input_shape=_numbers("input shape", input_shape, int, 3),
-        mean=_numbers("mean", mean, float),
-        std=_numbers("std", std, float),
+        input_shape=input_shape,
+        mean=mean,
+        std=std,
         resize=resize,
         interpolation=interpolation,
     )
