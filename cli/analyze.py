@@ -7,12 +7,16 @@ import click
 from smoothcert.analysis.formats import FORMATS, render
 from smoothcert.analysis.log import read_log
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
-from smoothcert.engine.errors import InputError
+from smoothcert.cli.numbers import Numbers
 
 
 @click.command("analyze")
 @click.argument("logs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="LOG...")
-@click.option("--radii", help="Radii of the table, for instance 0,0.5,1 [default: a regular grid].")
+@click.option(
+    "--radii",
+    type=Numbers(float),
+    help="Radii of the table, for instance 0,0.5,1 [default: a regular grid].",
+)
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
 )
@@ -32,7 +36,7 @@ from smoothcert.engine.errors import InputError
 )
 def command(
     logs: tuple[Path, ...],
-    radii: str | None,
+    radii: tuple[float, ...] | None,
     form: str,
     alpha: float | None,
     rho: float | None,
@@ -49,15 +53,7 @@ def command(
         from smoothcert.analysis.plot import check_plot_path, write_plot
 
         check_plot_path(plot)
-    wanted = None
-    if radii is not None:
-        try:
-            numbers = [float(text) for text in radii.split(",")]
-        except ValueError:
-            raise InputError(
-                f"radii {radii!r} are no list of numbers: expected 0,0.5,1 for instance"
-            ) from None
-        wanted = check_radii(numbers)
+    wanted = None if radii is None else check_radii(radii)
     opened = [read_log(path) for path in logs]
     table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
     if plot is not None:
