@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, printable
 from smoothcert.analysis.table import AccuracyTable, Row
 
 _LOWER = "  at least (w.h.p.)"
@@ -30,7 +31,7 @@ def _best(table: AccuracyTable) -> list[list[bool]]:
 
 
 def _label(row: Row) -> str:
-    name = "".join(c if c.isprintable() else "?" for c in row.name)
+    name = printable(row.name)
     # Its mean radius is that of the radii it decides, lower than a fixed n would show.
     name = f"{name} (table mode)" if row.table_mode else name
     return name if row.complete else f"{name} (running)"
@@ -46,13 +47,8 @@ def _rounded_down(bound: float) -> str:
     return f"{np.floor(bound * 1000 + 1e-9) / 1000:.3f}"
 
 
-def _grid(
-    table: AccuracyTable,
-    mark: Callable[[str], str],
-    label: Callable[[str], str],
-    radius: Callable[[str], str],
-) -> list[list[str]]:
-    """The header, then the rows, as cells; `mark` dresses the best, `label` and `radius` the rest.
+def _grid(table: AccuracyTable, markup: Markup) -> Grid:
+    """The header, then the rows, as cells.
 
     There is a column of sigmas where any log tells one, and one of clean accuracy where r = 0 is
     not among the radii.
@@ -60,7 +56,7 @@ def _grid(
     sigmas = any(row.sigma is not None for row in table.rows)
     single = ["images", *([] if 0.0 in table.radii else ["clean"]), "abstained", "mean radius"]
     head = ["certified accuracy", *(["sigma"] if sigmas else [])]
-    grid = [[*head, *(radius(_number(r)) for r in table.radii), *single]]
+    grid = [[*head, *(markup.radius(_number(r)) for r in table.radii), *single]]
     for row, stars in zip(table.rows, _best(table), strict=True):
         cells = [f"{value:.3f}" for value in row.accuracy]
         figures = {
@@ -71,9 +67,12 @@ def _grid(
         }
         grid.append(
             [
-                label(_label(row)),
+                markup.name(_label(row)),
                 *(["" if row.sigma is None else _number(row.sigma)] if sigmas else []),
-                *(mark(cell) if star else cell for cell, star in zip(cells, stars, strict=True)),
+                *(
+                    markup.best(cell) if star else cell
+                    for cell, star in zip(cells, stars, strict=True)
+                ),
                 *(figures[name] for name in single),
             ]
         )
@@ -81,51 +80,6 @@ def _grid(
             bounds = map(_rounded_down, row.lower)
             grid.append([_LOWER, *([""] if sigmas else []), *bounds, *[""] * len(single)])
     return grid
-
-
-def _text(table: AccuracyTable) -> str:
-    grid = _grid(table, lambda cell: f"{cell}*", str, lambda r: f"r={r}")
-    widths = [max(len(line[i]) for line in grid) for i in range(len(grid[0]))]
-
-    def line(cells: list[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        rest = (cell.rjust(w) for cell, w in zip(cells[1:], widths[1:], strict=True))
-        return "  ".join([first, *rest]).rstrip()
-
-    return "\n".join(map(line, grid))
-
-
-_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|*`<>[]"})
-
-
-def _markdown(table: AccuracyTable) -> str:
-    grid = _grid(
-        table,
-        lambda cell: f"{cell}\\*",
-        lambda name: f"**{name.translate(_MARKDOWN)}**",
-        lambda r: f"r = {r}",
-    )
-    grid.insert(1, ["---", *["---:"] * (len(grid[0]) - 1)])
-    return "\n".join("| " + " | ".join(map(str.strip, cells)) + " |" for cells in grid)
-
-
-_LATEX = str.maketrans(
-    {c: f"\\{c}" for c in "&%$#_{}"}
-    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
-)
-
-
-def _latex(table: AccuracyTable) -> str:
-    head, *body = _grid(
-        table,
-        lambda cell: rf"\textbf{{{cell}}}",
-        lambda name: name.translate(_LATEX),
-        lambda r: f"$r = {r}$",
-    )
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule"]
-    lines += [" & ".join(head) + r" \\", r"\midrule"]
-    lines += [" & ".join(cells) + r" \\" for cells in body]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
 _CSV_COLUMNS = (
@@ -167,9 +121,9 @@ def _json(table: AccuracyTable) -> str:
 
 
 FORMATS: dict[str, Callable[[AccuracyTable], str]] = {
-    "text": _text,
-    "markdown": _markdown,
-    "latex": _latex,
+    "text": lambda table: TEXT.lay_out(_grid(table, TEXT)),
+    "markdown": lambda table: MARKDOWN.lay_out(_grid(table, MARKDOWN)),
+    "latex": lambda table: LATEX.lay_out(_grid(table, LATEX)),
     "csv": _csv,
     "json": _json,
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from smoothcert.analysis.grid import printable
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.table import distinct_names
 
@@ -21,11 +22,6 @@ def legend_labels(logs: Sequence[Log]) -> list[str]:
         remarks = _remarks(log, len({len(log) for log in logs}) > 1)
         labels.append(printable(label) + (f" [{', '.join(remarks)}]" if remarks else ""))
     return labels
-
-
-def printable(text: str) -> str:
-    """The text with a question mark for what cannot be printed."""
-    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _texts(logs: Sequence[Log]) -> list[str]:

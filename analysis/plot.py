@@ -150,7 +150,8 @@ def _explain(figure: "Figure", axes: "Axes", labels: list[str], rho: float) -> N
     bounds = [line for line in axes.lines if line.get_label() == "bound"]
     if bounds:
         lines.append(Line2D([], [], color="#666666", linewidth=bounds[0].get_linewidth()))
-        texts.append(f"thin: at least this, with probability {1 - rho:.15g}")
+        each = " each" if len(bounds) > 1 else ""
+        texts.append(f"thin: at least this, with probability {1 - rho:.15g}{each}")
     inside = len(texts) <= _INSIDE and max(map(len, texts)) <= _INSIDE_LENGTH
     if inside:
         legend = axes.legend(lines, ["?"] * len(texts), loc="upper right")

@@ -8,6 +8,7 @@ from smoothcert.analysis.formats import FORMATS, render
 from smoothcert.analysis.log import read_log
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
 from smoothcert.cli.numbers import Numbers
+from smoothcert.engine.errors import InputError
 
 
 @click.command("analyze")
@@ -34,6 +35,12 @@ from smoothcert.cli.numbers import Numbers
     metavar="FILE",
     help="Also draw the accuracy at every radius: .png, .pdf or .svg.",
 )
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="LOG",
+    help="Judge predictions by a log with more samples of the same model, sigma and images.",
+)
 def command(
     logs: tuple[Path, ...],
     radii: tuple[float, ...] | None,
@@ -41,6 +48,7 @@ def command(
     alpha: float | None,
     rho: float | None,
     plot: Path | None,
+    reference: Path | None,
 ) -> None:
     """Print the certified accuracy of each LOG: the share of its images that are classified
     correctly and certified within each radius.
@@ -48,7 +56,14 @@ def command(
     With --rho or --alpha the table also says what the accuracy is at least (w.h.p.): with
     probability 1 - RHO over the noise of the whole log, if each row fails with probability at
     most ALPHA. Logs of the original code are read, and logs that are still being written.
+
+    With --reference the table says instead what share of the images is predicted correctly (the
+    label) and accurately (the class that the reference names).
     """
+    if reference is not None:
+        others = {"radii": radii, "alpha": alpha, "rho": rho, "plot": plot}
+        _judge(logs, reference, form, [name for name, given in others.items() if given is not None])
+        return
     if plot is not None:
         from smoothcert.analysis.plot import check_plot_path, write_plot
 
@@ -59,3 +74,15 @@ def command(
     if plot is not None:
         write_plot(plot, opened, alpha, rho)
     click.echo(render(table, form))
+
+
+def _judge(logs: tuple[Path, ...], reference: Path, form: str, others: list[str]) -> None:
+    from smoothcert.analysis.prediction import judge_predictions
+    from smoothcert.analysis.prediction_formats import render_predictions
+
+    if others:
+        raise InputError(
+            f"--reference and --{others[0]} do not go together: expected one of them; run twice"
+        )
+    table = judge_predictions([read_log(path) for path in logs], read_log(reference))
+    click.echo(render_predictions(table, form))

@@ -125,6 +125,55 @@ def test_a_plot_without_matplotlib_names_the_extra(log: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("form", ["text", "markdown", "latex", "csv", "json"])
+def test_predictions_judged_by_a_reference(log: Path, form: str) -> None:
+    reference = log.with_name("large.tsv")
+    reference.write_text(HEADER + "0\t1\t1\t0.0\t1\t1.0\n1\t1\t2\t0.0\t0\t1.0\n")
+    done = smoothcert("analyze", log, "--reference", reference, "--format", form)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "large" in done.stdout
+    assert "accurate" in done.stdout
+    assert "abstained" in done.stdout
+    if form == "text":  # of two images: one correct and accurate, one abstention
+        line = done.stdout.splitlines()[1]
+        assert line.split() == ["log", "0.500", "0.000", "0.000", "0.000", "0.500", "2"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--radii", "0"], "--reference and --radii do not go together"),
+        (["--alpha", "0.1"], "--reference and --alpha do not go together"),
+        (["--rho", "0.1"], "--reference and --rho do not go together"),
+        (["--plot", "a.png"], "--reference and --plot do not go together"),
+        (["--reference", "absent.tsv"], "absent.tsv does not exist"),
+    ],
+)
+def test_a_reference_that_cannot_be_used_is_one_line(
+    log: Path, options: list[str], words: str
+) -> None:
+    done = smoothcert("analyze", log, "--reference", log, *options)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_growing_log_is_plotted_with_the_images_so_far(log: Path) -> None:
+    log.with_name("log.tsv.json").write_text('{"run": {"sigma": 0.25}, "status": "running"}')
+    with log.open("a") as file:
+        file.write("2\t1\t1\t0.")
+    plot = log.with_name("plot.svg")
+    done = smoothcert("analyze", log, "--plot", plot, "--radii", "0")
+    assert done.returncode == 0, done.stderr
+    assert "log (running)" in done.stdout
+    before = plot.read_bytes()
+    with log.open("a") as file:
+        file.write("75\t1\t1.0\n")
+    done = smoothcert("analyze", log, "--plot", plot, "--radii", "0")
+    assert done.stdout.splitlines()[1].split()[-3] == "3"
+    assert plot.read_bytes() != before
+
+
 def test_an_absurd_radius_is_tabulated_at_once(log: Path) -> None:
     log.write_text(HEADER + "0\t1\t1\t1e300\t1\t1.0\n")
     assert CliRunner().invoke(command, [str(log)]).exit_code == 0

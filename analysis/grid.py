@@ -1,0 +1,69 @@
+"""Grids of cells laid out as text, Markdown or LaTeX; the first line is the header."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Grid = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Markup:
+    """How a format writes a grid: plain words, a log's name, the best figure, a radius."""
+
+    plain: Callable[[str], str]
+    name: Callable[[str], str]
+    best: Callable[[str], str]
+    radius: Callable[[str], str]
+    lay_out: Callable[[Grid], str]
+
+
+def printable(text: str) -> str:
+    """The text with a question mark for what cannot be printed."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _text(grid: Grid) -> str:
+    widths = [max(len(line[i]) for line in grid) for i in range(len(grid[0]))]
+
+    def line(cells: list[str]) -> str:
+        first = cells[0].ljust(widths[0])
+        rest = (cell.rjust(w) for cell, w in zip(cells[1:], widths[1:], strict=True))
+        return "  ".join([first, *rest]).rstrip()
+
+    return "\n".join(map(line, grid))
+
+
+def _markdown(grid: Grid) -> str:
+    lines = [grid[0], ["---", *["---:"] * (len(grid[0]) - 1)], *grid[1:]]
+    return "\n".join("| " + " | ".join(map(str.strip, cells)) + " |" for cells in lines)
+
+
+def _latex(grid: Grid) -> str:
+    head, *body = grid
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule"]
+    lines += [" & ".join(head) + r" \\", r"\midrule"]
+    lines += [" & ".join(cells) + r" \\" for cells in body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|*`<>[]"})
+_LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
+
+TEXT = Markup(str, str, lambda cell: f"{cell}*", lambda r: f"r={r}", _text)
+MARKDOWN = Markup(
+    lambda words: words.translate(_MARKDOWN),
+    lambda name: f"**{name.translate(_MARKDOWN)}**",
+    lambda cell: f"{cell}\\*",
+    lambda r: f"r = {r}",
+    _markdown,
+)
+LATEX = Markup(
+    lambda words: words.translate(_LATEX),
+    lambda name: name.translate(_LATEX),
+    lambda cell: rf"\textbf{{{cell}}}",
+    lambda r: f"$r = {r}$",
+    _latex,
+)
