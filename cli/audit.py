@@ -42,7 +42,8 @@ def command(log: Path, source: str, rows: int, model: Path | None, seed: int) ->
             f"{run['model']['sha256'][:16]}...; give --model"
         )
     backend = open_backend(opened, LatticeGaussian(run["sigma"]), run["seed"],
-                           backend=run["backend"], device=run["device"])  # fmt: skip
+                           backend=run["backend"], device=run["device"],
+                           precision=run.get("precision"))  # fmt: skip
     session = {**describe_machine(), "backend": backend.describe()}
     images = open_source(source, opened.spec, opened.num_classes)
     report = audit_log(log, images, lambda: backend, procedure, session, rows, seed)

@@ -29,10 +29,15 @@ def run_options(function: _Command) -> _Command:
             click.option("--seed", default=0, show_default=True, help="Seed of the noise."),
             click.option(
                 "--backend",
-                type=click.Choice(["auto", "onnxruntime"]),
+                type=click.Choice(["auto", "onnxruntime", "openvino"]),
                 default="auto",
                 show_default=True,
-                help="What runs the network.",
+                help="What runs the network; auto takes the fastest.",
+            ),
+            click.option(
+                "--precision",
+                type=click.Choice(["fp32", "bf16"]),
+                help="Of an fp32 model's arithmetic [default: what the model says].",
             ),
             click.option("--device", default="cpu", show_default=True, help="Where it runs."),
         )
@@ -59,6 +64,7 @@ def start_run(
     seed: int,
     backend: str,
     device: str,
+    precision: str | None,
 ) -> None:
     """Open everything, run with progress, print one line. make_procedure takes the
     sampler's total variation; notes go into the manifest's run."""
@@ -84,7 +90,7 @@ def start_run(
             law,
             make_procedure,
             selection,
-            RunSettings(seed, backend, device, batch, notes=notes),
+            RunSettings(seed, backend, device, precision, batch, notes=notes),
             progress,
         )
     rate = summary.samples_now / summary.seconds

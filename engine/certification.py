@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smoothcert.engine.backends import open_backend
+from smoothcert.engine.backends.host_runtimes import AUTO
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.decoding import decoded_ahead
 from smoothcert.engine.environment import describe_machine
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
-from smoothcert.engine.ledger import Certificate, Ledger
+from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest
 from smoothcert.engine.models import Model
 from smoothcert.engine.procedures import Procedure
 from smoothcert.engine.scheduler import Outcome, Scheduler
@@ -61,14 +62,17 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How a run computes; only `backend` and `seed` (and the model) decide what it finds.
+    """How a run computes; `backend`, `precision` and `seed` (and the model) decide what it finds.
 
-    notes  further entries of the manifest's description of the run
+    backend    auto resumes a log with the backend that it was started with
+    precision  None for the model's own
+    notes      further entries of the manifest's description of the run
     """
 
     seed: int = 0
     backend: str = "auto"
     device: str = "cpu"
+    precision: str | None = None
     batch: int | None = None
     threads: int | None = None
     notes: dict[str, Any] = field(default_factory=dict)
@@ -105,8 +109,9 @@ def run_procedure(
         model,
         law,
         settings.seed,
-        backend=settings.backend,
+        backend=_started_with(out) if settings.backend == AUTO else settings.backend,
         device=settings.device,
+        precision=settings.precision,
         batch=settings.batch,
         threads=settings.threads,
     )
@@ -124,6 +129,7 @@ def run_procedure(
         "total_variation": total_variation,
         "model": model.describe(),
         "backend": backend.describe()["runtime"].partition(" ")[0],
+        "precision": backend.describe().get("precision", model.precision),
         "device": settings.device,
         "source": source.describe(),
         "selection": selection.describe(),
@@ -150,6 +156,13 @@ def run_procedure(
         seconds = time.perf_counter() - start
         ledger.finish({"images": len(indices)})
     return RunSummary(len(indices), len(todo), samples, seconds)
+
+
+def _started_with(out: Path) -> str:
+    """The backend that the log `out` was started with, or AUTO where there is none to resume."""
+    if not (out.is_file() and out.stat().st_size and manifest_path(out).exists()):
+        return AUTO
+    return str(read_manifest(out)["run"].get("backend", AUTO))
 
 
 def certificate_of(outcome: Outcome) -> Certificate:

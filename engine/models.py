@@ -29,6 +29,11 @@ class Model:
     batch: int | str | None
     metadata: dict[str, Any]
 
+    @property
+    def precision(self) -> str:
+        """The precision it was exported in: fp32, fp16, bf16, int8 or fp8."""
+        return str(self.metadata.get("precision", "fp32"))
+
     def describe(self) -> dict[str, Any]:
         """What the manifest records and a resumed run compares."""
         return {
@@ -36,7 +41,7 @@ class Model:
             "sha256": self.sha256,
             "classes": self.num_classes,
             "arch": self.metadata.get("arch"),
-            "precision": self.metadata.get("precision", "fp32"),
+            "precision": self.precision,
             **self.spec.to_metadata(),
         }
 

@@ -18,8 +18,11 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from platformdirs import user_cache_dir
 
+from smoothcert.engine.models import Model, open_onnx
+
 _WHEEL = "foolbox==3.3.4"
 _NUM_PHOTOGRAPHS = 20
+_DEMO = Path(__file__).parents[1] / "data" / "fashion_mnist_sigma25.pth"
 _LOGS = Path(__file__).parents[2] / "shared" / "data" / "cohen2019"
 
 LinearModel = Callable[..., Path]
@@ -131,6 +134,24 @@ def linear_model(tmp_path: Path) -> LinearModel:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
+    """Two real networks: `demo`, the trained CNN, and `resnet20` with random weights."""
+    torch = pytest.importorskip("torch")
+    from smoothcert.engine.input_spec import InputSpec
+    from smoothcert.export.architectures import architecture
+    from smoothcert.export.checkpoint_export import export_checkpoint
+    from smoothcert.export.onnx_model import write_onnx
+
+    folder = tmp_path_factory.mktemp("networks")
+    paths = {name: folder / f"{name}.onnx" for name in ("demo", "resnet20")}
+    export_checkpoint(_DEMO, paths["demo"])
+    torch.manual_seed(0)
+    module = architecture("cifar_resnet20", 10, (3, 32, 32))
+    write_onnx(module, InputSpec(3, 32, 32), 10, paths["resnet20"], {"arch": "cifar_resnet20"})
+    return {name: open_onnx(path) for name, path in paths.items()}
 
 
 @pytest.fixture

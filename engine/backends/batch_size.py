@@ -1,9 +1,11 @@
-"""The batch size a network runs fastest at: measured once, then remembered."""
+"""How fast a network runs, and at which batch size: measured once, then remembered."""
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from smoothcert.engine.backends.base import Network
@@ -13,6 +15,14 @@ _LARGEST = 1024
 _LARGEST_INPUT_BYTES = 256 * 2**20
 _BUDGET_SECONDS = 4.0
 _WORTH_IT = 0.02  # a larger batch must be this much faster
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a network does at its best batch size."""
+
+    batch: int
+    seconds_per_row: float
 
 
 def _seconds_per_row(network: Network, batch: int) -> float:
@@ -25,42 +35,54 @@ def _seconds_per_row(network: Network, batch: int) -> float:
     return best / batch
 
 
-def measure_batch_size(build: Callable[[int], Network], num_pixels: int) -> int:
-    """The smallest power of two whose speed is within 2 % of the best seen, within about 4 s."""
+def measure_speed(
+    build: Callable[[int], Network], num_pixels: int, batch: int | None = None
+) -> Speed:
+    """The smallest power of two whose speed is within 2 % of the best seen, within about 4 s.
+
+    batch  the one size to measure, for a network that has no other
+    """
+    if batch is not None:
+        return Speed(batch, _seconds_per_row(build(batch), batch))
     begin = time.perf_counter()
-    chosen, chosen_time, fastest = 1, float("inf"), float("inf")
-    misses, batch = 0, 8
-    while batch <= _LARGEST and batch * num_pixels * 4 <= _LARGEST_INPUT_BYTES:
-        seconds = _seconds_per_row(build(batch), batch)
+    chosen, fastest = Speed(1, float("inf")), float("inf")
+    misses, size = 0, 8
+    while size <= _LARGEST and size * num_pixels * 4 <= _LARGEST_INPUT_BYTES:
+        seconds = _seconds_per_row(build(size), size)
         misses = misses + 1 if seconds > fastest else 0
         fastest = min(fastest, seconds)
-        if seconds < chosen_time * (1 - _WORTH_IT):
-            chosen, chosen_time = batch, seconds
+        if seconds < chosen.seconds_per_row * (1 - _WORTH_IT):
+            chosen = Speed(size, seconds)
         # Two sizes without a gain, or a next step (8 runs' worth) beyond the budget: enough.
-        if misses == 2 or time.perf_counter() - begin + 8 * seconds * batch > _BUDGET_SECONDS:
+        if misses == 2 or time.perf_counter() - begin + 8 * seconds * size > _BUDGET_SECONDS:
             break
-        batch *= 2
+        size *= 2
     return chosen
 
 
-def remembered_batch_size(
-    identity: dict[str, object], build: Callable[[int], Network], num_pixels: int
-) -> int:
-    """measure_batch_size, cached by `identity` (model digest, runtime, threads, processor)."""
+def remembered_speed(
+    identity: dict[str, object],
+    build: Callable[[int], Network],
+    num_pixels: int,
+    batch: int | None = None,
+) -> Speed:
+    """measure_speed, cached by `identity`: model digest, runtime, precision, threads, processor."""
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     path = cache_folder("batch") / f"{digest[:32]}.json"
     remembered = _read(path)
     if remembered:
         return remembered
-    batch = measure_batch_size(build, num_pixels)
-    write_atomically(path, json.dumps({**identity, "batch": batch}).encode())
-    return batch
+    speed = measure_speed(build, num_pixels, batch)
+    write_atomically(path, json.dumps({**identity, **asdict(speed)}).encode())
+    return speed
 
 
-def _read(path: Path) -> int:
-    """The cached value, or 0 where the file is absent or damaged."""
+def _read(path: Path) -> Speed | None:
+    """The cached value, or None where the file is absent or damaged."""
     try:
-        batch = int(json.loads(path.read_bytes())["batch"])
+        entry = json.loads(path.read_bytes())
+        speed = Speed(int(entry["batch"]), float(entry["seconds_per_row"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return 0
-    return batch if 1 <= batch <= _LARGEST else 0
+        return None
+    sound = speed.batch >= 1 and 0 < speed.seconds_per_row < math.inf
+    return speed if sound else None

@@ -21,7 +21,7 @@ def aligned_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
 
 
 class OnnxRuntimeNetwork:
-    """A Network (base.py) run by ONNX Runtime's CPU provider in float32.
+    """A Network (base.py) run by ONNX Runtime's CPU provider, in the model's own precision.
 
     batch    must equal the model's own where that is fixed
     threads  cores to use; None for all usable ones
@@ -37,6 +37,7 @@ class OnnxRuntimeNetwork:
         self.spec = spec = model.spec
         self.num_classes = num_classes = model.num_classes
         self._threads = threads or usable_cores()
+        self._precision = model.precision
         runtime = load_onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self._threads
@@ -76,4 +77,8 @@ class OnnxRuntimeNetwork:
 
     def describe(self) -> dict[str, Any]:
         """See Network.describe."""
-        return {"runtime": f"onnxruntime {self._version}", "threads": self._threads}
+        return {
+            "runtime": f"onnxruntime {self._version}",
+            "precision": self._precision,
+            "threads": self._threads,
+        }

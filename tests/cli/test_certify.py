@@ -93,6 +93,8 @@ def test_skip_max_and_shard(model: Path, source: Path, tmp_path: Path) -> None:
         (["--sigma", "0.5", "--seed", str(2**64)], "seed"),
         (["--sigma", "0.5", "--device", "tpu"], "device"),
         (["--sigma", "0.5", "--backend", "abacus"], "abacus"),
+        (["--sigma", "0.5", "--precision", "int4"], "int4"),
+        (["--sigma", "0.5", "--precision", "bf16", "--backend", "onnxruntime"], "--backend openv"),
     ],
 )
 def test_bad_options_end_in_one_line(

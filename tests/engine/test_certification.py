@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
 from smoothcert.engine.bounds import certified_radius, covered_squared_distance
 from smoothcert.engine.certification import RunSettings, run_procedure
+from smoothcert.engine.environment import processor_flags
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import manifest_path, read_manifest
@@ -128,6 +130,43 @@ def test_seeds_differ(model: Path, source: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
         certify(model, source, tmp_path / f"{seed}.tsv", settings=RunSettings(seed=seed, batch=64))
     assert rows(tmp_path / "0.tsv") != rows(tmp_path / "1.tsv")
+
+
+def test_auto_resumes_with_the_backend_it_started_with(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    """Whatever is fastest today: the log goes on to the same bytes."""
+    if HOST_RUNTIMES["openvino"].version is None:
+        pytest.skip("openvino is not installed: auto has no choice")
+    for name in HOST_RUNTIMES:
+        out = tmp_path / f"{name}.tsv"
+        certify(model, source, out, settings=RunSettings(backend=name, batch=64))
+        whole, lines = rows(out), out.read_bytes().splitlines(keepends=True)
+        out.write_bytes(b"".join(lines[:10]))
+        certify(model, source, out, settings=RunSettings(backend="auto", batch=32))
+        assert rows(out) == whole
+        manifest = read_manifest(out)
+        assert manifest["run"]["backend"] == name
+        assert len(manifest["sessions"]) == 2
+        other = next(each for each in HOST_RUNTIMES if each != name)
+        with pytest.raises(InputError, match=f"backend {name} \\(log\\) against {other}"):
+            certify(model, source, out, settings=RunSettings(backend=other, batch=64))
+
+
+def test_a_log_is_of_one_precision(model: Path, source: Path, tmp_path: Path) -> None:
+    lowered, full = tmp_path / "bf16.tsv", tmp_path / "fp32.tsv"
+    certify(model, source, full)
+    assert read_manifest(full)["run"]["precision"] == "fp32"
+    if HOST_RUNTIMES["openvino"].version is None or not (
+        {"avx512_bf16", "amx_bf16"} & set(processor_flags())
+    ):
+        pytest.skip("bf16 needs openvino and a processor that has it")
+    certify(model, source, lowered, settings=RunSettings(precision="bf16", batch=64))
+    assert read_manifest(lowered)["run"]["precision"] == "bf16"
+    assert read_manifest(lowered)["sessions"][0]["backend"]["precision"] == "bf16"
+    assert rows(lowered) != rows(full)  # another function, certified as itself
+    with pytest.raises(InputError, match=r"precision bf16 \(log\) against fp32 \(asked\)"):
+        certify(model, source, lowered)
 
 
 def test_resuming_skips_what_is_done(model: Path, source: Path, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_the_batch_size_is_measured_once(model: Path, monkeypatch: pytest.Monkey
     def never(*_: object) -> int:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(batch_size, "measure_batch_size", never)
+    monkeypatch.setattr(batch_size, "measure_speed", never)
     assert open_backend(open_onnx(model), LAW, 9).batch_size == first.batch_size
     assert first.describe()["batch"] == first.batch_size
 
