@@ -4,11 +4,19 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import METADATA_KEY, InputSpec
-from smoothcert.engine.onnx_session import inspect_session
+from smoothcert.engine.onnx_session import GraphValue, inspect_graph
+
+InputType = Literal["float32", "float16", "bfloat16"]
+
+_INPUT_TYPES: dict[str, InputType] = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(bfloat16)": "bfloat16",
+}
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 
@@ -20,6 +28,8 @@ class Model:
     sha256    of the file (and of its external data, if any)
     batch     its batch dimension: a fixed size, a symbol's name, or None (open, unnamed)
     metadata  what `smoothcert export` recorded; empty for a foreign model
+    input_type  what the network's first input is made of: the affine's float32 is rounded to it
+                once (a half model takes half inputs)
     """
 
     path: Path
@@ -28,6 +38,7 @@ class Model:
     num_classes: int
     batch: int | str | None
     metadata: dict[str, Any]
+    input_type: InputType = "float32"
 
     @property
     def precision(self) -> str:
@@ -75,50 +86,59 @@ def check_file(path: Path, kind: str) -> Path:
 def open_onnx(path: Path) -> Model:
     """Read an ONNX classifier's input, classes, metadata and digest.
 
-    The first input must be float32 [N, C, H, W] with fixed C, H, W; the first output [N, K].
-    Raises InputError with the reason otherwise.
+    The first input must be float32, float16 or bfloat16 [N, C, H, W] with fixed C, H, W; the
+    first output [N, K]. Raises InputError with the reason otherwise. A half-precision model is
+    described even where ONNX Runtime cannot run it.
     """
     check_file(path, "model")
-    session = inspect_session(path)
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+    graph = inspect_graph(path)
+    inputs, outputs = graph.inputs, graph.outputs
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs)
         raise InputError(
             f"model {path} has {len(inputs)} inputs ({names}): expected one, images NCHW"
         )
     shape = inputs[0].shape
-    if inputs[0].type != "tensor(float)" or len(shape) != 4:
+    input_type = _INPUT_TYPES.get(inputs[0].type)
+    if input_type is None or len(shape) != 4:
         raise InputError(
-            f"model {path} takes {inputs[0].type} {shape}: expected float32 [N, C, H, W]; "
-            "export it again"
+            f"model {path} takes {inputs[0].type} {shape}: expected float32, float16 or bfloat16 "
+            "[N, C, H, W]; export it again"
         )
-    if not all(isinstance(side, int) for side in shape[1:]):
+    sides = [side for side in shape[1:] if isinstance(side, int)]
+    if len(sides) != 3:
         raise InputError(
             f"model {path} leaves its input shape {shape} open: expected fixed C, H, W; "
             "export it with --input-shape C,H,W"
         )
-    out = outputs[0].shape
-    if len(out) != 2 or not isinstance(out[1], int) or out[1] < 1:
-        raise InputError(
-            f"model {path} returns {out}: expected logits [N, K] with a fixed number of classes"
-        )
-    metadata = _metadata(path, session)
+    classes = _num_classes(path, outputs[0])
+    metadata = _metadata(path, graph.metadata)
     if metadata:
         spec = InputSpec.from_metadata(metadata)
-        if list(spec.shape) != list(shape[1:]):
+        if list(spec.shape) != sides:
             raise InputError(
-                f"model {path} takes {shape[1:]} but its metadata says {list(spec.shape)}: "
+                f"model {path} takes {sides} but its metadata says {list(spec.shape)}: "
                 "expected them to agree; export it again"
             )
     else:
-        spec = InputSpec.of_shape(*shape[1:])
+        spec = InputSpec.of_shape(*sides)
     digest = file_digest(path, *_external_data(path))
     batch = shape[0] if isinstance(shape[0], int | str) else None
-    return Model(path, digest, spec, out[1], batch, metadata)
+    return Model(path, digest, spec, classes, batch, metadata, input_type)
 
 
-def _metadata(path: Path, session: Any) -> dict[str, Any]:
-    text = session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+def _num_classes(path: Path, output: GraphValue) -> int:
+    shape = output.shape
+    classes = shape[1] if len(shape) == 2 else None
+    if not isinstance(classes, int) or classes < 1:
+        raise InputError(
+            f"model {path} returns {shape}: expected logits [N, K] with a fixed number of classes"
+        )
+    return classes
+
+
+def _metadata(path: Path, properties: dict[str, str]) -> dict[str, Any]:
+    text = properties.get(METADATA_KEY)
     if text is None:
         return {}
     try:

@@ -6,18 +6,19 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.environment import usable_cores
+from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import Model
 from smoothcert.engine.onnx_session import load_onnxruntime, refusal
 
 ALIGNMENT = 64
 
 
-def aligned_zeros(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """float32 zeros on a cache-line boundary, as runtimes and vector stores like them."""
-    size = int(np.prod(shape)) * 4
+def aligned_zeros(shape: tuple[int, ...], dtype: type = np.float32) -> npt.NDArray[Any]:
+    """Zeros on a cache-line boundary, as runtimes and vector stores like them."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     offset = -raw.ctypes.data % ALIGNMENT
-    return raw[offset : offset + size].view(np.float32).reshape(shape)
+    return raw[offset : offset + size].view(dtype).reshape(shape)
 
 
 class OnnxRuntimeNetwork:
@@ -25,7 +26,10 @@ class OnnxRuntimeNetwork:
 
     batch    must equal the model's own where that is fixed
     threads  cores to use; None for all usable ones
-    Raises InputError where the runtime refuses the model, naming its reason.
+
+    A float16 model's inputs are rounded to float16 once, here; its logits come back as float32.
+    Raises InputError where the runtime refuses the model, naming its reason: every bfloat16
+    model, for which its CPU provider has no kernels.
     """
 
     def __init__(
@@ -38,6 +42,11 @@ class OnnxRuntimeNetwork:
         self.num_classes = num_classes = model.num_classes
         self._threads = threads or usable_cores()
         self._precision = model.precision
+        if model.input_type == "bfloat16":
+            raise InputError(
+                f"model {model.path} is bfloat16, which ONNX Runtime cannot run on a CPU: expected "
+                "float32, float16 or int8; OpenVINO (--backend openvino) and TensorRT run it"
+            )
         runtime = load_onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self._threads
@@ -55,24 +64,35 @@ class OnnxRuntimeNetwork:
             raise refusal(model.path, error) from None
         self.inputs = aligned_zeros((batch, spec.num_pixels))
         self._logits = aligned_zeros((batch, num_classes))
+        self._bound_inputs = _buffer_like(self.inputs, self._session.get_inputs()[0])
+        self._bound_logits = _buffer_like(self._logits, self._session.get_outputs()[0])
         self._binding = self._session.io_binding()
         shape = (batch, *spec.shape)
         self._binding.bind_input(
-            self._session.get_inputs()[0].name, "cpu", 0, np.float32, shape, self.inputs.ctypes.data
+            self._session.get_inputs()[0].name,
+            "cpu",
+            0,
+            self._bound_inputs.dtype.type,
+            shape,
+            self._bound_inputs.ctypes.data,
         )
         self._binding.bind_output(
             self._session.get_outputs()[0].name,
             "cpu",
             0,
-            np.float32,
+            self._bound_logits.dtype.type,
             self._logits.shape,
-            self._logits.ctypes.data,
+            self._bound_logits.ctypes.data,
         )
         self._version = str(runtime.__version__)
 
     def run(self) -> npt.NDArray[np.float32]:
-        """See Network.run; no copy on either side."""
+        """See Network.run; no copy on either side of a float32 model."""
+        if self._bound_inputs is not self.inputs:
+            np.copyto(self._bound_inputs, self.inputs, casting="same_kind")
         self._session.run_with_iobinding(self._binding)
+        if self._bound_logits is not self._logits:
+            np.copyto(self._logits, self._bound_logits)
         return self._logits
 
     def describe(self) -> dict[str, Any]:
@@ -82,3 +102,10 @@ class OnnxRuntimeNetwork:
             "precision": self._precision,
             "threads": self._threads,
         }
+
+
+def _buffer_like(buffer: npt.NDArray[np.float32], value: Any) -> npt.NDArray[Any]:
+    """The buffer itself where the runtime's `value` is float32, a float16 one of its shape else."""
+    if value.type == "tensor(float16)":
+        return aligned_zeros(buffer.shape, np.float16)
+    return buffer
