@@ -1,0 +1,1 @@
+"""Device runtimes: memory, streams, kernels and graphs of a GPU, behind one small seam."""
