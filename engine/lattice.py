@@ -37,6 +37,10 @@ class Purpose(IntEnum):
     PREDICTION = 2
     PILOT = 3
     VISUALISATION = 4
+    DISAGREEMENT = 5
+    """Of two models in a certificate that is transferred from one to the other."""
+    CALIBRATION = 6
+    PARITY = 7
 
 
 REFINEMENT = 128

@@ -1,11 +1,13 @@
 """From a checkpoint to an ONNX model that has been checked against it."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from smoothcert.engine.cache import write_atomically
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec, Interpolation
 from smoothcert.engine.models import open_onnx
@@ -13,6 +15,7 @@ from smoothcert.export.architectures import CIFAR, IMAGENET, architecture
 from smoothcert.export.checkpoint import inferred_classes, load_weights, read_checkpoint
 from smoothcert.export.onnx_model import write_onnx
 from smoothcert.export.parity import Parity, check_float_noise, compare_votes
+from smoothcert.export.reduced_precision import ReducedModel, Reduction, reduce_precision
 
 _PARITY_SIGMA = 0.25
 _PARITY_IMAGES = 8
@@ -41,7 +44,11 @@ DATASETS = {
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was exported: `assumed` names what the checkpoint did not say and its arch implied."""
+    """What was exported: `assumed` names what the checkpoint did not say and its arch implied.
+
+    parity is that of the float32 model with the checkpoint; `reduced` tells how a model of lower
+    precision, made from it, disagrees with it.
+    """
 
     path: Path
     arch: str
@@ -50,6 +57,7 @@ class ExportReport:
     checkpoint_sha256: str
     parity: Parity
     assumed: str | None
+    reduced: ReducedModel | None = None
 
 
 def export_checkpoint(
@@ -64,14 +72,16 @@ def export_checkpoint(
     std: tuple[float, ...] | None = None,
     resize: int | None = None,
     interpolation: Interpolation | None = None,
+    reduction: Reduction | None = None,
 ) -> ExportReport:
     """Export a checkpoint; options override what it says about itself.
 
     A normalisation that the original code keeps outside the state dict is looked up by dataset.
     It is not part of the graph: it goes into the input spec, where the noise's affine applies it.
-    Torch and ONNX Runtime then vote on the same noisy images. Raises InputError where something
-    is missing or does not fit, and where they disagree beyond float rounding (nothing is left at
-    `output` then).
+    Torch and ONNX Runtime then vote on the same noisy images. With a `reduction` the float32
+    model is only a step on the way to one of lower precision, which is what `output` gets.
+    Raises InputError where something is missing or does not fit, and where they disagree beyond
+    float rounding (nothing is left at `output` then).
     """
     checkpoint = read_checkpoint(path)
     facts = checkpoint.facts
@@ -95,14 +105,19 @@ def export_checkpoint(
     module = architecture(arch, num_classes, spec.shape)
     load_weights(module, checkpoint, arch)
     metadata = {"arch": arch, "dataset": name, "checkpoint_sha256": checkpoint.sha256}
-    write_onnx(module, spec, num_classes, output, metadata)
-    try:
-        parity = _parity(module, output, spec, num_classes)
+    reduced = None
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder) / "float32.onnx"
+        write_onnx(module, spec, num_classes, exported, metadata)
+        parity = _parity(module, exported, spec, num_classes)
         check_float_noise(parity)
-    except BaseException:
-        output.unlink(missing_ok=True)
-        raise
-    return ExportReport(output, arch, num_classes, spec, checkpoint.sha256, parity, assumed)
+        if reduction is None:
+            write_atomically(output, exported.read_bytes())
+        else:
+            reduced = reduce_precision(exported, output, reduction)
+    return ExportReport(
+        output, arch, num_classes, spec, checkpoint.sha256, parity, assumed, reduced
+    )
 
 
 def _dataset_name(

@@ -40,7 +40,7 @@ def compare_votes(
 ) -> Parity:
     """Run both networks (equal batch sizes) on the same noise around each image (uint8 [C,H,W]).
 
-    The noise is the visualisation stream of the noise law: never that of a certificate.
+    The noise is the parity stream of the noise law: never that of a certificate.
     """
     spec, batch = first.spec, len(first.inputs)
     sampler = RowSampler(LatticeGaussian(sigma).table, seed, *spec.affine())
@@ -49,7 +49,7 @@ def compare_votes(
     counters = np.empty((3, len(slots)), np.uint32)
     counters[0] = np.tile(np.arange(samples_per_image), len(images))
     counters[1] = slots
-    counters[2] = Purpose.VISUALISATION
+    counters[2] = Purpose.PARITY
     disagreements, difference, scale = 0, 0.0, 0.0
     for start in range(0, len(slots), batch):
         rows = slice(start, start + batch)

@@ -1,0 +1,48 @@
+"""Calibration data: noisy images, as the network will see them when it is certified."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.lattice import LatticeGaussian, Purpose
+from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.sources.base import ImageSource
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Images and the noise level at which the network will be certified.
+
+    images uint8 [C, H, W] each; samples noisy copies of each. The noise is the calibration stream
+    of the noise law: never a certificate's, whatever its seed.
+    """
+
+    images: list[npt.NDArray[np.uint8]]
+    sigma: float
+    samples: int = 4
+
+    @classmethod
+    def of_source(cls, source: ImageSource, sigma: float, images: int) -> "Calibration":
+        """`images` images spread evenly over a source (all of a smaller one)."""
+        if images < 1:
+            raise InputError(f"{images} calibration images are too few: expected at least 1")
+        count = min(images, len(source))
+        chosen = [i * len(source) // count for i in range(count)]
+        return cls([source.image(i) for i in chosen], LatticeGaussian(sigma).sigma)
+
+    def batches(self, spec: InputSpec) -> Iterator[npt.NDArray[np.float32]]:
+        """The network's inputs, float32 [samples, C, H, W], one batch per image."""
+        sampler = RowSampler(LatticeGaussian(self.sigma).table, 0, *spec.affine())
+        inputs = np.empty((self.samples, spec.num_pixels), np.float32)
+        counters = np.empty((3, self.samples), np.uint32)
+        for number, image in enumerate(self.images):
+            counters[0] = np.arange(self.samples)
+            counters[1] = number
+            counters[2] = Purpose.CALIBRATION
+            slots = np.zeros(self.samples, np.int32)
+            sampler.fill(image.reshape(1, -1), slots, counters, inputs)
+            yield inputs.reshape(self.samples, *spec.shape).copy()

@@ -1,0 +1,125 @@
+"""int8: quantise and dequantise pairs around a float32 ONNX model's layers, statically calibrated.
+
+ONNX Runtime's quantiser does the work. Two targets, because no single file is fast everywhere:
+
+* cpu: activations unsigned with a zero point, which ONNX Runtime and OpenVINO turn into integer
+  kernels (a ReLU becomes the range's lower end); everything between layers is quantised,
+  residual sums too.
+* gpu: activations signed with zero point 0, the only ones TensorRT accepts; pairs stand at the
+  inputs of convolutions, matrix products and residual sums only, where TensorRT fuses them, and
+  biases stay in float.
+
+Weights are signed with one scale per output channel in both.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.optional import require
+from smoothcert.export.calibration import Calibration
+
+Target = Literal["cpu", "gpu"]
+
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""The layers that may be kept in float32 one by one."""
+
+_GPU_OPS = [*WEIGHTED, "Add"]
+
+
+class Quantizer:
+    """Quantises one float32 model in several ways from one calibration.
+
+    model        onnx.ModelProto with input `input` [N, C, H, W]
+    calibration  what the ranges of activations are taken from
+    folder       for the model and its ranges while this object lives
+    """
+
+    def __init__(
+        self, model: Any, spec: InputSpec, calibration: Calibration, target: Target, folder: Path
+    ) -> None:
+        require("onnxruntime", "cpu", "quantising a model")
+        self._tools = _tools()
+        self._onnx = require("onnx", "export", "exporting to ONNX")
+        self._model = folder / "float.onnx"
+        self._onnx.save(model, str(self._model))
+        self._folder, self._target = folder, target
+        self._spec, self._calibration = spec, calibration
+        self.layers = [node.name for node in model.graph.node if node.op_type in WEIGHTED]
+        if not self.layers:
+            raise InputError(
+                "the network has no convolution or matrix product to quantise: expected one of "
+                f"{', '.join(WEIGHTED)}; export it with --precision fp32"
+            )
+
+    def quantized(self, kept: list[str] | None = None, only: str | None = None) -> Any:
+        """The model with `kept` layers in float32, or with `only` one layer quantised."""
+        tools = self._tools
+        gpu = self._target == "gpu"
+        options = {
+            "ActivationSymmetric": True,
+            "QuantizeBias": False,
+            "OpTypesToExcludeOutputQuantization": _GPU_OPS,
+        }
+        out = self._folder / "quantized.onnx"
+        with _quiet():
+            tools.quantize_static(
+                str(self._model),
+                str(out),
+                _Reader(self._calibration.batches(self._spec)),
+                quant_format=tools.QuantFormat.QDQ,
+                op_types_to_quantize=_GPU_OPS if gpu else None,
+                activation_type=tools.QuantType.QInt8 if gpu else tools.QuantType.QUInt8,
+                weight_type=tools.QuantType.QInt8,
+                per_channel=True,
+                nodes_to_quantize=[only] if only else None,
+                nodes_to_exclude=kept,
+                calibrate_method=tools.CalibrationMethod.MinMax,
+                extra_options=options if gpu else {},
+                calibration_cache_path=str(self._folder / "ranges"),
+            )
+        return self._onnx.load(str(out))
+
+
+class _Reader:
+    """What ONNX Runtime's calibrators read: a dict of inputs, or None at the end."""
+
+    def __init__(self, batches: Iterator[npt.NDArray[np.float32]]) -> None:
+        self._batches = batches
+
+    def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else {"input": batch}
+
+    def __iter__(self) -> "_Reader":
+        return self
+
+    def __next__(self) -> dict[str, npt.NDArray[np.float32]]:
+        batch = self.get_next()
+        if batch is None:
+            raise StopIteration
+        return batch
+
+
+def _tools() -> Any:
+    import onnxruntime.quantization
+
+    return onnxruntime.quantization
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The quantiser recommends its own preprocessing on every call: our graph is folded."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(previous)

@@ -1,0 +1,211 @@
+"""From a float32 ONNX model to one of a lower precision, checked against it by votes."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.cache import write_atomically
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.input_spec import METADATA_KEY
+from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.optional import require
+from smoothcert.export.calibration import Calibration
+from smoothcert.export.disagreement import Disagreement, measure_disagreement
+from smoothcert.export.fallback import layers_to_keep
+from smoothcert.export.float8 import to_float8
+from smoothcert.export.half_precision import rounded_results, to_half
+from smoothcert.export.quantization import Quantizer, Target
+
+Precision = Literal["fp32", "fp16", "bf16", "int8", "fp8"]
+PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")
+
+_BATCH = 8
+_SEARCH_SAMPLES, _CHECK_SAMPLES = 8, 32
+_SEARCH_FIRST_SAMPLE = 2**20  # of the calibration stream, beyond what calibrates
+_LARGEST_FILE = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class ReducedModel:
+    """What was written: `kept` layers stayed in float32; `disagreement` with the float32 model."""
+
+    path: Path
+    kept: list[str]
+    disagreement: Disagreement
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """A precision to export to.
+
+    precision    fp16 and bf16: weights, inputs and logits are halves. int8 and fp8: quantised
+                 pairs around float32 layers (quantization.py)
+    calibrate    a SOURCE for the ranges of int8 and fp8, and for the measurement of zeta; None
+                 (halves only): random pixels
+    sigma        the noise level to be certified
+    target       of int8: what the file is fast on (quantization.py); fp8 is always for a gpu
+    max_zeta     layers stay in float32 where more of the votes would differ (fallback.py)
+    images       how many of the source calibrate
+    """
+
+    precision: Precision
+    calibrate: str | None = None
+    sigma: float | None = None
+    target: Target = "cpu"
+    max_zeta: float = 0.05
+    images: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be calibrated."""
+        if self.precision not in PRECISIONS[1:]:
+            raise InputError(
+                f"precision {self.precision!r} is no reduced one: expected one of "
+                f"{', '.join(PRECISIONS[1:])}"
+            )
+        if self.calibrate is None and self.precision in ("int8", "fp8"):
+            raise InputError(
+                f"precision {self.precision} needs noisy images for its ranges: give --calibrate "
+                "SOURCE and --sigma S, the noise level to be certified"
+            )
+        if (self.calibrate is None) != (self.sigma is None):
+            raise InputError(
+                f"calibrate {self.calibrate} and sigma {self.sigma} go together: give both"
+            )
+        if not 0.0 <= self.max_zeta < 1.0:
+            raise InputError(
+                f"max-zeta {self.max_zeta} is out of range: expected 0 <= max-zeta < 1, a part of "
+                "the votes"
+            )
+
+    def calibration(self, model: Model) -> Calibration:
+        """The images, as this model takes them."""
+        if self.calibrate is None or self.sigma is None:
+            return _random_images(model)
+        from smoothcert.engine.sources import open_source
+
+        source = open_source(self.calibrate, model.spec, model.num_classes)
+        return Calibration.of_source(source, self.sigma, self.images)
+
+
+def reduce_precision(source: Path, output: Path, reduction: Reduction) -> ReducedModel:
+    """Write a float32 ONNX model (batch norm folded) in a lower precision, and measure how its
+    votes differ on noise that neither calibrated it nor chose its layers.
+
+    Raises InputError for what cannot be converted; nothing is left at `output` then.
+    """
+    onnx = require("onnx", "export", "exporting to ONNX")
+    described = open_onnx(source)
+    model = onnx.load(str(source))
+    calibration = reduction.calibration(described)
+    kept: list[str] = []
+    facts: dict[str, Any] = {}
+    if reduction.precision in ("fp16", "bf16"):
+        reduced = to_half(model, reduction.precision)
+    else:
+        reduced, kept = _quantized(described, model, reduction, calibration)
+        facts = {
+            "target": "gpu" if reduction.precision == "fp8" else reduction.target,
+            "images": len(calibration.images),
+            "samples": calibration.samples,
+            "sigma": calibration.sigma,
+            "float32_layers": kept,
+        }
+    _record(reduced, described, reduction.precision, facts)
+    onnx.checker.check_model(reduced)
+    if reduced.ByteSize() > _LARGEST_FILE:
+        raise InputError(
+            f"the {reduction.precision} model has {reduced.ByteSize():,} bytes: expected less than "
+            "2 GiB, which one ONNX file can hold"
+        )
+    disagreement = _disagreement(described, reduced, calibration, _CHECK_SAMPLES, 0, Purpose.PARITY)
+    write_atomically(output, reduced.SerializeToString(deterministic=True))
+    return ReducedModel(output, kept, disagreement)
+
+
+def _quantized(
+    described: Model, model: Any, reduction: Reduction, calibration: Calibration
+) -> tuple[Any, list[str]]:
+    """The int8 or fp8 model, and the layers kept in float32."""
+    floats = reduction.precision == "fp8"
+    with tempfile.TemporaryDirectory() as folder:
+        target: Target = "gpu" if floats else reduction.target
+        quantizer = Quantizer(model, described.spec, calibration, target, Path(folder))
+
+        def build(kept: list[str] | None = None, only: str | None = None) -> Any:
+            quantized = quantizer.quantized(kept, only)
+            reduced = to_float8(quantized, model) if floats else quantized
+            _record(reduced, described, reduction.precision, {})
+            return reduced
+
+        def zeta(reduced: Any) -> float:
+            stream = (_SEARCH_SAMPLES, _SEARCH_FIRST_SAMPLE, Purpose.CALIBRATION)
+            return _disagreement(described, reduced, calibration, *stream).zeta
+
+        kept = layers_to_keep(
+            quantizer.layers,
+            lambda layers: zeta(build(kept=layers)),
+            lambda layer: zeta(build(only=layer)),
+            reduction.max_zeta,
+        )
+        return build(kept=kept), kept
+
+
+def _disagreement(
+    described: Model,
+    reduced: Any,
+    calibration: Calibration,
+    samples: int,
+    first_sample: int,
+    purpose: Purpose,
+) -> Disagreement:
+    """Between the float32 model and a reduced one, both as ONNX Runtime runs them."""
+    onnx = require("onnx", "export", "exporting to ONNX")
+    half = reduced.graph.input[0].type.tensor_type.elem_type
+    runnable = rounded_results(reduced) if half == onnx.TensorProto.BFLOAT16 else reduced
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "reduced.onnx"
+        path.write_bytes(runnable.SerializeToString())
+        return measure_disagreement(
+            OnnxRuntimeNetwork(described, _batch(described)),
+            OnnxRuntimeNetwork(open_onnx(path), _batch(described)),
+            calibration.images,
+            calibration.sigma,
+            samples,
+            first_sample=first_sample,
+            purpose=purpose,
+        )
+
+
+def _batch(model: Model) -> int:
+    return model.batch if isinstance(model.batch, int) else _BATCH
+
+
+def _record(reduced: Any, described: Model, precision: Precision, facts: dict[str, Any]) -> None:
+    """The float32 model's metadata, with the new precision."""
+    onnx = require("onnx", "export", "exporting to ONNX")
+    opset = next(entry.version for entry in reduced.opset_import if entry.domain in ("", "ai.onnx"))
+    record = {
+        **described.spec.to_metadata(),
+        **described.metadata,
+        "precision": precision,
+        "opset": opset,
+        "float32_sha256": described.sha256,
+    }
+    if facts:
+        record["quantization"] = facts
+    onnx.helper.set_model_props(reduced, {METADATA_KEY: json.dumps(record, sort_keys=True)})
+
+
+def _random_images(described: Model, images: int = 8) -> Calibration:
+    """Stand-ins where no source is given: random pixels, on which votes say little."""
+    shape = described.spec.shape
+    pixels = [
+        np.random.default_rng(i).integers(0, 256, shape).astype(np.uint8) for i in range(images)
+    ]
+    return Calibration(pixels, 0.25)
