@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smoothcert.cli.numbers import Numbers
+
 if TYPE_CHECKING:
     from smoothcert.export.reduced_precision import ReducedModel
 

@@ -11,6 +11,7 @@ from smoothcert.engine.errors import InputError
 
 _COMMANDS = {
     "export": ("smoothcert.cli.export", "Turn a checkpoint into a one-file ONNX model."),
+    "build": ("smoothcert.cli.build", "Turn an ONNX model into a TensorRT engine."),
     "certify": ("smoothcert.cli.certify", "Certify the images of a source; write a log."),
     "predict": ("smoothcert.cli.predict", "Predict with the smoothed classifier; write a log."),
     "analyze": ("smoothcert.cli.analyze", "Certified accuracy of one or more logs."),

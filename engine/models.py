@@ -9,6 +9,7 @@ from typing import Any, Literal
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.onnx_session import GraphValue, inspect_graph
+from smoothcert.engine.plan_trust import read_plan
 
 InputType = Literal["float32", "float16", "bfloat16"]
 
@@ -83,6 +84,24 @@ def check_file(path: Path, kind: str) -> Path:
     return path
 
 
+def open_plan(path: Path) -> Model:
+    """A TensorRT plan by the record beside it; raises InputError where they do not belong together.
+
+    Nothing of the plan is run: that is for the device backend, which checks it again.
+    """
+    check_file(path, "model")
+    _, record = read_plan(path)
+    return Model(
+        path,
+        record.sha256,
+        record.spec,
+        record.num_classes,
+        record.batch,
+        record.metadata(),
+        record.input_scalar,
+    )
+
+
 def open_onnx(path: Path) -> Model:
     """Read an ONNX classifier's input, classes, metadata and digest.
 
@@ -112,7 +131,7 @@ def open_onnx(path: Path) -> Model:
             "export it with --input-shape C,H,W"
         )
     classes = _num_classes(path, outputs[0])
-    metadata = _metadata(path, graph.metadata)
+    metadata = metadata_of(path, graph.metadata)
     if metadata:
         spec = InputSpec.from_metadata(metadata)
         if list(spec.shape) != sides:
@@ -122,7 +141,7 @@ def open_onnx(path: Path) -> Model:
             )
     else:
         spec = InputSpec.of_shape(*sides)
-    digest = file_digest(path, *_external_data(path))
+    digest = file_digest(path, *external_data(path))
     batch = shape[0] if isinstance(shape[0], int | str) else None
     return Model(path, digest, spec, classes, batch, metadata, input_type)
 
@@ -137,7 +156,8 @@ def _num_classes(path: Path, output: GraphValue) -> int:
     return classes
 
 
-def _metadata(path: Path, properties: dict[str, str]) -> dict[str, Any]:
+def metadata_of(path: Path, properties: dict[str, str]) -> dict[str, Any]:
+    """What `export` recorded among an ONNX file's properties; empty for a foreign model."""
     text = properties.get(METADATA_KEY)
     if text is None:
         return {}
@@ -153,7 +173,7 @@ def _metadata(path: Path, properties: dict[str, str]) -> dict[str, Any]:
     return metadata
 
 
-def _external_data(path: Path) -> list[Path]:
+def external_data(path: Path) -> list[Path]:
     """The files beside an ONNX file that hold its large tensors, in name order."""
     import onnx
 

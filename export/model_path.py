@@ -3,7 +3,16 @@
 from pathlib import Path
 
 from smoothcert.engine.cache import cache_folder
-from smoothcert.engine.models import CHECKPOINT_SUFFIXES, Model, check_file, file_digest, open_onnx
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.models import (
+    CHECKPOINT_SUFFIXES,
+    Model,
+    check_file,
+    file_digest,
+    open_onnx,
+    open_plan,
+)
+from smoothcert.engine.plan import is_plan
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -15,17 +24,32 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def model_at(path: Path) -> Model:
-    """Open a model file; a checkpoint is exported into the user's cache first, once per content.
+    """Open a model file: ONNX, a TensorRT plan with its record beside it, or a checkpoint.
+
+    A checkpoint is exported into the user's cache first, once per content.
 
     Raises InputError where the file is missing, damaged, or (for a checkpoint) does not say what
     architecture and input it is for: then `smoothcert export` must be told.
     """
     check_file(path, "model")
+    if is_plan(path):
+        return open_plan(path)
+    return open_onnx(onnx_at(path))
+
+
+def onnx_at(path: Path) -> Path:
+    """The ONNX file of a MODEL path: itself, or a checkpoint's export in the user's cache.
+
+    Raises InputError as model_at does, and for a plan, which cannot be turned back.
+    """
+    check_file(path, "model")
+    if is_plan(path):
+        raise InputError(f"model {path} is a TensorRT plan: expected ONNX or a checkpoint")
     if not is_checkpoint(path):
-        return open_onnx(path)
+        return path
     from smoothcert.export.checkpoint_export import export_checkpoint
 
     exported = cache_folder("models") / f"{path.stem}-{file_digest(path)[:32]}.onnx"
     if not exported.exists():
         export_checkpoint(path, exported)
-    return open_onnx(exported)
+    return exported
