@@ -38,8 +38,9 @@ PARTS = (
     Part("pyarrow", ("pyarrow",), "parquet sources"),
     Part("matplotlib", ("matplotlib",), "plots"),
     Part("ray", ("ray",), "clusters"),
-    Part("tensorrt", ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"), "run TensorRT engines", True),
-    Part("cupy", ("cupy-cuda13x", "cupy-cuda12x", "cupy"), "noise kernels", True),
+    Part("tensorrt", ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"), "build and run engines", True),
+    Part("tensorrt_rtx", ("tensorrt-rtx-cu13", "tensorrt-rtx"), "build engines without a GPU too"),
+    Part("cupy", ("cupy-cuda13x", "cupy-cuda12x", "cupy"), "memory, streams, noise kernels", True),
     Part("pycuda", ("pycuda",), "CUDA streams and memory", True),
 )
 """What smoothcert can use beyond its own requirements."""

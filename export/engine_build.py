@@ -46,7 +46,7 @@ def build_plan(
     module = load_tensorrt(runtime, "building an engine")
     gpu = _gpu(module, options, device)
     start = time.monotonic()
-    content, network, figures = _stoppable(
+    content, facts, figures = _stoppable(
         lambda stop: _build(module, gpu, onnx, options, watcher or Silent(), stop)
     )
     record = PlanRecord(
@@ -58,14 +58,14 @@ def build_plan(
         targets=options.targets or ((gpu.capability,) if gpu and not module.rtx else ()),
         compatibility=options.compatibility,
         version_compatible=options.version_compatible,
-        batch=network.batch,
-        num_classes=network.num_classes,
-        spec=network.spec,
-        input_name=network.input_name,
-        input_scalar=network.input_scalar,
-        logits_name=network.logits_name,
-        logits_scalar=network.logits_scalar,
-        precision=network.precision,
+        batch=facts.batch,
+        num_classes=facts.num_classes,
+        spec=facts.spec,
+        input_name=facts.input_name,
+        input_scalar=facts.input_scalar,
+        logits_name=facts.logits_name,
+        logits_scalar=facts.logits_scalar,
+        precision=facts.precision,
         tf32=options.tf32,
         model={
             "onnx_sha256": onnx.sha256,
@@ -75,7 +75,7 @@ def build_plan(
         build={
             **options.describe(),
             **figures,
-            "layers": network.layers,
+            "layers": facts.layers,
             "seconds": round(time.monotonic() - start, 2),
         },
     )

@@ -7,6 +7,7 @@ from smoothcert.engine.environment import usable_cores
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
+from smoothcert.engine.plan import is_plan
 
 BACKENDS = (AUTO, *HOST_RUNTIMES)
 
@@ -30,6 +31,10 @@ def open_backend(
     threads    cores to use; None for all usable ones
     Raises InputError for a backend, device, precision or batch that cannot be had.
     """
+    if is_plan(model.path):
+        from smoothcert.engine.backends.plan_backend import open_plan_backend
+
+        return open_plan_backend(model, law, seed, backend=backend, device=device, batch=batch)
     if backend not in BACKENDS:
         raise InputError(f"backend {backend!r} is unknown: expected one of {', '.join(BACKENDS)}")
     if device != "cpu":
