@@ -11,7 +11,7 @@ EXTRAS := cpu,openvino,export,parquet,report,tensorrt-rtx,dev,kernel-tests
 
 IDX := usr/share/datasets/fashion-mnist
 
-.PHONY: setup demo demo-imagenet demo-checkpoint test lint bench clean
+.PHONY: setup demo demo-imagenet demo-checkpoint pictures test lint bench clean
 
 setup: $(VENV)/installed
 
@@ -61,6 +61,16 @@ demo-checkpoint: setup
 	cd out/fashion-mnist && apt-get download dataset-fashion-mnist && dpkg -x dataset-fashion-mnist_*.deb .
 	$(BIN)/smoothcert train out/fashion-mnist/$(IDX)/train-images-idx3-ubyte.gz out/fashion-mnist/sigma25 --test out/fashion-mnist/$(IDX) --arch small_cnn --dataset fashion-mnist --sigma 0.25 --epochs 8 --batch 256 --lr 0.2 --schedule one-cycle --device cpu
 	$(BIN)/python data/prepare_demo.py out/fashion-mnist/$(IDX) out/fashion-mnist/sigma25/checkpoint.pth.tar data
+
+# Rebuilds the committed pictures (docs/pictures/README.md).
+pictures: setup
+	rm -rf out/pictures
+	mkdir -p out/pictures docs/pictures
+	$(BIN)/smoothcert visualize data/fashion_mnist_500.npz out/pictures 0 0 0.12 0.25 0.5 1
+	cp out/pictures/0_sheet.png docs/pictures/noise.png
+	$(BIN)/smoothcert export data/fashion_mnist_sigma25.pth -o out/pictures/model.onnx
+	for sigma in 0.12 0.25 0.5; do $(BIN)/smoothcert certify out/pictures/model.onnx data/fashion_mnist_500.npz out/pictures/$$sigma.tsv --sigma $$sigma --n 1000 --max 200; done
+	$(BIN)/smoothcert analyze out/pictures/0.12.tsv out/pictures/0.25.tsv out/pictures/0.5.tsv --rho 0.001 --plot docs/pictures/accuracy.png
 
 bench: setup
 	$(BIN)/python benchmarks/noise.py

@@ -12,6 +12,8 @@ from smoothcert.analysis.columns import decimals, integers, shown, split_columns
 from smoothcert.engine.errors import InputError
 
 REQUIRED = ("idx", "label", "predict", "radius", "correct", "time")
+# What the original code's predict.py writes.
+_PREDICTIONS = ("idx", "label", "predict", "correct", "time")
 _COUNTS = ("count", "n", "n0", "covers")
 
 
@@ -19,7 +21,7 @@ _COUNTS = ("count", "n", "n0", "covers")
 class Log:
     """The rows of a log as columns, in the file's order.
 
-    radius    float64, [0, 1]-pixel units; 0.0 where the row abstained
+    radius    float64, [0, 1]-pixel units; 0.0 where the row abstained or only predicts
     seconds   float64, the row's `time`
     count, n, n0, covers  int64, or None for a log of the original code
     manifest  the JSON object beside the log, or None
@@ -37,6 +39,7 @@ class Log:
     n0: npt.NDArray[np.int64] | None
     covers: npt.NDArray[np.int64] | None
     manifest: dict[str, Any] | None
+    radius_column: bool = True
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -81,6 +84,11 @@ class Log:
         return tuple(sorted(float(r) for r in radii if isinstance(r, int | float)))
 
     @property
+    def has_radii(self) -> bool:
+        """Whether the rows are certificates; False for a log of predict."""
+        return self.radius_column and self.run.get("procedure") != "predict"
+
+    @property
     def complete(self) -> bool:
         """Whether the run is finished, as far as the manifest tells."""
         return self.manifest is None or self.manifest.get("status") == "complete"
@@ -109,6 +117,7 @@ def read_log(path: Path) -> Log:
     manifest = _manifest(path)
     lines = _complete_lines(path, manifest is not None and manifest.get("status") == "complete")
     columns = split_columns(path, lines)
+    radius_column = "radius" in columns
     idx = integers(path, columns, "idx", 0)
     _refuse_repeats(path, idx)
     log = Log(
@@ -116,10 +125,11 @@ def read_log(path: Path) -> Log:
         idx=idx,
         label=integers(path, columns, "label", 0),
         predict=integers(path, columns, "predict", -1),
-        radius=decimals(path, columns, "radius"),
+        radius=decimals(path, columns, "radius") if radius_column else np.zeros(len(idx)),
         correct=integers(path, columns, "correct", 0, 1).astype(np.bool_),
         seconds=decimals(path, columns, "time"),
         manifest=manifest,
+        radius_column=radius_column,
         **{name: integers(path, columns, name, 0) if name in columns else None
            for name in _COUNTS},
     )  # fmt: skip
@@ -145,7 +155,8 @@ def _complete_lines(path: Path, finished: bool) -> list[str]:
             "expected whole lines; restore the file, or run the same command again"
         )
     header = lines[0] if lines else torn
-    if tuple(header.split("\t")[: len(REQUIRED)]) != REQUIRED:
+    names = tuple(header.split("\t"))
+    if names[: len(REQUIRED)] != REQUIRED and names != _PREDICTIONS:
         raise InputError(
             f"{path} begins with {shown(header)}: expected the columns {' '.join(REQUIRED)}, "
             "tab separated"

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from smoothcert.analysis.accuracy import DEFAULT_RHO
 from smoothcert.analysis.curve import Curve, certified_curve, drawn_steps
 from smoothcert.analysis.legend import legend_labels
@@ -69,18 +71,10 @@ def write_plot(
     check_plot_path and accuracy_figure, and where the file cannot be written.
     """
     check_plot_path(path)
-    suffix = path.suffix.lower()
-    settings: dict[str, Any] = {
-        ".png": {"pil_kwargs": {"optimize": True}},
-        ".pdf": {"metadata": {"CreationDate": None}},
-        ".svg": {"metadata": {"Date": None}},
-    }
-    buffer = io.BytesIO()
     with _style():
-        figure = accuracy_figure(logs, alpha, rho)
-        figure.savefig(buffer, format=suffix[1:], dpi=_DPI, **settings[suffix])
+        content = _encoded(accuracy_figure(logs, alpha, rho), path.suffix.lower())
     try:
-        write_atomically(path, buffer.getvalue())
+        write_atomically(path, content)
     except OSError as error:
         raise InputError(
             f"plot {path} cannot be written ({error.strerror}): expected a writable folder"
@@ -99,7 +93,7 @@ def accuracy_figure(
     """
     figure_module = require("matplotlib.figure", "report", "a plot")
     for log in logs:
-        if log.run.get("procedure") == "predict":
+        if not log.has_radii:
             raise InputError(
                 f"{log.path} is a log of predict, which certifies no radius: expected logs of "
                 "certify; compare predictions with --reference"
@@ -151,10 +145,10 @@ def _explain(figure: "Figure", axes: "Axes", labels: list[str], rho: float) -> N
     if bounds:
         lines.append(Line2D([], [], color="#666666", linewidth=bounds[0].get_linewidth()))
         each = " each" if len(bounds) > 1 else ""
-        texts.append(f"thin: at least this, with probability {1 - rho:.15g}{each}")
+        texts.append(f"at least, with probability {1 - rho:.15g}{each}")
     inside = len(texts) <= _INSIDE and max(map(len, texts)) <= _INSIDE_LENGTH
     if inside:
-        legend = axes.legend(lines, ["?"] * len(texts), loc="upper right")
+        legend = axes.legend(lines, ["?"] * len(texts), loc="best")
     else:
         figure.set_figheight(figure.get_figheight() + 0.21 * len(texts))
         legend = figure.legend(lines, ["?"] * len(texts), loc="outside lower left")
@@ -162,6 +156,18 @@ def _explain(figure: "Figure", axes: "Axes", labels: list[str], rho: float) -> N
     for entry, text in zip(legend.get_texts(), texts, strict=True):
         entry.set_parse_math(False)
         entry.set_text(text)
+
+
+def _encoded(figure: "Figure", suffix: str) -> bytes:
+    """The figure as the bytes of a file, without a date."""
+    dates: dict[str, Any] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix[1:], dpi=_DPI, metadata=dates.get(suffix))
+    if suffix == ".png":  # opaque, it needs no fourth channel: smaller by an eighth
+        opaque = Image.open(buffer).convert("RGB")
+        buffer = io.BytesIO()
+        opaque.save(buffer, "PNG", optimize=True, dpi=(_DPI, _DPI))
+    return buffer.getvalue()
 
 
 def _style() -> Any:

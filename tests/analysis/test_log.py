@@ -52,6 +52,18 @@ def test_our_rows_and_manifest(tmp_path: Path) -> None:
     assert (log.sigma, log.alpha) == (0.25, 0.001)
 
 
+def test_the_originals_predictions_have_no_radius(tmp_path: Path) -> None:
+    text = "idx\tlabel\tpredict\tcorrect\ttime\n0\t0\t0\t1\t0:00:01.737771\n100\t2\t-1\t0\t0.1\n"
+    log = read_log(write(tmp_path, text))
+    assert log.predict.tolist() == [0, -1]
+    assert log.radius.tolist() == [0.0, 0.0]
+    assert log.seconds.tolist() == [1.737771, 0.1]
+    assert not log.has_radii
+    assert read_log(write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1\n")).has_radii
+    with pytest.raises(InputError, match="line 3 has correct 1"):
+        read_log(write(tmp_path, text.replace("-1\t0", "-1\t1")))
+
+
 def test_a_growing_log_loses_only_its_torn_line(tmp_path: Path) -> None:
     log = read_log(write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n1\t3\t3\t0."))
     assert log.idx.tolist() == [0]

@@ -94,7 +94,7 @@ def test_the_lower_line_is_the_exact_bound(tmp_path: Path) -> None:
     figure = accuracy_figure([log], rho=0.001)  # one certificate of five may be wrong
     expected = [(0, 0.4), (0, 0.4), (0.25, 0.4), (0.25, 0.2), (0.5, 0.2), (0.5, 0)]
     assert np.asarray(corners(figure, 1)) == pytest.approx(np.asarray(expected), abs=1e-15)
-    assert legend_texts(figure) == ["log", "thin: at least this, with probability 0.999"]
+    assert legend_texts(figure) == ["log", "at least, with probability 0.999"]
     line, bound = figure.axes[0].lines
     assert bound.get_linewidth() < line.get_linewidth()
     assert bound.get_color() == line.get_color()
@@ -215,3 +215,21 @@ def test_a_log_of_predict_is_refused(tmp_path: Path) -> None:
     log = write(tmp_path, "p.tsv", "0\t1\t1\t0.0\t1\t1\n", run={"procedure": "predict"})
     with pytest.raises(InputError, match=r"p\.tsv is a log of predict"):
         accuracy_figure([log])
+    original = tmp_path / "N_1000"
+    original.write_text("idx\tlabel\tpredict\tcorrect\ttime\n0\t1\t1\t1\t0:00:01.5\n")
+    with pytest.raises(InputError, match="N_1000 is a log of predict"):
+        accuracy_figure([read_log(original)])
+
+
+def test_the_legend_keeps_clear_of_the_line(tmp_path: Path) -> None:
+    high = "".join(f"{i}\t1\t1\t{0.4 + i / 100}\t1\t1\n" for i in range(10))
+    logs = [write(tmp_path, "high.tsv", high)]
+    figure = accuracy_figure(logs)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    box = legend.get_window_extent(canvas.get_renderer())
+    line = figure.axes[0].transData.transform(corners(figure))
+    assert not any(box.contains(x, y) for x, y in line)
+    assert box.y1 < line[0, 1]  # below the line: above it is no room

@@ -158,6 +158,19 @@ def test_a_reference_that_cannot_be_used_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
+def test_the_originals_predictions_are_judged(tmp_path: Path) -> None:
+    header = "idx\tlabel\tpredict\tcorrect\ttime\n"
+    for name, second in (("N_100", "-1"), ("N_1000", "2")):
+        rows = f"0\t7\t7\t1\t0:00:01.7\n100\t3\t{second}\t0\t0:00:00.2\n"
+        (tmp_path / name).write_text(header + rows)
+    done = smoothcert("analyze", tmp_path / "N_100", "--reference", tmp_path / "N_1000",
+                      "--format", "json")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["logs"]
+    assert (row["log"], row["images"]) == ("N_100", 2)
+    assert (row["correct_accurate"], row["abstained"]) == (1, 1)
+
+
 def test_a_growing_log_is_plotted_with_the_images_so_far(log: Path) -> None:
     log.with_name("log.tsv.json").write_text('{"run": {"sigma": 0.25}, "status": "running"}')
     with log.open("a") as file:
