@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from smoothcert.analysis.accuracy import certified_accuracy
 from smoothcert.analysis.log import Log
+from smoothcert.analysis.table import check_radii
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,11 +31,18 @@ class Curve:
 
 
 def certified_curve(log: Log) -> Curve:
-    """The curve of a log: it drops at the radius of every correct row, and nowhere else."""
-    decided = None if log.table_radii is None else np.array(log.table_radii, np.float64)
-    certified = log.radius[log.correct]
-    radii = np.unique(np.concatenate([[0.0], certified, [] if decided is None else decided]))
-    return Curve(radii, certified_accuracy(log, radii), decided)
+    """The curve of a log: it drops at the radius of every correct row, and nowhere else.
+
+    In table mode it drops at the radii the run decides only: a row's radius may lie above the one
+    it decided, but by how much says when its samples were looked at, not how robust it is.
+    Raises InputError where a table-mode manifest decides no radius, or one that is none.
+    """
+    if log.table_radii is None:
+        radii = np.unique(np.append(log.radius[log.correct], 0.0))
+        return Curve(radii, certified_accuracy(log, radii))
+    decided = np.array(check_radii(log.table_radii))
+    radii = np.unique(np.append(decided, 0.0))
+    return Curve(radii, certified_accuracy(log, np.maximum(radii, decided[0])), decided)
 
 
 def drawn_steps(curve: Curve, accuracy: Floats | None = None) -> tuple[Floats, Floats]:

@@ -1,6 +1,7 @@
 """Plots of certified accuracy against the radius, as PNG, PDF or SVG."""
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ _STYLE: dict[str, Any] = {
 _DPI = 150
 _INSIDE = 7  # more lines than this, or longer labels, have their legend below the plot
 _INSIDE_LENGTH = 44
+# With more images the band is thinner than a line, and an SVG of it takes megabytes.
+_MOST_BAND_POINTS = 20_000
 
 
 def check_plot_path(path: Path) -> None:
@@ -71,6 +74,8 @@ def write_plot(
     check_plot_path and accuracy_figure, and where the file cannot be written.
     """
     check_plot_path(path)
+    if any(path.absolute() == log.path.absolute() for log in logs):
+        raise InputError(f"plot {path} is a log to be drawn: expected another file")
     with _style():
         content = _encoded(accuracy_figure(logs, alpha, rho), path.suffix.lower())
     try:
@@ -122,11 +127,12 @@ def _draw(axes: "Axes", curve: Curve, bound: Any, colour: str, pattern: Any) -> 
     axes.plot(x, y, color=colour, linestyle=pattern, label="log", **shape)
     if curve.decided is not None:
         at = curve.radii.searchsorted(curve.decided)
-        axes.scatter(curve.decided, curve.accuracy[at], s=22, color=colour, zorder=3)
+        axes.scatter(curve.decided, curve.accuracy[at], s=22, color=colour, zorder=3, clip_on=False)
     if bound is not None:
         _, lower = drawn_steps(curve, bound)
         axes.plot(x, lower, color=colour, linestyle=pattern, linewidth=0.7, label="bound", **shape)
-        axes.fill_between(x, lower, y, color=colour, alpha=0.14, linewidth=0)
+        if len(x) <= _MOST_BAND_POINTS:
+            axes.fill_between(x, lower, y, color=colour, alpha=0.14, linewidth=0)
 
 
 def _scale(axes: "Axes", largest: float) -> None:
@@ -162,7 +168,10 @@ def _encoded(figure: "Figure", suffix: str) -> bytes:
     """The figure as the bytes of a file, without a date."""
     dates: dict[str, Any] = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=suffix[1:], dpi=_DPI, metadata=dates.get(suffix))
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes: no reason for a traceback.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format=suffix[1:], dpi=_DPI, metadata=dates.get(suffix))
     if suffix == ".png":  # opaque, it needs no fourth channel: smaller by an eighth
         opaque = Image.open(buffer).convert("RGB")
         buffer = io.BytesIO()

@@ -10,6 +10,7 @@ import pytest
 from smoothcert.analysis.accuracy import certified_accuracy
 from smoothcert.analysis.curve import certified_curve, drawn_steps
 from smoothcert.analysis.log import read_log
+from smoothcert.engine.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 # Five images: certified at .25, twice at .5, wrong with a radius of .9, abstained.
@@ -59,14 +60,24 @@ def test_nothing_certified_is_a_point(tmp_path: Path) -> None:
 
 def test_table_mode_steps_at_the_radii_it_decides(tmp_path: Path) -> None:
     run = {"procedure": "table", "radii": [0.25, 0.5, 0.75]}
-    curve = certified_curve(read_log(write(tmp_path, ROWS, run)))
+    # What exceeds a decided radius, or falls short of the first, draws no step of its own.
+    rows = ROWS.replace("0.25", "0.31").replace("4\t1\t1\t0.5", "4\t1\t1\t0.6")
+    rows += "5\t1\t1\t0.2\t1\t1\n" + "".join(f"{i}\t1\t-1\t0\t0\t1\n" for i in range(6, 10))
+    curve = certified_curve(read_log(write(tmp_path, rows, run)))
     assert curve.decided is not None
     assert curve.decided.tolist() == [0.25, 0.5, 0.75]
     assert curve.radii.tolist() == [0.0, 0.25, 0.5, 0.75]
     x, y = drawn_steps(curve)
     # It ends at the last decided radius: what lies beyond is not known to be zero.
-    corners = [(0, 0.6), (0, 0.6), (0.25, 0.6), (0.25, 0.4), (0.5, 0.4), (0.5, 0), (0.75, 0)]
+    corners = [(0, 0.3), (0, 0.3), (0.25, 0.3), (0.25, 0.2), (0.5, 0.2), (0.5, 0), (0.75, 0)]
     assert list(zip(x.tolist(), y.tolist(), strict=True)) == corners
+
+
+@pytest.mark.parametrize("radii", [[], [-1.0], [float("nan")]])
+def test_a_manifest_with_useless_radii_is_refused(tmp_path: Path, radii: list[float]) -> None:
+    log = read_log(write(tmp_path, ROWS, {"procedure": "table", "radii": radii}))
+    with pytest.raises(InputError, match=r"radii .* are out of range"):
+        certified_curve(log)
 
 
 def test_a_bound_is_drawn_at_the_same_radii(tmp_path: Path) -> None:

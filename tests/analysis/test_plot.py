@@ -211,6 +211,27 @@ def test_places_that_cannot_hold_a_plot_are_refused(tmp_path: Path) -> None:
         write_plot(tmp_path / "folder.png", [log])
 
 
+def test_a_log_is_not_drawn_over(tmp_path: Path) -> None:
+    log = write(tmp_path, "log.svg")
+    before = log.path.read_bytes()
+    with pytest.raises(InputError, match="is a log to be drawn"):
+        write_plot(tmp_path / "log.svg", [log])
+    assert log.path.read_bytes() == before
+
+
+def test_a_name_the_font_lacks_draws_without_a_warning(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    write_plot(tmp_path / "plot.png", [write(tmp_path, "模型.tsv")])
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_fifty_thousand_images_make_a_small_file(tmp_path: Path) -> None:
+    rows = "".join(f"{i}\t3\t3\t{i / 50_000:.6f}\t1\t1\n" for i in range(50_000))
+    write_plot(tmp_path / "plot.svg", [write(tmp_path, "log.tsv", rows)], alpha=0.001)
+    assert (tmp_path / "plot.svg").stat().st_size < 1_000_000
+
+
 def test_a_log_of_predict_is_refused(tmp_path: Path) -> None:
     log = write(tmp_path, "p.tsv", "0\t1\t1\t0.0\t1\t1\n", run={"procedure": "predict"})
     with pytest.raises(InputError, match=r"p\.tsv is a log of predict"):
