@@ -25,6 +25,7 @@ class Log:
     seconds   float64, the row's `time`
     count, n, n0, covers  int64, or None for a log of the original code
     manifest  the JSON object beside the log, or None
+    radius_column, torn   whether the file has one; whether it ended within a line, left out here
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Log:
     covers: npt.NDArray[np.int64] | None
     manifest: dict[str, Any] | None
     radius_column: bool = True
+    torn: bool = False
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -90,8 +92,9 @@ class Log:
 
     @property
     def complete(self) -> bool:
-        """Whether the run is finished, as far as the manifest tells."""
-        return self.manifest is None or self.manifest.get("status") == "complete"
+        """Whether the run is finished, as far as the manifest tells; without one, whether the
+        last line is whole."""
+        return not self.torn if self.manifest is None else self.manifest.get("status") == "complete"
 
     def _level(self, name: str, below: float) -> float | None:
         value = self.run.get(name)
@@ -115,7 +118,8 @@ def read_log(path: Path) -> Log:
     """
     # Before the rows: a writer that finishes in between must not make them look complete.
     manifest = _manifest(path)
-    lines = _complete_lines(path, manifest is not None and manifest.get("status") == "complete")
+    finished = manifest is not None and manifest.get("status") == "complete"
+    lines, torn = _complete_lines(path, finished)
     columns = split_columns(path, lines)
     radius_column = "radius" in columns
     idx = integers(path, columns, "idx", 0)
@@ -130,6 +134,7 @@ def read_log(path: Path) -> Log:
         seconds=decimals(path, columns, "time"),
         manifest=manifest,
         radius_column=radius_column,
+        torn=torn,
         **{name: integers(path, columns, name, 0) if name in columns else None
            for name in _COUNTS},
     )  # fmt: skip
@@ -137,7 +142,8 @@ def read_log(path: Path) -> Log:
     return log
 
 
-def _complete_lines(path: Path, finished: bool) -> list[str]:
+def _complete_lines(path: Path, finished: bool) -> tuple[list[str], bool]:
+    """The whole lines, and whether a torn one follows."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -163,7 +169,7 @@ def _complete_lines(path: Path, finished: bool) -> list[str]:
         )
     if len(lines) < 2:
         raise InputError(f"{path} has no rows yet: expected at least one certificate")
-    return lines
+    return lines, bool(torn)
 
 
 def _refuse_repeats(path: Path, idx: npt.NDArray[np.int64]) -> None:

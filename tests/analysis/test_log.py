@@ -67,6 +67,8 @@ def test_the_originals_predictions_have_no_radius(tmp_path: Path) -> None:
 def test_a_growing_log_loses_only_its_torn_line(tmp_path: Path) -> None:
     log = read_log(write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n1\t3\t3\t0."))
     assert log.idx.tolist() == [0]
+    assert not log.complete
+    assert read_log(write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n")).complete
 
 
 @pytest.mark.parametrize(
