@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
-EXTRAS := cpu,openvino,export,parquet,report,tensorrt-rtx,dev,kernel-tests
+EXTRAS := cpu,openvino,export,parquet,report,tensorrt-rtx,ray,metrics,dev,kernel-tests
 
 IDX := usr/share/datasets/fashion-mnist
 

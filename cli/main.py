@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.errors import InputError, RunStoppedError
 
 _COMMANDS = {
     "export": ("smoothcert.cli.export", "Turn a checkpoint into a one-file ONNX model."),
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:
         # The reader (`| head`) has seen enough; nothing is left to be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
+    except (OSError, RunStoppedError) as error:
         print(f"smoothcert: {error}; what was written is kept", file=sys.stderr)
         status = 1
     sys.exit(status)

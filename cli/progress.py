@@ -3,6 +3,7 @@
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -13,6 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.ledger import Certificate
 
 
@@ -70,6 +72,14 @@ class RunProgress:
         self._correct += certificate.predict == certificate.label
         self._total -= unused
         self._show()
+
+    def failed(self, image: FailedImage, unused: int) -> None:
+        """See Watcher.failed."""
+        self._total -= unused
+        self._show()
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        """See Watcher.event."""
 
     def _show(self) -> None:
         rate = self._samples / max(time.monotonic() - self._start, 1e-9)

@@ -1,5 +1,6 @@
 """What `certify` and `predict` share: their common options, and how a run is started."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from smoothcert.cli.cluster_options import Labour, cluster_options
 from smoothcert.engine.procedures import Procedure
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -40,6 +42,8 @@ def run_options(function: _Command) -> _Command:
                 help="Of an fp32 model's arithmetic [default: what the model says].",
             ),
             click.option("--device", default="cpu", show_default=True, help="Where it runs."),
+            cluster_options,
+            click.option("--strict", is_flag=True, help="Stop at an image that cannot be read."),
         )
     ):
         function = decorate(function)
@@ -65,6 +69,11 @@ def start_run(
     backend: str,
     device: str,
     precision: str | None,
+    strict: bool,
+    ray: str | None,
+    workers: int | None,
+    threads: int | None,
+    decode: str,
 ) -> None:
     """Open everything, run with progress, print one line. make_procedure takes the
     sampler's total variation; notes go into the manifest's run."""
@@ -73,6 +82,7 @@ def start_run(
     from smoothcert.cli.progress import RunProgress
     from smoothcert.engine.certification import RunSettings, run_procedure
     from smoothcert.engine.lattice import LatticeGaussian
+    from smoothcert.engine.ledger import manifest_path
     from smoothcert.engine.selection import Selection
     from smoothcert.engine.sources import open_source
     from smoothcert.export.model_path import model_at
@@ -80,6 +90,9 @@ def start_run(
     law = LatticeGaussian(sigma)
     make_procedure(0.0)  # refuse useless settings before any file is opened
     selection = Selection.of_options(skip, limit, shard)
+    labour = Labour(ray, workers, threads, decode)
+    if ray is not None:
+        source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
     opened = model_at(model)
     images = open_source(source, opened.spec, opened.num_classes)
     with RunProgress() as progress:
@@ -90,11 +103,30 @@ def start_run(
             law,
             make_procedure,
             selection,
-            RunSettings(seed, backend, device, precision, batch, notes=notes),
+            RunSettings(
+                seed=seed,
+                backend=backend,
+                device=device,
+                precision=precision,
+                batch=batch,
+                threads=threads,
+                strict=strict,
+                notes=notes,
+            ),
             progress,
+            labour.executor(progress.event),
         )
     rate = summary.samples_now / summary.seconds
     click.echo(
         f"{out}: {summary.images} images, {summary.certified_now} of them now, in "
         f"{summary.seconds:.1f} s ({rate:,.0f} samples/s)"
     )
+    if summary.failed:
+        first = summary.failed[0]
+        click.echo(
+            f"smoothcert: {len(summary.failed)} of {summary.images} images could not be certified, "
+            f"the first being image {first.index}: {first.reason}; {manifest_path(out)} names them "
+            "all, and the same command tries them again",
+            err=True,
+        )
+        raise click.exceptions.Exit(1)

@@ -6,17 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.host_runtimes import AUTO
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
-from smoothcert.engine.decoding import decoded_ahead
-from smoothcert.engine.environment import describe_machine
+from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.errors import InputError
+from smoothcert.engine.execution import Executor, Job, LocalExecutor, NewMachine
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest
 from smoothcert.engine.models import Model
 from smoothcert.engine.procedures import Procedure
-from smoothcert.engine.scheduler import Outcome, Scheduler
+from smoothcert.engine.scheduler import Outcome
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources.base import ImageSource
 
@@ -38,6 +37,14 @@ class Watcher(Protocol):
         """An image is decided; `unused` samples of its share of the total were not needed."""
         ...
 
+    def failed(self, image: FailedImage, unused: int) -> None:
+        """An image could not be certified; `unused` samples of the total will not be drawn."""
+        ...
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        """Something an operator may want to know (a worker came or went)."""
+        ...
+
 
 class _Silent:
     def begin(self, images: int, done: int, samples: int) -> None:
@@ -49,15 +56,25 @@ class _Silent:
     def image(self, certificate: Certificate, unused: int) -> None:
         pass
 
+    def failed(self, image: FailedImage, unused: int) -> None:
+        pass
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did: `images` in the log altogether, and this session's share of the work."""
+    """What a run did: `images` selected, and this session's share of the work.
+
+    failed  the images without a row: the log is complete where there are none
+    """
 
     images: int
     certified_now: int
     samples_now: int
     seconds: float
+    failed: tuple[FailedImage, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +83,7 @@ class RunSettings:
 
     backend    auto resumes a log with the backend that it was started with
     precision  None for the model's own
+    strict     stop at an image that cannot be read, instead of going on with the others
     notes      further entries of the manifest's description of the run
     """
 
@@ -75,6 +93,7 @@ class RunSettings:
     precision: str | None = None
     batch: int | None = None
     threads: int | None = None
+    strict: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -87,15 +106,20 @@ def run_procedure(
     selection: Selection,
     settings: RunSettings,
     watcher: Watcher | None = None,
+    executor: Executor | None = None,
 ) -> RunSummary:
     """Run a procedure on the selected images, appending to (or resuming) the log `out`.
 
     make_procedure is given the sampler's total variation over one image. Each row's guarantee is
     its procedure's: for CERTIFY, with probability at least 1 - alpha over the noise, the smoothed
     classifier of this model, as this backend runs it, does not change within the radius.
+    The log is the same whatever executes the run (None: this process); one executor may resume
+    what another began. An image that cannot be read costs only itself: it has no row, the manifest
+    names it, and the same run tries it again.
     Raises InputError for inputs that do not fit together, before anything is written.
     """
     watcher = watcher or _Silent()
+    executor = executor or LocalExecutor()
     indices = selection.indices(len(source))
     if not indices:
         raise InputError(
@@ -105,57 +129,68 @@ def run_procedure(
         raise InputError(f"image index {indices[-1]} is too large: expected below 2^32")
     total_variation = law.total_variation(model.spec.num_pixels)
     procedure = make_procedure(total_variation)
-    backend = open_backend(
+    job = Job(
         model,
         law,
+        procedure,
         settings.seed,
-        backend=_started_with(out) if settings.backend == AUTO else settings.backend,
-        device=settings.device,
-        precision=settings.precision,
-        batch=settings.batch,
-        threads=settings.threads,
+        _started_with(out) if settings.backend == AUTO else settings.backend,
+        settings.device,
+        settings.precision,
+        settings.batch,
+        settings.threads,
     )
-    session = {
-        **describe_machine(),
-        "backend": backend.describe(),
-        "model_path": str(model.path),
-    }
-    run = {
-        **procedure.describe(),
-        **settings.notes,
-        "sigma": law.sigma,
-        "seed": settings.seed,
-        "noise": NOISE_LAW,
-        "total_variation": total_variation,
-        "model": model.describe(),
-        "backend": backend.describe()["runtime"].partition(" ")[0],
-        "precision": backend.describe().get("precision", model.precision),
-        "device": settings.device,
-        "source": source.describe(),
-        "selection": selection.describe(),
-    }
-    start = time.perf_counter()
-    samples = 0
+    try:
+        session = {**executor.open(job), "model_path": str(model.path)}
+        run = {
+            **procedure.describe(),
+            **settings.notes,
+            "sigma": law.sigma,
+            "seed": settings.seed,
+            "noise": NOISE_LAW,
+            "total_variation": total_variation,
+            "model": model.describe(),
+            "backend": session["backend"]["runtime"].partition(" ")[0],
+            "precision": session["backend"].get("precision", model.precision),
+            "device": settings.device,
+            "source": source.describe(),
+            "selection": selection.describe(),
+        }
+        start = time.perf_counter()
+        samples = 0
+        failed: list[FailedImage] = []
 
-    def count(batch: int) -> None:
-        nonlocal samples
-        samples += batch
-        watcher.batch(batch)
+        def count(batch: int) -> None:
+            nonlocal samples
+            samples += batch
+            watcher.batch(batch)
 
-    with Ledger(out, run, session) as ledger:
-        todo = [index for index in indices if index not in ledger.done]
-        watcher.begin(len(indices), len(indices) - len(todo), len(todo) * procedure.max_samples)
-        images = decoded_ahead(source, todo)
-        try:
-            for outcome in Scheduler(backend, procedure, count).run(images):
-                certificate = certificate_of(outcome)
-                ledger.append(certificate)
-                watcher.image(certificate, procedure.max_samples - certificate.drawn)
-        finally:
-            images.close()
-        seconds = time.perf_counter() - start
-        ledger.finish({"images": len(indices)})
-    return RunSummary(len(indices), len(todo), samples, seconds)
+        with Ledger(out, run, session) as ledger:
+            todo = [index for index in indices if index not in ledger.done]
+            watcher.begin(len(indices), len(indices) - len(todo), len(todo) * procedure.max_samples)
+            results = executor.results(source, todo, count)
+            try:
+                for result in results:
+                    if isinstance(result, NewMachine):
+                        ledger.add_session({**result.session, "model_path": str(model.path)})
+                        continue
+                    if isinstance(result, FailedImage):
+                        if settings.strict:
+                            raise InputError(result.reason)
+                        failed.append(result)
+                        watcher.failed(result, procedure.max_samples)
+                        continue
+                    certificate = certificate_of(result)
+                    ledger.append(certificate)
+                    watcher.image(certificate, procedure.max_samples - certificate.drawn)
+            finally:
+                results.close()
+            seconds = time.perf_counter() - start
+            failed.sort(key=lambda image: image.index)
+            ledger.finish({"images": len(indices)}, {image.index: image.reason for image in failed})
+        return RunSummary(len(indices), len(todo) - len(failed), samples, seconds, tuple(failed))
+    finally:
+        executor.close()
 
 
 def _started_with(out: Path) -> str:

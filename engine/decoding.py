@@ -1,34 +1,70 @@
 """Images decoded ahead in a background thread, so that the device does not wait for a JPEG."""
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 
+from smoothcert.engine.errors import InputError
 from smoothcert.engine.scheduler import LabelledImage
 from smoothcert.engine.sources.base import ImageSource
 
+UNREADABLE = (InputError, OSError)
+"""What a source raises for an image that it cannot read."""
+
+
+@dataclass(frozen=True)
+class FailedImage:
+    """An image that could not be certified, and why, in one line."""
+
+    index: int
+    reason: str
+
+
+def load(source: ImageSource, index: int) -> LabelledImage:
+    """An image of a source with its label; raises one of UNREADABLE where it cannot be read."""
+    return LabelledImage(index, source.label(index), source.image(index))
+
+
+def reason_of(error: BaseException) -> str:
+    """An error in one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
 
 def decoded_ahead(
-    source: ImageSource, indices: Iterable[int], ahead: int = 8
+    source: ImageSource,
+    indices: Iterable[int],
+    ahead: int = 8,
+    on_failure: Callable[[FailedImage], None] | None = None,
 ) -> Generator[LabelledImage, None, None]:
     """The images of `indices` in order, up to `ahead` of them decoded before they are asked for.
 
-    An error in decoding is raised when its image's turn comes.
+    An image that cannot be read is left out and told to on_failure; without that, its error is
+    raised when its turn comes.
     """
-
-    def load(index: int) -> LabelledImage:
-        return LabelledImage(index, source.label(index), source.image(index))
 
     remaining = iter(indices)
     executor = ThreadPoolExecutor(1, thread_name_prefix="smoothcert-decode")
+    pending: deque[tuple[int, Future[LabelledImage]]] = deque()
+
+    def submit(count: int) -> None:
+        for index in islice(remaining, count):
+            pending.append((index, executor.submit(load, source, index)))
+
     try:
-        pending: deque[Future[LabelledImage]] = deque(
-            executor.submit(load, index) for index in islice(remaining, ahead)
-        )
+        submit(ahead)
         while pending:
-            image = pending.popleft().result()
-            pending.extend(executor.submit(load, index) for index in islice(remaining, 1))
+            index, future = pending.popleft()
+            try:
+                image = future.result()
+            except UNREADABLE as error:
+                if on_failure is None:
+                    raise
+                on_failure(FailedImage(index, reason_of(error)))
+                continue
+            finally:
+                submit(1)
             yield image
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -11,3 +11,10 @@ class InputError(ValueError):
 
 class MissingPartError(InputError):
     """An optional package is not installed; the message names the extra that brings it."""
+
+
+class RunStoppedError(RuntimeError):
+    """A run cannot go on, through no fault of what the user gave; what it has written is kept.
+
+    The message is one line. The command line prints it on stderr and exits with 1.
+    """

@@ -174,6 +174,11 @@ class Ledger:
         """The images that have a row."""
         return frozenset(self._rows)
 
+    def add_session(self, session: dict[str, Any]) -> None:
+        """Record one more kind of machine that takes part."""
+        self._manifest["sessions"].append(session)
+        self._write_manifest(self._manifest)
+
     def append(self, certificate: Certificate) -> None:
         """Add a row: handed to the system at once (a killed process loses nothing), and synced
         to the disk every second (a power cut loses a second)."""
@@ -184,13 +189,20 @@ class Ledger:
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self._sync()
 
-    def finish(self, summary: dict[str, Any]) -> None:
-        """Close a complete run: rows in index order, and `summary` in the manifest."""
+    def finish(self, summary: dict[str, Any], failed: Mapping[int, str] | None = None) -> None:
+        """Close a run: rows in index order, and `summary` in the manifest.
+
+        failed  why an image has no row, by index; a log that lacks some is `partial`, not complete
+        """
         self._sync()
         if list(self._rows) != sorted(self._rows):
             ordered = HEADER + "".join(self._rows[i] for i in sorted(self._rows))
             write_atomically(self.path, ordered.encode())
-        self._write_manifest({**self._manifest, "status": "complete", **summary})
+        ending: dict[str, Any] = {"status": "complete"}
+        if failed:
+            reasons = [{"idx": index, "reason": failed[index]} for index in sorted(failed)]
+            ending = {"status": "partial", "failed": reasons}
+        self._write_manifest({**self._manifest, **ending, **summary})
         self._file.close()
 
     def _sync(self) -> None:

@@ -41,6 +41,12 @@ def merge_shards(out: Path, shards: list[Path]) -> int:
         if shard in seen:
             raise InputError(f"{path} and {seen[shard]} are both shard {shard}: expected each once")
         seen[shard] = path
+        if failed := manifest.get("failed"):
+            raise InputError(
+                f"{path} lacks {len(failed)} images that could not be certified (image "
+                f"{failed[0]['idx']}: {failed[0]['reason']}): expected a row for each; repair them "
+                "and run that shard again"
+            )
         if manifest.get("status") != "complete":
             raise InputError(f"{path} is not complete: expected a finished run; resume it first")
     selection = manifests[0]["run"]["selection"]

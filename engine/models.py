@@ -141,7 +141,7 @@ def open_onnx(path: Path) -> Model:
             )
     else:
         spec = InputSpec.of_shape(*sides)
-    digest = file_digest(path, *external_data(path))
+    digest = file_digest(*model_files(path))
     batch = shape[0] if isinstance(shape[0], int | str) else None
     return Model(path, digest, spec, classes, batch, metadata, input_type)
 
@@ -171,6 +171,11 @@ def metadata_of(path: Path, properties: dict[str, str]) -> dict[str, Any]:
             "export it again"
         )
     return metadata
+
+
+def model_files(path: Path) -> list[Path]:
+    """A model's file and those it cannot do without, which lie beside it or below."""
+    return [path, *external_data(path)]
 
 
 def external_data(path: Path) -> list[Path]:
