@@ -19,6 +19,7 @@ _COMMANDS = {
     "merge": ("smoothcert.cli.merge", "Join the logs of shards into one."),
     "train": ("smoothcert.cli.train", "Train a base classifier on noisy images."),
     "visualize": ("smoothcert.cli.visualize", "Pictures of an image under several noise levels."),
+    "bench": ("smoothcert.cli.bench", "Samples per second, against the original and the runtime."),
     "doctor": ("smoothcert.cli.doctor", "What this machine can run, and what is missing."),
 }
 

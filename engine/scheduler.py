@@ -101,6 +101,12 @@ class Scheduler:
                 self._on_batch(len(votes))
             yield from self._absorb(segments, votes, seconds_per_row)
 
+    def abandon(self) -> None:
+        """Collect and drop what is in flight, so that the backend can serve another scheduler."""
+        while self._in_flight:
+            self._in_flight.popleft()
+            self._backend.collect()
+
     def _fill(self, waiting: Iterator[LabelledImage]) -> list[_Segment]:
         """Rows for one batch: the oldest images first, then new ones."""
         room = self._backend.batch_size

@@ -1,7 +1,7 @@
 """The backend protocol: a deterministic function from rows to votes."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,18 @@ class Backend(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What the manifest records about this session: runtime, batch, threads, device."""
+        ...
+
+
+@runtime_checkable
+class MeasurableBackend(Protocol):
+    """What a Backend offers beyond its work, for `smoothcert bench`."""
+
+    stage_seconds: dict[str, float]
+    """Seconds spent so far by stage: `noise`, `network`, `vote`."""
+
+    def run_network(self) -> None:
+        """Run the network alone on a full batch of whatever its input holds, and wait for it."""
         ...
 
 

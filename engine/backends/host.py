@@ -1,5 +1,6 @@
 """The CPU backend: noise drawn straight into the network's input buffer, votes counted in numpy."""
 
+import time
 from collections import deque
 from typing import Any
 
@@ -48,6 +49,7 @@ class HostBackend:
         self._images = np.zeros((num_slots, self.spec.num_pixels), np.uint8)
         self._image_ids = np.zeros(num_slots, np.uint32)
         self._counters = np.zeros((3, self.batch_size), np.uint32)
+        self.stage_seconds = {"noise": 0.0, "network": 0.0, "vote": 0.0}
         self._results: deque[npt.NDArray[np.int32]] = deque()
 
     def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
@@ -62,12 +64,23 @@ class HostBackend:
         counters[0] = rows.samples
         counters[1] = self._image_ids[rows.slots]
         counters[2] = rows.purposes
+        start = time.perf_counter()
         self._sampler.fill(self._images, rows.slots, counters, self._network.inputs)
-        self._results.append(votes_of(self._network.run()[:count]))
+        filled = time.perf_counter()
+        logits = self._network.run()
+        ran = time.perf_counter()
+        self._results.append(votes_of(logits[:count]))
+        self.stage_seconds["noise"] += filled - start
+        self.stage_seconds["network"] += ran - filled
+        self.stage_seconds["vote"] += time.perf_counter() - ran
 
     def collect(self) -> npt.NDArray[np.int32]:
         """See Backend.collect."""
         return self._results.popleft()
+
+    def run_network(self) -> None:
+        """See MeasurableBackend.run_network."""
+        self._network.run()
 
     def describe(self) -> dict[str, Any]:
         """See Backend.describe."""

@@ -1,0 +1,181 @@
+"""`smoothcert bench`: samples per second against the original loop and the bare runtime."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("bench")
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("--arch", help="An architecture with random weights, instead of MODEL.")
+@click.option("--against", help="reference, runtime, or both [default: what can be had].")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "bf16", "int8", "fp8"]),
+    help="[default: what the model says]",
+)
+@click.option("--batch", type=click.IntRange(min=1), help="Rows per batch [default: measured].")
+@click.option("--backend", default="auto", show_default=True, help="What runs the network.")
+@click.option("--device", default="cpu", show_default=True, help="Where it runs.")
+@click.option("--sigma", default=0.25, show_default=True, help="Noise level, [0,1] pixels.")
+@click.option("--input-shape", help="C,H,W of --arch [default: its usual dataset's].")
+@click.option("--num-classes", type=click.IntRange(min=1), help="Of --arch.")
+@click.option("--threads", type=click.IntRange(min=1), help="Cores [default: all usable].")
+@click.option("--reference-batch", default=1000, show_default=True, help="Of the original loop.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--seconds", default=3.0, show_default=True, help="Per loop and round, at least.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--export-only", type=click.Path(path_type=Path), metavar="MODEL.onnx",
+              help="Write the network of --arch and measure nothing.")  # fmt: skip
+def command(
+    model: Path | None,
+    arch: str | None,
+    against: str | None,
+    precision: str | None,
+    input_shape: str | None,
+    num_classes: int | None,
+    as_json: bool,
+    export_only: Path | None,
+    **settings: Any,
+) -> None:
+    """Measure the certification loop in samples per second.
+
+    In one process and interleaved: certification as `certify` runs it; the original loop (repeat,
+    randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; the bare
+    runtime on a constant batch; large matrix products, as the processor's limit.
+    """
+    from smoothcert.engine.benchmark.comparison import BenchSettings, compare
+    from smoothcert.engine.errors import InputError
+    from smoothcert.export.model_path import model_at
+    from smoothcert.export.random_model import write_random_model
+
+    wanted = _wanted(against)
+    if (model is None) == (arch is None):
+        raise InputError("expected MODEL or --arch NAME, one of them")
+    if arch is None and (export_only or input_shape or num_classes):
+        raise InputError("--export-only, --input-shape and --num-classes are for --arch NAME")
+    with tempfile.TemporaryDirectory() as folder:
+        if model is not None:
+            opened = model_at(model)
+        else:
+            assert arch is not None
+            if export_only is not None:
+                _check_output(export_only)
+            opened = write_random_model(
+                arch,
+                export_only or Path(folder) / f"{arch.rpartition(':')[2]}.onnx",
+                input_shape=_shape(input_shape),
+                num_classes=num_classes,
+                precision=precision or "fp32",
+            )
+        if export_only is not None:
+            click.echo(f"{export_only}: {arch} with random weights, input {opened.spec.shape}")
+            return
+        module = _torch_network(opened, "reference" in wanted, explicit=against is not None)
+        result = compare(
+            opened,
+            module,
+            BenchSettings(precision=precision, **settings),
+            runtime="runtime" in wanted,
+        )
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        _print(result)
+
+
+def _wanted(against: str | None) -> set[str]:
+    from smoothcert.engine.errors import InputError
+
+    wanted = set((against or "reference,runtime").split(","))
+    if unknown := wanted - {"reference", "runtime"}:
+        raise InputError(
+            f"--against {sorted(unknown)[0]!r} is unknown: expected reference, runtime, or "
+            "reference,runtime"
+        )
+    return wanted
+
+
+def _shape(text: str | None) -> tuple[int, int, int] | None:
+    from smoothcert.engine.errors import InputError
+
+    if text is None:
+        return None
+    try:
+        channels, height, width = map(int, text.split(","))
+    except ValueError:
+        raise InputError(f"input shape {text!r} is no C,H,W: expected 3,224,224 e.g.") from None
+    return channels, height, width
+
+
+def _check_output(path: Path) -> None:
+    from smoothcert.engine.errors import InputError
+
+    if path.exists():
+        raise InputError(f"{path} exists already: choose another output")
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent} is no folder: expected an output in an existing folder")
+
+
+def _torch_network(model: Any, wanted: bool, *, explicit: bool) -> Any:
+    """The model's architecture in torch, random weights (its speed is the same), or None."""
+    from smoothcert.engine.errors import InputError
+    from smoothcert.export.random_model import random_module
+
+    if not wanted:
+        return None
+    arch = model.metadata.get("arch")
+    try:
+        if not arch:
+            raise InputError(
+                f"model {model.path} does not name its architecture, so the original loop has no "
+                "torch network: expected a model that `smoothcert export` wrote; use "
+                "--against runtime"
+            )
+        return random_module(arch, model.num_classes, model.spec.shape)
+    except InputError as error:
+        if explicit:
+            raise
+        click.echo(f"no reference: {error}", err=True)
+        return None
+
+
+def _print(result: dict[str, Any]) -> None:
+    click.echo(
+        f"{result['arch'] or result['model']} {tuple(result['input_shape'])}, {result['runtime']}, "
+        f"{result['precision']}, batch {result['batch']}, {result['threads']} threads, "
+        f"{result['machine']['processor']}; medians of {result['rounds']} rounds (range)"
+    )
+    spread = result["spread"]
+    for title, key, ratio in (
+        ("certification loop", "samples_per_second", None),
+        ("bare runtime", "runtime_samples_per_second", "fraction_of_runtime"),
+        (f"original loop, batch {result['reference_batch']}", "reference_samples_per_second",
+         "speedup_over_reference"),
+        (f"original loop, batch {result['batch']}", "reference_same_batch_samples_per_second",
+         "speedup_over_reference_same_batch"),
+    ):  # fmt: skip
+        if result[key] is None:
+            continue
+        line = f"{title:26} {result[key]:12,.1f} samples/s ({_range(spread[key], ',.1f')})"
+        if ratio:
+            line += f"; certification / this: {result[ratio]:.3f} ({_range(spread[ratio], '.3f')})"
+        click.echo(line)
+    if result["stages"]:
+        parts = ", ".join(f"{name} {share:.1%}" for name, share in result["stages"].items())
+        click.echo(f"time of the certification loop: {parts}")
+    if result["gflops"]:
+        line = f"{result['gflop_per_sample']:.3g} GFLOP per sample, {result['gflops']:,.1f} GFLOP/s"
+        if result["share_of_limit"]:
+            line += (
+                f": {result['share_of_limit']:.1%} of this runtime's large matrix products "
+                f"({result['limit_gflops']:,.0f} GFLOP/s)"
+            )
+        click.echo(line)
+
+
+def _range(extent: tuple[float, float], form: str) -> str:
+    return f"{extent[0]:{form}} .. {extent[1]:{form}}"
