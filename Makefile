@@ -74,7 +74,10 @@ pictures: setup
 
 bench: setup
 	$(BIN)/python benchmarks/noise.py
-	$(BIN)/python benchmarks/throughput.py
+	mkdir -p out
+	$(BIN)/python benchmarks/throughput.py out/throughput.json
+	$(BIN)/python benchmarks/readme_table.py out/throughput.json
+	$(BIN)/python benchmarks/growth.py out/growth.json
 
 clean:
 	rm -rf $(VENV) build *.egg-info out

@@ -1,0 +1,51 @@
+"""The README's table of throughput, in Markdown, from what throughput.py wrote.
+
+python benchmarks/readme_table.py benchmarks/results/throughput.json
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HEADER = (
+    "| network | runtime, precision | batch | samples/s | x original loop, batch 1,000 "
+    "| x original loop, our batch | of the bare runtime | of the processor's limit |"
+)
+
+
+def cell(entry: dict[str, Any], name: str, form: str) -> str:
+    """A figure, or a dash where it was not measured."""
+    value = entry.get(name)
+    return "-" if value is None else format(value, form)
+
+
+def line(entry: dict[str, Any]) -> str:
+    """One network in one runtime and precision."""
+    rate = ",.0f" if entry["samples_per_second"] >= 1000 else ".4g"
+    return (
+        f"| {entry['arch']} {'x'.join(map(str, entry['input_shape']))} "
+        f"| {entry['backend']} {entry['precision']} | {entry['batch']} "
+        f"| {cell(entry, 'samples_per_second', rate)} "
+        f"| {cell(entry, 'speedup_over_reference', '.1f')} "
+        f"| {cell(entry, 'speedup_over_reference_same_batch', '.1f')} "
+        f"| {cell(entry, 'fraction_of_runtime', '.3f')} "
+        f"| {cell(entry, 'share_of_limit', '.2f')} |"
+    )
+
+
+def table(entries: list[dict[str, Any]]) -> str:
+    """The table and a line that says where it was measured."""
+    machine = entries[0]["machine"]
+    packages = ", ".join(
+        f"{name} {machine['packages'][name]}"
+        for name in ("onnxruntime", "openvino", "torch")
+        if name in machine["packages"]
+    )
+    rows = [HEADER, "|---" * (HEADER.count("|") - 1) + "|", *map(line, entries)]
+    return "\n".join([*rows, "", f"{entries[0]['threads']} cores of {machine['processor']}, "
+                                 f"{packages}; medians of interleaved rounds."])  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(table(json.loads(Path(sys.argv[1]).read_text())))

@@ -1,0 +1,80 @@
+"""The bench command as scripts use it: one JSON object, an export, errors in one line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smoothcert.engine.models import Model, open_onnx
+
+QUICK = ("--rounds", 1, "--seconds", 0.02, "--batch", 32, "--reference-batch", 40)
+
+
+def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "smoothcert.cli.main", "bench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_json_is_the_last_line_and_has_every_promised_key(networks: dict[str, Model]) -> None:
+    done = bench(networks["demo"].path, *QUICK, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    for key in ("samples_per_second", "reference_samples_per_second", "runtime_samples_per_second",
+                "speedup_over_reference", "fraction_of_runtime"):  # fmt: skip
+        assert result[key] > 0
+    assert result["precision"] == "fp32"
+    assert result["batch"] == 32
+    assert result["device"] == "cpu"
+    assert result["backend"] in ("onnxruntime", "openvino")
+
+
+def test_a_foreign_model_goes_without_the_reference_unless_it_is_asked_for(
+    linear_model: Callable[..., Path],
+) -> None:
+    path = linear_model(np.zeros((5, 60)), np.zeros(5), (3, 5, 4))
+    done = bench(path, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "certification loop" in done.stdout
+    assert "original loop" not in done.stdout
+    assert done.stderr.startswith("no reference: model ")
+    done = bench(path, *QUICK, "--against", "reference")
+    assert done.returncode == 2
+    assert "does not name its architecture" in done.stderr
+
+
+def test_export_only_writes_the_network(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    out = tmp_path / "model.onnx"
+    done = bench("--arch", "small_cnn", "--num-classes", 7, "--export-only", out)
+    assert done.returncode == 0, done.stderr
+    assert open_onnx(out).num_classes == 7
+    again = bench("--arch", "small_cnn", "--export-only", out)
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "expected MODEL or --arch NAME"),
+        (["x.onnx", "--arch", "small_cnn"], "expected MODEL or --arch NAME"),
+        (["absent.onnx"], "absent.onnx does not exist"),
+        (["--arch", "abacus"], "architecture 'abacus' is unknown"),
+        (["--arch", "small_cnn", "--against", "nothing"], "--against 'nothing' is unknown"),
+        (["--arch", "small_cnn", "--input-shape", "1,28"], "no C,H,W"),
+        (["--arch", "small_cnn", "--precision", "int8"], "smoothcert export --precision int8"),
+        (["--arch", "small_cnn", "--export-only", "absent/x.onnx"], "is no folder"),
+    ],
+)
+def test_bad_options_end_in_one_line(arguments: list[str], words: str) -> None:
+    done = bench(*arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1

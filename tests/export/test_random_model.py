@@ -1,0 +1,39 @@
+"""Random weights, the same every time, in the architecture's usual shape."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from smoothcert.engine.errors import InputError
+from smoothcert.export.random_model import random_module, write_random_model
+
+
+def test_weights_are_the_same_every_time_and_leave_torchs_seed_alone() -> None:
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    one, other = (random_module("small_cnn", 10, (1, 28, 28)) for _ in range(2))
+    assert torch.equal(torch.rand(3), expected)
+    states = one.state_dict(), other.state_dict()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert not one.training
+
+
+def test_the_model_is_of_its_usual_dataset_unless_told(tmp_path: Path) -> None:
+    usual = write_random_model("small_cnn", tmp_path / "usual.onnx")
+    assert (usual.spec.shape, usual.num_classes) == ((1, 28, 28), 10)
+    assert usual.metadata["weights"] == "random"
+    told = write_random_model(
+        "small_cnn", tmp_path / "told.onnx", input_shape=(3, 20, 24), num_classes=7
+    )
+    assert (told.spec.shape, told.num_classes, told.precision) == ((3, 20, 24), 7, "fp32")
+
+
+def test_a_precision_that_takes_calibration_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="smoothcert export --precision int8"):
+        write_random_model("small_cnn", tmp_path / "x.onnx", precision="int8")
+    assert not (tmp_path / "x.onnx").exists()
