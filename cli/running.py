@@ -74,9 +74,11 @@ def start_run(
     workers: int | None,
     threads: int | None,
     decode: str,
+    reference: Path | None = None,
 ) -> None:
     """Open everything, run with progress, print one line. make_procedure takes the
-    sampler's total variation; notes go into the manifest's run."""
+    sampler's total variation; notes go into the manifest's run; reference is the model that
+    certificates are transferred to."""
     # SIGTERM (a spot machine going away) ends a run as Ctrl-C does: flushed and resumable.
     signal.signal(signal.SIGTERM, _interrupt)
     from smoothcert.cli.progress import RunProgress
@@ -94,6 +96,7 @@ def start_run(
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
     opened = model_at(model)
+    opened_reference = None if reference is None else model_at(reference)
     images = open_source(source, opened.spec, opened.num_classes)
     with RunProgress() as progress:
         summary = run_procedure(
@@ -112,6 +115,7 @@ def start_run(
                 threads=threads,
                 strict=strict,
                 notes=notes,
+                reference=opened_reference,
             ),
             progress,
             labour.executor(progress.event),

@@ -11,11 +11,20 @@ from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.decoding import decoded_ahead
 from smoothcert.engine.errors import InputError
-from smoothcert.engine.ledger import COLUMNS, Certificate, read_manifest, read_rows
+from smoothcert.engine.ledger import (
+    COLUMNS,
+    TRANSFER_COLUMNS,
+    Certificate,
+    Transfer,
+    columns_of,
+    read_manifest,
+    read_rows,
+)
 from smoothcert.engine.procedures import Procedure
 from smoothcert.engine.scheduler import Outcome, Scheduler
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.transfer import NO_TRANSFER, TransferCertify, TransferDecision
 
 FOREIGN_TOLERANCE = 0.002
 """On another processor or runtime, float rounding may turn a few votes: the share of a row's n
@@ -35,15 +44,15 @@ class AuditReport:
     findings: list[str]
 
 
-def parse_certificates(path: Path) -> list[Certificate]:
+def parse_certificates(path: Path, columns: tuple[str, ...] = COLUMNS) -> list[Certificate]:
     """The complete rows of a log of ours; raises InputError for a field that does not parse."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a log ({error})") from None
     certificates = []
-    for line in read_rows(path, text[: text.rfind("\n") + 1]).values():
-        field = dict(zip(COLUMNS, line.rstrip("\n").split("\t"), strict=True))
+    for line in read_rows(path, text[: text.rfind("\n") + 1], columns).values():
+        field = dict(zip(columns, line.rstrip("\n").split("\t"), strict=True))
         try:
             certificate = Certificate(
                 int(field["idx"]),
@@ -56,6 +65,7 @@ def parse_certificates(path: Path) -> list[Certificate]:
                 int(field["n0"]),
                 int(field["drawn"]),
                 int(field["covers"]),
+                _transfer(field) if "losses" in field else None,
             )
         except ValueError as error:
             raise InputError(f"{path} image {field['idx']} does not parse: {error}") from None
@@ -63,10 +73,21 @@ def parse_certificates(path: Path) -> list[Certificate]:
     return certificates
 
 
+def _transfer(field: dict[str, str]) -> Transfer:
+    return Transfer(
+        int(field["predict_transfer"]),
+        float(field["radius_transfer"]),
+        int(field["losses"]),
+        int(field["n_zeta"]),
+        float(field["zeta_upper"]),
+    )
+
+
 def check_arithmetic(certificate: Certificate, line: str, procedure: Procedure) -> list[str]:
     """What is wrong with a row by its own numbers: its radius, claim and columns."""
     c, wrong = certificate, []
-    fields = dict(zip(COLUMNS, line.rstrip("\n").split("\t"), strict=True))
+    columns = COLUMNS if c.transfer is None else COLUMNS + TRANSFER_COLUMNS
+    fields = dict(zip(columns, line.rstrip("\n").split("\t"), strict=True))
     if fields["correct"] != str(int(c.predict == c.label)):
         wrong.append(f"correct is {fields['correct']} for label {c.label}, predict {c.predict}")
     if not 0 <= c.count <= c.n or c.n + c.n0 > c.drawn:
@@ -88,7 +109,29 @@ def check_arithmetic(certificate: Certificate, line: str, procedure: Procedure) 
         if c.covers != covered_squared_distance(c.radius):
             wrong.append(f"covers {c.covers} where radius {c.radius} gives "
                          f"{covered_squared_distance(c.radius)}")  # fmt: skip
+    if c.transfer is not None and isinstance(procedure, TransferCertify):
+        wrong += _check_transfer(c, c.transfer, fields, procedure)
     return [f"image {c.idx}: {problem}" for problem in wrong]
+
+
+def _check_transfer(
+    c: Certificate, logged: Transfer, fields: dict[str, str], procedure: TransferCertify
+) -> list[str]:
+    """What is wrong with a row's columns on the reference model, by its own numbers."""
+    if c.predict == ABSTAIN:
+        expected = NO_TRANSFER
+    elif logged.n_zeta != procedure.n_zeta or not 0 <= logged.losses <= logged.n_zeta:
+        return [f"losses {logged.losses} of n_zeta {logged.n_zeta} where {procedure.n_zeta} paired "
+                "samples are drawn"]  # fmt: skip
+    elif c.n + c.n0 + logged.n_zeta > c.drawn:
+        return [f"drawn {c.drawn} is less than n, n0 and n_zeta together"]
+    else:
+        expected = procedure.transfer_of(c.predict, c.radius, logged.losses)
+    return [
+        f"{name} {fields[name]} where radius {c.radius} and {logged.losses} losses give {value}"
+        for name, value in zip(TRANSFER_COLUMNS, expected.fields(), strict=True)
+        if fields[name] != str(value)
+    ]
 
 
 def audit_log(
@@ -117,8 +160,9 @@ def audit_log(
             f"the source is not the log's: digest {source.describe()['digest'][:16]}... against "
             f"{str((logged_source or {}).get('digest'))[:16]}... in the manifest"
         )
-    certificates = parse_certificates(log)
-    lines = read_rows(log, log.read_text(encoding="utf-8"))
+    columns = columns_of(run)
+    certificates = parse_certificates(log, columns)
+    lines = read_rows(log, log.read_text(encoding="utf-8"), columns)
     findings = []
     for certificate in certificates:
         findings += check_arithmetic(certificate, lines[certificate.idx], procedure)
@@ -155,7 +199,14 @@ def _missing_rows(run: dict[str, Any], images: int, present: set[int]) -> list[s
 def _same_engine(session: dict[str, Any], past: dict[str, Any]) -> bool:
     def engine(described: dict[str, Any]) -> tuple[Any, ...]:
         backend = described.get("backend") or {}
-        return described.get("processor"), backend.get("runtime"), backend.get("precision")
+        reference = backend.get("reference") or {}
+        return (
+            described.get("processor"),
+            backend.get("runtime"),
+            backend.get("precision"),
+            reference.get("runtime"),
+            reference.get("precision"),
+        )
 
     return engine(session) == engine(past)
 
@@ -165,12 +216,26 @@ def _compare(logged: Certificate, outcome: Outcome, exact: bool) -> list[str]:
     old = (logged.predict, f"{logged.radius:.6f}", logged.count, logged.n, logged.n0, logged.drawn)
     new = (again.predict, f"{again.radius:.6f}", again.count, again.n, again.n0, again.drawn)
     if old == new:
-        return []
+        return _compare_transfer(logged, outcome, exact)
     close = abs(logged.count - again.count) <= max(3, math.ceil(FOREIGN_TOLERANCE * logged.n))
     # An adaptive procedure may stop at another look for one vote: then only the class compares.
     if not exact and logged.predict == again.predict and (close or logged.n != again.n):
-        return []
+        return _compare_transfer(logged, outcome, exact)
     return [
         f"image {logged.idx}: predict, radius, count, n, n0, drawn are {old} in the log and {new} "
         "when certified again"
+    ]
+
+
+def _compare_transfer(logged: Certificate, outcome: Outcome, exact: bool) -> list[str]:
+    again = outcome.decision
+    if logged.transfer is None or not isinstance(again, TransferDecision):
+        return []
+    old, new = logged.transfer, again.transfer
+    allowed = 0 if exact else max(3, math.ceil(FOREIGN_TOLERANCE * old.n_zeta))
+    if abs(old.losses - new.losses) <= allowed and (not exact or old.fields() == new.fields()):
+        return []
+    return [
+        f"image {logged.idx}: {old.losses} losses of {old.n_zeta} in the log and {new.losses} "
+        "when compared again"
     ]

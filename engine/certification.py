@@ -18,6 +18,7 @@ from smoothcert.engine.procedures import Procedure
 from smoothcert.engine.scheduler import Outcome
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.transfer import TransferDecision
 
 NOISE_LAW = "integer Gaussian on the 1/255 grid, Philox4x32-10, 64-bit thresholds"
 
@@ -85,6 +86,7 @@ class RunSettings:
     precision  None for the model's own
     strict     stop at an image that cannot be read, instead of going on with the others
     notes      further entries of the manifest's description of the run
+    reference  the model that certificates are transferred to, with a TransferCertify procedure
     """
 
     seed: int = 0
@@ -95,6 +97,7 @@ class RunSettings:
     threads: int | None = None
     strict: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
+    reference: Model | None = None
 
 
 def run_procedure(
@@ -139,9 +142,13 @@ def run_procedure(
         settings.precision,
         settings.batch,
         settings.threads,
+        settings.reference,
     )
+    paths = {"model_path": str(model.path)}
+    if settings.reference is not None:
+        paths["reference_path"] = str(settings.reference.path)
     try:
-        session = {**executor.open(job), "model_path": str(model.path)}
+        session = {**executor.open(job), **paths}
         run = {
             **procedure.describe(),
             **settings.notes,
@@ -156,6 +163,8 @@ def run_procedure(
             "source": source.describe(),
             "selection": selection.describe(),
         }
+        if settings.reference is not None:
+            run["transfer_to"] = settings.reference.describe()
         start = time.perf_counter()
         samples = 0
         failed: list[FailedImage] = []
@@ -172,7 +181,7 @@ def run_procedure(
             try:
                 for result in results:
                     if isinstance(result, NewMachine):
-                        ledger.add_session({**result.session, "model_path": str(model.path)})
+                        ledger.add_session({**result.session, **paths})
                         continue
                     if isinstance(result, FailedImage):
                         if settings.strict:
@@ -215,4 +224,5 @@ def certificate_of(outcome: Outcome) -> Certificate:
         decision.n0,
         decision.drawn,
         0 if abstained else covered_squared_distance(decision.radius),
+        decision.transfer if isinstance(decision, TransferDecision) else None,
     )

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.decoding import FailedImage, decoded_ahead
 from smoothcert.engine.environment import describe_machine
 from smoothcert.engine.lattice import LatticeGaussian
@@ -29,7 +30,7 @@ Results = Generator[Outcome | FailedImage | NewMachine, None, None]
 class Job:
     """What decides the outcome of an image, and how it is computed.
 
-    device, precision, batch and threads are those of RunSettings.
+    device, precision, batch, threads and reference are those of RunSettings.
     """
 
     model: Model
@@ -41,6 +42,7 @@ class Job:
     precision: str | None = None
     batch: int | None = None
     threads: int | None = None
+    reference: Model | None = None
 
 
 class Executor(Protocol):
@@ -71,8 +73,8 @@ def describe_session(backend: Backend) -> dict[str, Any]:
 
 
 def open_job_backend(job: Job) -> Backend:
-    """The backend that a job asks for."""
-    return open_backend(
+    """The backend that a job asks for: a pair where certificates are transferred."""
+    backend: Backend = open_backend(
         job.model,
         job.law,
         job.seed,
@@ -82,6 +84,9 @@ def open_job_backend(job: Job) -> Backend:
         batch=job.batch,
         threads=job.threads,
     )
+    if job.reference is None:
+        return backend
+    return open_pair(job.model, backend, job.reference, job.law, job.seed, job.threads)
 
 
 class LocalExecutor:

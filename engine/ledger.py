@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.cache import write_atomically
 from smoothcert.engine.errors import InputError
 
@@ -34,7 +35,51 @@ COLUMNS = (
 )
 HEADER = "\t".join(COLUMNS) + "\n"
 
+TRANSFER_COLUMNS = (
+    "predict_transfer",
+    "radius_transfer",
+    "covers_transfer",
+    "losses",
+    "n_zeta",
+    "zeta_upper",
+)
+"""Further columns of a run that transfers its certificates to a reference model."""
+
 _SYNC_SECONDS = 1.0
+
+
+def columns_of(run: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of a run's log."""
+    return COLUMNS + TRANSFER_COLUMNS if "n_zeta" in run else COLUMNS
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a row says of the reference model (transfer.py).
+
+    predict  the class certified for the reference, or ABSTAIN
+    radius   its certified L2 radius
+    losses   of n_zeta paired samples: the model voted for the class, the reference did not
+    zeta     upper bound on the probability of that, a multiple of 1e-9
+    """
+
+    predict: int
+    radius: float
+    losses: int
+    n_zeta: int
+    zeta: float
+
+    def fields(self) -> tuple[object, ...]:
+        """The row's TRANSFER_COLUMNS."""
+        covers = covered_squared_distance(self.radius) if self.predict != ABSTAIN else 0
+        return (
+            self.predict,
+            f"{self.radius:.6f}",
+            covers,
+            self.losses,
+            self.n_zeta,
+            f"{self.zeta:.9f}",
+        )
 
 
 @dataclass(frozen=True)
@@ -53,10 +98,11 @@ class Certificate:
     n0: int
     drawn: int
     covers: int
+    transfer: Transfer | None = None
 
     def line(self) -> str:
         """The row as text; the radius is a multiple of 1e-6, so printing cannot raise it."""
-        fields = (
+        fields: tuple[object, ...] = (
             self.idx,
             self.label,
             self.predict,
@@ -69,6 +115,8 @@ class Certificate:
             self.drawn,
             self.covers,
         )
+        if self.transfer is not None:
+            fields += self.transfer.fields()
         return "\t".join(map(str, fields)) + "\n"
 
 
@@ -110,18 +158,19 @@ def differences(logged: Mapping[str, Any], asked: Mapping[str, Any], prefix: str
     return found
 
 
-def read_rows(path: Path, text: str) -> dict[int, str]:
+def read_rows(path: Path, text: str, columns: tuple[str, ...] = COLUMNS) -> dict[int, str]:
     """The complete rows of a log by index; raises InputError naming the first bad line."""
     lines = text.splitlines(keepends=True)
-    if lines and lines[0] != HEADER:
+    header = "\t".join(columns)
+    if lines and lines[0] != header + "\n":
         raise InputError(
-            f"{path} has the header {lines[0].rstrip()!r}: expected {HEADER.rstrip()!r}; "
+            f"{path} has the header {lines[0].rstrip()!r}: expected {header!r}; "
             "choose another output"
         )
     rows: dict[int, str] = {}
     for number, line in enumerate(lines[1:], start=2):
         index, tab, rest = line.partition("\t")
-        if not (index.isdecimal() and tab) or rest.count("\t") != len(COLUMNS) - 2:
+        if not (index.isdecimal() and tab) or rest.count("\t") != len(columns) - 2:
             raise InputError(f"{path} line {number} is no row of a log: {line.rstrip()[:80]!r}")
         if int(index) in rows:
             raise InputError(f"{path} line {number} repeats image {index}: expected each once")
@@ -144,12 +193,14 @@ class Ledger:
         # What JSON makes of it is what a resumed run will read back.
         run = json.loads(json.dumps(run))
         self.path = path
+        self._columns = columns_of(run)
+        self._header = "\t".join(self._columns) + "\n"
         self._file = _open_locked(path)
         try:
             self._rows = self._recover(run)
             self._manifest = self._start_session(run, session)
             if self._file.tell() == 0:  # after the manifest: a log without one is nobody's
-                self._file.write(HEADER)
+                self._file.write(self._header)
                 self._file.flush()
         except BaseException:
             self._file.close()
@@ -196,7 +247,7 @@ class Ledger:
         """
         self._sync()
         if list(self._rows) != sorted(self._rows):
-            ordered = HEADER + "".join(self._rows[i] for i in sorted(self._rows))
+            ordered = self._header + "".join(self._rows[i] for i in sorted(self._rows))
             write_atomically(self.path, ordered.encode())
         ending: dict[str, Any] = {"status": "complete"}
         if failed:
@@ -227,7 +278,7 @@ class Ledger:
                     "choose another output, or the same options to resume"
                 )
         complete = content[: content.rfind("\n") + 1]
-        rows = read_rows(self.path, complete)
+        rows = read_rows(self.path, complete, self._columns)
         self._file.seek(len(complete.encode()))
         self._file.truncate()
         return rows

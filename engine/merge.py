@@ -7,7 +7,7 @@ from typing import Any
 from smoothcert.engine.cache import write_atomically
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.ledger import (
-    HEADER,
+    columns_of,
     differences,
     manifest_path,
     read_manifest,
@@ -66,7 +66,8 @@ def merge_shards(out: Path, shards: list[Path]) -> int:
         "images": len(rows),
     }
     write_atomically(manifest_path(out), (json.dumps(merged, indent=1) + "\n").encode())
-    write_atomically(out, (HEADER + "".join(rows[i] for i in sorted(rows))).encode())
+    header = "\t".join(columns_of(first)) + "\n"
+    write_atomically(out, (header + "".join(rows[i] for i in sorted(rows))).encode())
     return len(rows)
 
 
@@ -81,7 +82,7 @@ def _checked_rows(path: Path, manifest: dict[str, Any]) -> dict[int, str]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): expected a log") from None
-    rows = read_rows(path, text)
+    rows = read_rows(path, text, columns_of(manifest["run"]))
     chosen = manifest["run"]["selection"]
     selection = Selection(chosen["skip"], chosen["max"], chosen["shard"], chosen["shards"])
     expected = set(selection.indices(manifest["run"]["source"]["images"]))

@@ -9,6 +9,7 @@ from smoothcert.engine.errors import InputError
 from smoothcert.engine.procedures import FixedCertify, Predict, Procedure
 from smoothcert.engine.radius_procedure import RadiusCertify
 from smoothcert.engine.table_procedure import TableCertify
+from smoothcert.engine.transfer import TransferCertify
 
 _DEFAULT_N0, _DEFAULT_PILOT = 100, 500
 
@@ -18,7 +19,9 @@ class CertifyOptions:
     """What a user asks of `certify`.
 
     radii set: table mode. tolerance or samples_price set: radius mode. Neither: fixed n, as in
-    the original paper. family_wise: alpha is for so many images together, not for each.
+    the original paper. family_wise: alpha is for so many images together, not for each (and
+    alpha_zeta too). n_zeta set: so many paired samples transfer each certificate to a reference,
+    at a further alpha_zeta (alpha, where that is None).
     """
 
     sigma: float
@@ -31,9 +34,20 @@ class CertifyOptions:
     samples_price: float | None = None
     label_aware: bool = False
     family_wise: int | None = None
+    n_zeta: int | None = None
+    alpha_zeta: float | None = None
 
     def procedure(self, total_variation: float) -> Procedure:
         """The procedure; raises InputError for options that exclude each other or cannot go."""
+        procedure = self._own_procedure(total_variation)
+        if self.n_zeta is None:
+            return procedure
+        alpha_zeta = self.alpha if self.alpha_zeta is None else self.alpha_zeta
+        if self.family_wise is not None:
+            alpha_zeta = family_wise_alpha(alpha_zeta, self.family_wise)
+        return TransferCertify(procedure, self.sigma, self.n_zeta, alpha_zeta, total_variation)
+
+    def _own_procedure(self, total_variation: float) -> Procedure:
         alpha = self.alpha
         if self.family_wise is not None:
             alpha = family_wise_alpha(alpha, self.family_wise)
@@ -115,6 +129,8 @@ def recorded_procedure(run: Mapping[str, Any]) -> Procedure:
             )
         else:
             raise InputError(f"procedure {name!r} is unknown: expected one of this version's")
+        if "n_zeta" in run:
+            procedure = TransferCertify(procedure, sigma, run["n_zeta"], run["alpha_zeta"], tau)
     except (KeyError, TypeError) as error:
         raise InputError(
             f"the manifest's run does not describe a procedure ({error!r}): was it edited?"
