@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -103,10 +104,22 @@ def _gpu(module: TensorRT, options: BuildOptions, device: int) -> Gpu | None:
 
 
 def _stoppable(work: Callable[[StopRequest], _Result]) -> _Result:
-    """Run work(stop) in a thread of its own: signals reach only a main thread that runs Python."""
+    """Run work(stop) in a thread of its own: signals reach only a main thread that runs Python.
+
+    What the work made is freed where it ends, also when it fails. Left to the garbage collector, a
+    builder could be freed inside a log call of the next one, which holds a lock that both need.
+    """
     stop = StopRequest()
+
+    def run() -> _Result:
+        try:
+            return work(stop)
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)
+            raise
+
     with ThreadPoolExecutor(1, "engine-build") as pool:
-        future = pool.submit(work, stop)
+        future = pool.submit(run)
         try:
             return future.result()
         except BaseException:

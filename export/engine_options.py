@@ -52,7 +52,8 @@ class BuildOptions:
 
     def describe(self) -> dict[str, Any]:
         """JSON-serialisable, for the plan's record and the cache's key."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        given = {**asdict(self), "targets": list(self.targets)}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def default_batch(row_bytes: int) -> int:

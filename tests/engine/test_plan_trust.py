@@ -97,9 +97,7 @@ def test_what_is_no_regular_file_is_refused(cached: Path) -> None:
 )
 def test_a_name_without_a_digest_is_refused(name: str) -> None:
     plan = write_plan(engine_cache() / name)
-    with pytest.raises(
-        InputError, match=r"is no engine of the cache .* NAME-DIGEST\.plan"
-    ):
+    with pytest.raises(InputError, match=r"is no engine of the cache .* NAME-DIGEST\.plan"):
         read_cached_plan(plan)
 
 
