@@ -31,7 +31,7 @@ def run_options(function: _Command) -> _Command:
             click.option("--seed", default=0, show_default=True, help="Seed of the noise."),
             click.option(
                 "--backend",
-                type=click.Choice(["auto", "onnxruntime", "openvino"]),
+                type=click.Choice(["auto", "onnxruntime", "openvino", "tensorrt", "torch"]),
                 default="auto",
                 show_default=True,
                 help="What runs the network; auto takes the fastest.",

@@ -31,6 +31,7 @@ class Model:
     metadata  what `smoothcert export` recorded; empty for a foreign model
     input_type  what the network's first input is made of: the affine's float32 is rounded to it
                 once (a half model takes half inputs)
+    checkpoint  what it was exported from, where that is at hand
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Model:
     batch: int | str | None
     metadata: dict[str, Any]
     input_type: InputType = "float32"
+    checkpoint: Path | None = None
 
     @property
     def precision(self) -> str:

@@ -1,5 +1,6 @@
 """From any MODEL path to a model file that a backend runs; checkpoints are exported on the fly."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from smoothcert.engine.cache import cache_folder
@@ -34,7 +35,8 @@ def model_at(path: Path) -> Model:
     check_file(path, "model")
     if is_plan(path):
         return open_plan(path)
-    return open_onnx(onnx_at(path))
+    onnx = onnx_at(path)
+    return replace(open_onnx(onnx), checkpoint=None if onnx == path else path)
 
 
 def onnx_at(path: Path) -> Path:

@@ -9,7 +9,8 @@ from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
 from smoothcert.engine.plan import is_plan
 
-BACKENDS = (AUTO, *HOST_RUNTIMES)
+_DEVICE_BACKENDS = ("onnxruntime", "tensorrt", "torch")
+BACKENDS = (AUTO, *HOST_RUNTIMES, "tensorrt", "torch")
 
 
 def open_backend(
@@ -37,10 +38,24 @@ def open_backend(
         return open_plan_backend(model, law, seed, backend=backend, device=device, batch=batch)
     if backend not in BACKENDS:
         raise InputError(f"backend {backend!r} is unknown: expected one of {', '.join(BACKENDS)}")
-    if device != "cpu":
-        raise InputError(f"device {device!r} cannot be used by this version: expected cpu")
     if batch is not None and batch < 1:
         raise InputError(f"batch {batch} is too small: expected at least 1")
+    if device != "cpu":
+        if backend not in (AUTO, *_DEVICE_BACKENDS):
+            raise InputError(
+                f"backend {backend} runs on a CPU, not on {device}: expected --device cpu, or "
+                f"one of {', '.join(_DEVICE_BACKENDS)}"
+            )
+        if precision not in (None, model.precision):
+            raise InputError(
+                f"precision {precision} is not to be had of an {model.precision} model on {device}: "
+                f"export the checkpoint with --precision {precision}"
+            )
+        from smoothcert.engine.backends.open_device import open_device_backend
+
+        return open_device_backend(model, law, seed, backend=backend, device=device, batch=batch)
+    if backend not in (AUTO, *HOST_RUNTIMES):
+        raise InputError(f"backend {backend} runs on a GPU: expected --device cuda:0 with it")
     threads = threads or usable_cores()
     network = open_host_network(model, backend, precision, batch, threads)
     return HostBackend(network, law, seed, threads=threads)

@@ -148,9 +148,33 @@ class DeviceBackend:
             self._enqueue(0)  # shows whether the stream survived
             self._synchronize()
             return f"one by one: a graph could not be recorded ({' '.join(str(error).split())})"
+        for number, replay in enumerate(replays):
+            if not self._agrees(number, replay):
+                return "one by one: a recorded batch gave other logits than the batch itself"
         for place, replay in zip(self._ring, replays, strict=True):
             place.replay = replay
         return "a graph per batch"
+
+    def _agrees(self, number: int, replay: Replay) -> bool:
+        """Whether a replay does what it recorded: samples of a black image, bit for bit."""
+        place, runtime = self._ring[number], self._runtime
+        place.staged_rows[:] = 0
+        place.staged_rows[:, 1] = np.arange(self.batch_size)
+        runtime.upload(place.staged_rows, place.rows, self._stream)
+        runs: tuple[Replay, Replay] = (lambda: self._enqueue(number), replay)
+        found = []
+        for run in runs:
+            logits = runtime.pinned(self._logits.shape, np.uint8)  # zeros
+            runtime.upload(logits, self._logits, self._stream)
+            runtime.upload(place.staged_votes, place.votes, self._stream)
+            run()
+            runtime.download(self._logits, logits, self._stream)
+            votes = runtime.pinned(place.votes.shape, np.int32)
+            runtime.download(place.votes, votes, self._stream)
+            self._synchronize()
+            found.append((logits, votes))
+        (logits, votes), (logits_again, votes_again) = found
+        return np.array_equal(logits, logits_again) and np.array_equal(votes, votes_again)
 
     def _enqueue(self, number: int, with_noise: bool = True) -> None:
         """Noise (unless it runs ahead on its own stream), network and votes of a place."""

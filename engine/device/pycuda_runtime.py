@@ -116,7 +116,7 @@ class PycudaRuntime:
                 f"the device has no room for another {size / 1e6:,.0f} MB ({error}): expected a "
                 "smaller --batch"
             ) from None
-        self._driver.memset_d8(memory, 0, size)
+        self._driver.memset_d8(int(memory), 0, size)
         self._driver.Context.synchronize()
         return DeviceArray(int(memory), shape, kind, memory)
 

@@ -33,7 +33,7 @@ class HostNetwork:
         self.spec, self.num_classes, self.batch_size = model.spec, model.num_classes, batch
         self.input_scalar = self.logits_scalar = scalar
         self.input_layout = layout
-        self.fails_inside_capture = False
+        self.fails_inside_capture = self.records_nothing = False
         self.runs = 0
         self._device = device
         self._network = OnnxRuntimeNetwork(model, batch)
@@ -48,6 +48,8 @@ class HostNetwork:
         """See DeviceNetwork."""
         if self.fails_inside_capture and self._stream.recording is not None:
             raise RuntimeError("refused\ninside a capture")
+        if self.records_nothing and self._stream.recording is not None:
+            return
         self._stream.queue(lambda: self._run(self._inputs[buffer]))
 
     def _run(self, pointer: int) -> None:

@@ -207,6 +207,18 @@ def test_batches_are_launched_as_graphs_or_it_is_said_why_not(model: Model) -> N
             assert votes(backend, np.arange(60)) == expected
 
 
+def test_a_graph_that_does_something_else_is_not_used(model: Model) -> None:
+    """Recording may go wrong without an error: the replay is compared with the run itself."""
+    device = HostDevice()
+    network = HostNetwork(device, model, 60)
+    network.records_nothing = True
+    backend = filled(DeviceBackend(device, network, LAW, 9))
+    words = "one by one: a recorded batch gave other logits than the batch itself"
+    assert backend.describe()["launches"] == words
+    expected = votes(filled(open_backend(model, LAW, 9, batch=60)), np.arange(60))
+    assert votes(backend, np.arange(60)) == expected
+
+
 def test_a_replay_runs_the_network_once(model: Model) -> None:
     device = HostDevice()
     network = HostNetwork(device, model, 60)
