@@ -41,7 +41,12 @@ def run_options(function: _Command) -> _Command:
                 type=click.Choice(["fp32", "bf16"]),
                 help="Of an fp32 model's arithmetic [default: what the model says].",
             ),
-            click.option("--device", default="cpu", show_default=True, help="Where it runs."),
+            click.option(
+                "--device",
+                default="cpu",
+                show_default=True,
+                help="Where it runs: cpu, cuda:0, cuda:0,cuda:1 or cuda:all.",
+            ),
             cluster_options,
             click.option("--strict", is_flag=True, help="Stop at an image that cannot be read."),
         )

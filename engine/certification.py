@@ -10,7 +10,7 @@ from smoothcert.engine.backends.host_runtimes import AUTO
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.errors import InputError
-from smoothcert.engine.execution import Executor, Job, LocalExecutor, NewMachine
+from smoothcert.engine.execution import Executor, Job, NewMachine
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest
 from smoothcert.engine.models import Model
@@ -19,6 +19,7 @@ from smoothcert.engine.scheduler import Outcome
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.transfer import TransferDecision
+from smoothcert.engine.worker_processes import executor_for
 
 NOISE_LAW = "integer Gaussian on the 1/255 grid, Philox4x32-10, 64-bit thresholds"
 
@@ -122,7 +123,7 @@ def run_procedure(
     Raises InputError for inputs that do not fit together, before anything is written.
     """
     watcher = watcher or _Silent()
-    executor = executor or LocalExecutor()
+    executor = executor or executor_for(settings.device)
     indices = selection.indices(len(source))
     if not indices:
         raise InputError(
@@ -159,7 +160,7 @@ def run_procedure(
             "model": model.describe(),
             "backend": session["backend"]["runtime"].partition(" ")[0],
             "precision": session["backend"].get("precision", model.precision),
-            "device": settings.device,
+            "device": settings.device.partition(":")[0],  # its number decides nothing
             "source": source.describe(),
             "selection": selection.describe(),
         }

@@ -48,8 +48,8 @@ def open_backend(
             )
         if precision not in (None, model.precision):
             raise InputError(
-                f"precision {precision} is not to be had of an {model.precision} model on {device}: "
-                f"export the checkpoint with --precision {precision}"
+                f"precision {precision} is not to be had of an {model.precision} model on "
+                f"{device}: export the checkpoint with --precision {precision}"
             )
         from smoothcert.engine.backends.open_device import open_device_backend
 

@@ -53,6 +53,15 @@ class ParquetSource:
             parts.append(labels.astype(np.int64))
         self._labels = np.concatenate(parts)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process has modules of its own, and reads the row groups that it needs.
+        return {**self.__dict__, "_arrow": None, "_parquet": None, "_kept": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._arrow = require("pyarrow", "parquet", "a parquet source")
+        self._parquet = require("pyarrow.parquet", "parquet", "a parquet source")
+
     def __len__(self) -> int:
         """The number of rows."""
         return len(self._labels)

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,17 @@ def test_rows_over_row_groups_and_files(tmp_path: Path) -> None:
     assert [source.label(i) for i in range(9)] == list(range(9))
     for index in [*range(9), 8, 2, 3, 0, 6, 7]:
         assert int(source.image(index)[0, 0, 0]) == index
+
+
+def test_a_source_travels_to_another_process(tmp_path: Path) -> None:
+    file = write(tmp_path / "a", [png(i) for i in range(5)], list(range(5)), row_group_size=2)
+    source = ParquetSource([file], "x", SPEC, 10)
+    source.image(1)  # a row group is kept, which does not travel
+    pickled = pickle.dumps(source)
+    assert len(pickled) < 4000
+    again = pickle.loads(pickled)
+    assert [int(again.image(i)[0, 0, 0]) for i in range(5)] == list(range(5))
+    assert again.describe() == source.describe()
 
 
 def test_empty_row_groups_are_passed_over(tmp_path: Path) -> None:
