@@ -48,7 +48,26 @@ def run_options(function: _Command) -> _Command:
                 help="Where it runs: cpu, cuda:0, cuda:0,cuda:1 or cuda:all.",
             ),
             cluster_options,
+            watch_options,
             click.option("--strict", is_flag=True, help="Stop at an image that cannot be read."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def watch_options(function: _Command) -> _Command:
+    """--log-json and --metrics-port."""
+    for decorate in reversed(
+        (
+            click.option("--log-json", is_flag=True, help="Events as JSON lines on stderr."),
+            click.option("--metrics-port", type=int, help="Serve Prometheus metrics there."),
+            click.option(
+                "--metrics-host",
+                default="127.0.0.1",
+                show_default=True,
+                help="On this address.",
+            ),
         )
     ):
         function = decorate(function)
@@ -75,6 +94,9 @@ def start_run(
     device: str,
     precision: str | None,
     strict: bool,
+    log_json: bool,
+    metrics_port: int | None,
+    metrics_host: str,
     ray: str | None,
     workers: int | None,
     threads: int | None,
@@ -86,7 +108,7 @@ def start_run(
     certificates are transferred to."""
     # SIGTERM (a spot machine going away) ends a run as Ctrl-C does: flushed and resumable.
     signal.signal(signal.SIGTERM, _interrupt)
-    from smoothcert.cli.progress import RunProgress
+    from smoothcert.cli.watchers import watching
     from smoothcert.engine.certification import RunSettings, run_procedure
     from smoothcert.engine.lattice import LatticeGaussian
     from smoothcert.engine.ledger import manifest_path
@@ -103,7 +125,7 @@ def start_run(
     opened = model_at(model)
     opened_reference = None if reference is None else model_at(reference)
     images = open_source(source, opened.spec, opened.num_classes)
-    with RunProgress() as progress:
+    with watching(log_json, metrics_port, metrics_host) as watchers:
         summary = run_procedure(
             opened,
             images,
@@ -122,8 +144,8 @@ def start_run(
                 notes=notes,
                 reference=opened_reference,
             ),
-            progress,
-            labour.executor(progress.event),
+            watchers,
+            labour.executor(watchers.event),
         )
     rate = summary.samples_now / summary.seconds
     click.echo(

@@ -38,6 +38,7 @@ PARTS = (
     Part("pyarrow", ("pyarrow",), "parquet sources"),
     Part("matplotlib", ("matplotlib",), "plots"),
     Part("ray", ("ray",), "clusters"),
+    Part("prometheus_client", ("prometheus_client",), "metrics"),
     Part("tensorrt", ("tensorrt", "tensorrt-cu13", "tensorrt-cu12"), "build and run engines", True),
     Part("tensorrt_rtx", ("tensorrt-rtx-cu13", "tensorrt-rtx"), "build engines without a GPU too"),
     Part("cupy", ("cupy-cuda13x", "cupy-cuda12x", "cupy"), "memory, streams, noise kernels", True),
@@ -107,12 +108,21 @@ def describe_machine() -> dict[str, Any]:
 
 def gpu_names() -> list[str]:
     """The NVIDIA GPUs that the driver's own tool lists; empty without a driver."""
+    return _ask_gpus("name")
+
+
+def gpu_memory_used() -> list[int]:
+    """Bytes in use on each NVIDIA GPU, as far as the driver's own tool tells."""
+    return [int(used) * 2**20 for used in _ask_gpus("memory.used") if used.isdecimal()]
+
+
+def _ask_gpus(field: str) -> list[str]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     try:
         listed = subprocess.run(
-            [tool, "--query-gpu=name", "--format=csv,noheader"],
+            [tool, f"--query-gpu={field}", "--format=csv,noheader,nounits"],
             capture_output=True,
             text=True,
             timeout=20,

@@ -25,7 +25,7 @@ from smoothcert.engine.decoding import UNREADABLE, FailedImage, load, reason_of
 from smoothcert.engine.environment import usable_cores
 from smoothcert.engine.errors import InputError, RunStoppedError
 from smoothcert.engine.execution import Job, NewMachine, Results
-from smoothcert.engine.scheduler import LabelledImage, Outcome
+from smoothcert.engine.scheduler import LabelledImage
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
 
 _POLL_SECONDS = 1.0
@@ -89,7 +89,6 @@ class RayExecutor:
         self._source: list[Any] = []
         self._sessions: list[dict[str, Any]] = []
         self._barren = 0
-        self._last_loss = ""
 
     # What the cluster is.
 
@@ -103,7 +102,11 @@ class RayExecutor:
         self._gpus = int(job.device.startswith("cuda"))
         self._job = replace(job, threads=options.threads)
         self._model = ship(job.model, self._ray.put)
-        self._wanted()
+        if self._gpus and not self._ray.cluster_resources().get("GPU"):
+            raise InputError(
+                f"device {job.device!r} cannot be used: the Ray cluster has no GPU; expected nodes "
+                "with one, or --device cpu"
+            )
         self._hire()
         return self._first_session()
 
@@ -113,12 +116,7 @@ class RayExecutor:
             return self._options.workers
         resources = self._ray.cluster_resources()
         if self._gpus:
-            if not resources.get("GPU"):
-                raise InputError(
-                    f"device {self._job.device!r} cannot be used: the Ray cluster has no GPU; "
-                    "expected nodes with one, or --device cpu"
-                )
-            return int(resources["GPU"])
+            return max(1, int(resources.get("GPU", 0)))
         return max(1, int(resources.get("CPU", 0)) // self._options.threads)
 
     def _hire(self) -> None:
@@ -334,7 +332,12 @@ class RayExecutor:
         self._ray.kill(actor.handle)
         held, guilty = self._dispatch.leave(actor.number) if actor.ready else (0, [])
         reason = reason_of(error)[:300]
-        details = {"worker": actor.number, "images_redone": held - len(guilty), "reason": reason}
+        details = {
+            "worker": actor.number,
+            "was_ready": actor.ready,
+            "images_redone": held - len(guilty),
+            "reason": reason,
+        }
         self._on_event("worker lost", details)
         for index in guilty:
             yield FailedImage(index, f"image {index}: workers were lost with it ({reason})")
@@ -357,6 +360,3 @@ class RayExecutor:
             self._ray.kill(actor.handle)
         self._actors.clear()
         connection.close()
-
-
-__all__ = ["ClusterOptions", "Outcome", "RayExecutor"]

@@ -1,0 +1,101 @@
+"""Metrics of a run for Prometheus, on a port of this process."""
+
+import threading
+from types import TracebackType
+from typing import Any
+from wsgiref.simple_server import WSGIServer
+
+from smoothcert.engine.bounds import ABSTAIN
+from smoothcert.engine.decoding import FailedImage
+from smoothcert.engine.environment import gpu_memory_used
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.optional import require
+
+
+class Metrics:
+    """A Watcher (engine/certification.py) that serves its counts while the context lasts.
+
+    Rates are the reader's: rate(smoothcert_samples_total[1m]). GPU memory is that of this machine,
+    where NVIDIA's tool tells it.
+
+    Raises InputError where the port cannot be had, or prometheus_client is not installed.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        client = require("prometheus_client", "metrics", "--metrics-port")
+        registry = client.CollectorRegistry()
+
+        def counter(name: str, text: str) -> Any:
+            return client.Counter(f"smoothcert_{name}", text, registry=registry)
+
+        def gauge(name: str, text: str) -> Any:
+            return client.Gauge(f"smoothcert_{name}", text, registry=registry)
+
+        self._images = counter("images", "Images certified by this process")
+        self._abstained = counter("abstentions", "Images on which the procedure abstained")
+        self._errors = counter("errors", "Images that could not be certified")
+        self._samples = counter("samples", "Samples drawn and classified")
+        self._lost = counter("workers_lost", "Workers lost (runs on a cluster)")
+        self._workers = gauge("workers", "Workers at work (runs on a cluster)")
+        self._selected = gauge("images_selected", "Images selected")
+        self._resumed = gauge("images_resumed", "Images that were in the log already")
+        for number in range(len(gpu_memory_used())):
+            memory = gauge(f"gpu{number}_memory_bytes", f"Memory in use on GPU {number}")
+            memory.set_function(lambda number=number: _memory(number))
+        try:
+            server, thread = client.start_http_server(port, addr=host, registry=registry)
+        except (OSError, OverflowError) as error:
+            raise InputError(
+                f"metrics port {port} on {host} cannot be had ({error}): expected a free port; "
+                "choose another"
+            ) from None
+        self._server: WSGIServer = server
+        self._thread: threading.Thread = thread
+
+    def __enter__(self) -> "Metrics":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def begin(self, images: int, done: int, samples: int) -> None:
+        """See Watcher.begin."""
+        self._selected.set(images)
+        self._resumed.set(done)
+
+    def batch(self, samples: int) -> None:
+        """See Watcher.batch."""
+        self._samples.inc(samples)
+
+    def image(self, certificate: Certificate, unused: int) -> None:
+        """See Watcher.image."""
+        self._images.inc()
+        if certificate.predict == ABSTAIN:
+            self._abstained.inc()
+
+    def failed(self, image: FailedImage, unused: int) -> None:
+        """See Watcher.failed."""
+        self._errors.inc()
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        """See Watcher.event."""
+        if name == "worker":
+            self._workers.inc()
+        elif name == "worker lost":
+            self._lost.inc()
+            if details["was_ready"]:
+                self._workers.dec()
+
+
+def _memory(number: int) -> float:
+    """Bytes in use on a GPU; not a number where the tool does not answer."""
+    used = gpu_memory_used()
+    return float(used[number]) if number < len(used) else float("nan")

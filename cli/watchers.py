@@ -1,0 +1,107 @@
+"""Who watches a run: the progress line, JSON lines on stderr, Prometheus metrics."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from smoothcert.cli.progress import RunProgress
+from smoothcert.engine.certification import Watcher
+from smoothcert.engine.decoding import FailedImage
+from smoothcert.engine.ledger import Certificate
+
+_PROGRESS_SECONDS = 10.0
+
+
+class Watchers:
+    """Several Watchers (engine/certification.py) as one."""
+
+    def __init__(self, watchers: Sequence[Watcher]) -> None:
+        self._watchers = watchers
+
+    def begin(self, images: int, done: int, samples: int) -> None:
+        """See Watcher.begin."""
+        for watcher in self._watchers:
+            watcher.begin(images, done, samples)
+
+    def batch(self, samples: int) -> None:
+        """See Watcher.batch."""
+        for watcher in self._watchers:
+            watcher.batch(samples)
+
+    def image(self, certificate: Certificate, unused: int) -> None:
+        """See Watcher.image."""
+        for watcher in self._watchers:
+            watcher.image(certificate, unused)
+
+    def failed(self, image: FailedImage, unused: int) -> None:
+        """See Watcher.failed."""
+        for watcher in self._watchers:
+            watcher.failed(image, unused)
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        """See Watcher.event."""
+        for watcher in self._watchers:
+            watcher.event(name, details)
+
+
+class JsonLog:
+    """A Watcher that writes one JSON object per event on stderr.
+
+    Each has `time` (UTC) and `event`: begin, image, failed, progress (every ten seconds), worker,
+    worker lost.
+    """
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._told = self._start = time.monotonic()
+
+    def begin(self, images: int, done: int, samples: int) -> None:
+        """See Watcher.begin."""
+        self._start = time.monotonic()
+        self.event("begin", {"images": images, "done": done, "samples_at_most": samples})
+
+    def batch(self, samples: int) -> None:
+        """See Watcher.batch."""
+        self._samples += samples
+        now = time.monotonic()
+        if now - self._told > _PROGRESS_SECONDS:
+            self._told = now
+            rate = self._samples / (now - self._start)
+            self.event("progress", {"samples": self._samples, "samples_per_second": round(rate, 1)})
+
+    def image(self, certificate: Certificate, unused: int) -> None:
+        """See Watcher.image."""
+        details = {
+            "image": certificate.idx,
+            "label": certificate.label,
+            "predict": certificate.predict,
+            "radius": certificate.radius,
+            "samples": certificate.drawn,
+        }
+        self.event("image", details)
+
+    def failed(self, image: FailedImage, unused: int) -> None:
+        """See Watcher.failed."""
+        self.event("failed", {"image": image.index, "reason": image.reason})
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        """See Watcher.event."""
+        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": name}
+        print(json.dumps(line | details, ensure_ascii=False), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def watching(log_json: bool, metrics_port: int | None, metrics_host: str) -> Iterator[Watchers]:
+    """What the options ask for; the progress line gives way to JSON lines."""
+    with ExitStack() as stack:
+        watchers: list[Watcher] = []
+        watchers.append(JsonLog() if log_json else stack.enter_context(RunProgress()))
+        if metrics_port is not None:
+            from smoothcert.cli.metrics import Metrics
+
+            watchers.append(stack.enter_context(Metrics(metrics_port, metrics_host)))
+        yield Watchers(watchers)
