@@ -63,6 +63,8 @@ class _Actor:
         self.ready = False
         self.sent = 0
         self.reads = False
+        self.joined = self.last = 0.0
+        self.images = 0
         self.busy = 0.0
 
 
@@ -186,6 +188,22 @@ class RayExecutor:
             except queue.Empty:
                 continue
             yield from self._handle(*message, on_batch)
+        self._on_event("finished", {"workers": self._shares()})
+
+    def _shares(self) -> list[dict[str, float]]:
+        """What each worker that is left did; seconds since the run's first worker joined."""
+        actors = [actor for actor in self._actors.values() if actor.ready]
+        start = min((actor.joined for actor in actors), default=0.0)
+        return [
+            {
+                "worker": actor.number,
+                "images": actor.images,
+                "joined": round(actor.joined - start, 3),
+                "last": round(max(actor.last, actor.joined) - start, 3),
+                "busy": round(actor.busy, 3),
+            }
+            for actor in actors
+        ]
 
     def _probe(self, indices: Sequence[int]) -> None:
         """Decide who reads the images; make the source available to workers that shall."""
@@ -256,7 +274,7 @@ class RayExecutor:
                 "a worker does not read the images that this process reads: expected the source "
                 "at the same path on every node; take --decode driver"
             )
-        actor.ready, actor.reads = True, reads
+        actor.ready, actor.reads, actor.joined = True, reads, time.monotonic()
         self._dispatch.join(actor.number)
         self._on_event("worker", {"worker": actor.number, "reads_images": reads})
         self._give(actor, 0, False)
@@ -272,6 +290,8 @@ class RayExecutor:
         for outcome in report.outcomes:
             if self._dispatch.done(actor.number, outcome.index):
                 self._barren = 0
+                actor.images += 1
+                actor.last = time.monotonic()
                 yield outcome
         for failed in report.failed:
             # Perhaps only this node cannot read it.
