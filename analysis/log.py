@@ -14,7 +14,7 @@ from smoothcert.engine.errors import InputError
 REQUIRED = ("idx", "label", "predict", "radius", "correct", "time")
 # What the original code's predict.py writes.
 _PREDICTIONS = ("idx", "label", "predict", "correct", "time")
-_COUNTS = ("count", "n", "n0", "covers")
+_COUNTS = ("count", "n", "n0", "drawn", "covers")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Log:
 
     radius    float64, [0, 1]-pixel units; 0.0 where the row abstained or only predicts
     seconds   float64, the row's `time`
-    count, n, n0, covers  int64, or None for a log of the original code
+    count, n, n0, drawn, covers  int64, or None for a log of the original code
     manifest  the JSON object beside the log, or None
     radius_column, torn   whether the file has one; whether it ended within a line, left out here
     """
@@ -38,6 +38,7 @@ class Log:
     count: npt.NDArray[np.int64] | None
     n: npt.NDArray[np.int64] | None
     n0: npt.NDArray[np.int64] | None
+    drawn: npt.NDArray[np.int64] | None
     covers: npt.NDArray[np.int64] | None
     manifest: dict[str, Any] | None
     radius_column: bool = True

@@ -36,6 +36,10 @@ from smoothcert.engine.errors import InputError
     help="Also draw the accuracy at every radius: .png, .pdf or .svg.",
 )
 @click.option(
+    "--html", type=click.Path(path_type=Path), metavar="FILE.html", help="Also write a report."
+)
+@click.option("--source", help="Of --html: the certified images, for pictures of them.")
+@click.option(
     "--reference",
     type=click.Path(path_type=Path),
     metavar="LOG",
@@ -48,6 +52,8 @@ def command(
     alpha: float | None,
     rho: float | None,
     plot: Path | None,
+    html: Path | None,
+    source: str | None,
     reference: Path | None,
 ) -> None:
     """Print the certified accuracy of each LOG: the share of its images that are classified
@@ -59,9 +65,13 @@ def command(
 
     With --reference the table says instead what share of the images is predicted correctly (the
     label) and accurately (the class that the reference names).
+
+    --html writes one file with curves, histograms and every certificate, for any browser.
     """
+    if source is not None and html is None:
+        raise InputError(f"source {source} is for pictures in a report: expected --html too")
     if reference is not None:
-        others = {"radii": radii, "alpha": alpha, "rho": rho, "plot": plot}
+        others = {"radii": radii, "alpha": alpha, "rho": rho, "plot": plot, "html": html}
         _judge(logs, reference, form, [name for name, given in others.items() if given is not None])
         return
     if plot is not None:
@@ -73,6 +83,12 @@ def command(
     table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
     if plot is not None:
         write_plot(plot, opened, alpha, rho)
+    if html is not None:
+        # Not at the top: a table needs none of it.
+        from smoothcert.analysis.report.page import write_report
+
+        write_report(html, opened, table, alpha=alpha, rho=rho, source=source)
+        click.echo(f"{html}: a report, {html.stat().st_size / 1e6:.1f} MB", err=True)
     click.echo(render(table, form))
 
 

@@ -1,0 +1,135 @@
+"""What a log's manifest says was certified, in words for a reader."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from smoothcert.analysis.log import Log
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.selection import Selection
+
+NOT_RECORDED = "not recorded"
+_LONGEST = 400
+
+_PROCEDURES = {
+    "certify": "CERTIFY (fixed n)",
+    "predict": "PREDICT (fixed n)",
+    "table": "table mode (group-sequential tests at given radii)",
+    "radius": "radius mode (a pilot plans the samples)",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was certified, as (name, value) pairs; one list of pairs per session of the run."""
+
+    run: list[tuple[str, str]]
+    sessions: list[list[tuple[str, str]]]
+
+
+def plain(value: object) -> str:
+    """A value from a file as one line of printable text of bounded length.
+
+    What does not print (control characters, direction marks, halves of surrogate pairs) could
+    disguise a name; it becomes U+FFFD.
+    """
+    if value is None or value == "":
+        return NOT_RECORDED
+    if isinstance(value, bool):
+        text = "yes" if value else "no"
+    elif isinstance(value, float):
+        text = f"{value:.15g}"
+    elif isinstance(value, list | tuple):
+        text = ", ".join(plain(v) for v in value[:100]) + (", ..." if len(value) > 100 else "")
+    elif isinstance(value, dict):
+        text = ", ".join(f"{key} {plain(v)}" for key, v in value.items())
+    else:
+        text = str(value)
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}..."
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def facts(log: Log) -> Facts:
+    """What the manifest of a log records; no paths, which are nobody's business in a report."""
+    run, model, source = log.run, _part(log.run, "model"), _part(log.run, "source")
+    procedure = run.get("procedure")
+    sessions = [s for s in _list((log.manifest or {}).get("sessions")) if isinstance(s, dict)]
+    runtimes = {plain(_part(s, "backend").get("runtime")) for s in sessions}
+    pairs: list[tuple[str, object]] = [
+        ("model", model.get("name")),
+        ("architecture", model.get("arch")),
+        ("model digest (SHA-256)", model.get("sha256")),
+        ("classes", model.get("classes")),
+        ("precision", model.get("precision")),
+        ("procedure", _PROCEDURES.get(str(procedure), procedure)),
+        ("sigma", run.get("sigma")),
+        ("alpha", run.get("alpha")),
+        ("n0", run.get("n0")),
+        ("n", run.get("n")),
+        *((name.replace("_", " "), run[name]) for name in _OPTIONAL if name in run),
+        ("seed", run.get("seed")),
+        ("noise", run.get("noise")),
+        ("backend", ", ".join(sorted(runtimes)) or run.get("backend")),
+        ("device", run.get("device")),
+        ("source", source.get("name")),
+        ("source digest (SHA-256)", source.get("digest")),
+        ("images", _selected(run)),
+    ]
+    return Facts(
+        [(name, plain(value)) for name, value in pairs],
+        [_session(session) for session in sessions],
+    )
+
+
+_OPTIONAL = (
+    "radii", "setting", "tolerance", "samples_price", "label_aware", "family_wise",
+)  # fmt: skip
+
+
+def images_selected(log: Log) -> int | None:
+    """How many images the run is to certify, where the manifest tells."""
+    try:
+        selection = _part(log.run, "selection")
+        chosen = Selection(
+            selection["skip"], selection["max"], selection["shard"], selection["shards"]
+        )
+        return len(chosen.indices(int(_part(log.run, "source")["images"])))
+    except (KeyError, TypeError, ValueError, OverflowError, InputError):
+        return None
+
+
+def _selected(run: Mapping[str, Any]) -> str | None:
+    source, selection = _part(run, "source"), _part(run, "selection")
+    if "images" not in source:
+        return None
+    words = [f"{plain(source['images'])} in the source"]
+    if selection.get("skip", 1) != 1:
+        words.append(f"every {plain(selection['skip'])}th of them")
+    if selection.get("max", -1) != -1:
+        words.append(f"at most {plain(selection['max'])}")
+    if selection.get("shards", 1) != 1:
+        words.append(f"shard {plain(selection.get('shard'))}/{plain(selection['shards'])}")
+    return ", ".join(words)
+
+
+def _session(session: Mapping[str, Any]) -> list[tuple[str, str]]:
+    backend = _part(session, "backend")
+    pairs = {
+        "processor": session.get("processor"),
+        "cores": session.get("cores"),
+        "system": session.get("system"),
+        **{name: value for name, value in backend.items()},
+        "Python": session.get("python"),
+        "packages": session.get("packages"),
+    }
+    return [(plain(name), plain(value)) for name, value in pairs.items()]
+
+
+def _part(mapping: Mapping[str, Any], name: str) -> dict[str, Any]:
+    part = mapping.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
