@@ -1,7 +1,9 @@
 """What tests of several packages share: photographs, published logs, small real models."""
 
 import fcntl
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from platformdirs import user_cache_dir
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from smoothcert.engine.models import Model, open_onnx
 
@@ -27,6 +32,7 @@ _LOGS = Path(__file__).parents[2] / "shared" / "data" / "cohen2019"
 
 LinearModel = Callable[..., Path]
 ArrayFile = Callable[..., Path]
+Page = Callable[..., WebDriver]
 
 
 @pytest.fixture(scope="session")
@@ -187,3 +193,47 @@ def photograph_folder(tmp_path: Path) -> Path:
             pixels[..., 2 - 2 * label] += 100
             Image.fromarray(pixels).save(tmp_path / "photos" / name / f"{number}.jpg", quality=90)
     return tmp_path / "photos"
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """Opens a file in headless Chromium: browser(path, width=1280, dark=False, scripts=True).
+
+    The driver's "browser" log holds what the console said, its "performance" log every request.
+    Skips where there is no Chromium with its driver; neither is ever fetched.
+    """
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromedriver = shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("chromium and chromium-driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    profile = tmp_path_factory.mktemp("chromium")
+    for argument in (
+        "--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update",
+        "--disable-dev-shm-usage", f"--user-data-dir={profile}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, Service(chromedriver))
+
+    def command(name: str, **parameters: object) -> None:
+        driver.execute_cdp_cmd(name, parameters)
+
+    def page(path: Path, width: int = 1280, dark: bool = False, scripts: bool = True) -> WebDriver:
+        wishes = {"color-scheme": "dark" if dark else "light", "reduced-motion": "reduce"}
+        features = [{"name": f"prefers-{name}", "value": wishes[name]} for name in wishes]
+        command("Emulation.setEmulatedMedia", media="", features=features)
+        command("Emulation.setScriptExecutionDisabled", value=not scripts)
+        command("Emulation.setDeviceMetricsOverride", width=width, height=900,
+                deviceScaleFactor=1, mobile=width < 500)  # fmt: skip
+        for log in ("browser", "performance"):
+            driver.get_log(log)
+        driver.get(path.as_uri())
+        return driver
+
+    yield page
+    driver.quit()

@@ -119,7 +119,7 @@ def _session(session: Mapping[str, Any]) -> list[tuple[str, str]]:
         "processor": session.get("processor"),
         "cores": session.get("cores"),
         "system": session.get("system"),
-        **{name: value for name, value in backend.items()},
+        **backend,
         "Python": session.get("python"),
         "packages": session.get("packages"),
     }

@@ -72,10 +72,10 @@ def _packed(images: ImageSource, indices: Iterable[int], most_bytes: int) -> dic
 
 def _fits(log: Log, images: ImageSource) -> bool:
     """Whether the log may be of this source: the digest where one is recorded, and every label."""
-    recorded = log.run.get("source")
-    if isinstance(recorded, dict) and recorded.get("digest") is not None:
-        if recorded["digest"] != images.describe().get("digest"):
-            return False
+    source = log.run.get("source")
+    recorded = source.get("digest") if isinstance(source, dict) else None
+    if recorded is not None and recorded != images.describe().get("digest"):
+        return False
     if int(log.idx.max()) >= len(images):
         return False
     rows = zip(log.idx.tolist(), log.label.tolist(), strict=True)

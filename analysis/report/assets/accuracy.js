@@ -82,7 +82,7 @@ function drawAccuracy(width) {
     });
   };
   radiusSlider.max = f.xLast;
-  radiusSlider.step = f.xLast / 400;
+  radiusSlider.step = roundStep(f.xLast, 500);
   placeCursor();
   return [f.root];
 }
@@ -115,7 +115,8 @@ function startAccuracy() {
     redraw = () => chart.replaceChildren(...drawAccuracy(Math.max(260, Math.floor(chart.clientWidth))));
     return drawAccuracy(width);
   });
-  document.getElementById("accuracy-legend").append(...LOGS.map((log, place) =>
+  // One log needs no choice.
+  document.getElementById("accuracy-legend").append(...(LOGS.length > 1 ? LOGS : []).map((log, place) =>
     html("button", { type: "button", class: `log ${look(place)}`, "aria-pressed": "true", click: (event) => {
       shownLogs[place] = !shownLogs[place];
       event.currentTarget.setAttribute("aria-pressed", shownLogs[place]);

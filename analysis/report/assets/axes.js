@@ -16,10 +16,12 @@ function ticks(largest, most) {
 // A frame from (0, 0); x and y map values to pixels. `name` says to those who cannot see the chart
 // what it shows.
 function frame({ width, height, xMost, yMost, xTitle, yTitle, name, xEnd = null, yText = brief, xText = brief }) {
-  const margin = { left: 58, right: 14, top: 12, bottom: 44 };
-  const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
   const xTicks = ticks(xMost, width < 480 ? 4 : 8);
-  const yTicks = ticks(yMost, 5);
+  const yTicks = ticks(yMost, height < 240 ? 4 : 5);
+  // Room for the widest label: about 7.2 pixels a character.
+  const widest = Math.max(...yTicks.map((value) => yText(value).length));
+  const margin = { left: Math.max(58, 32 + 7.2 * widest), right: 14, top: 12, bottom: 44 };
+  const inner = { width: width - margin.left - margin.right, height: height - margin.top - margin.bottom };
   const xLast = xEnd ?? xTicks.at(-1);
   const yLast = yTicks.at(-1);
   const x = (value) => margin.left + (value / xLast) * inner.width;

@@ -90,9 +90,12 @@ class CertificateTable {
   }
 
   plan() {
-    if (this.planned || !this.log) return;
+    if (this.planned || this.printing || !this.log) return;
     this.planned = true;
-    requestAnimationFrame(() => { this.planned = false; this.draw(); });
+    requestAnimationFrame(() => {
+      this.planned = false;
+      if (!this.printing) this.draw();
+    });
   }
 
   // The rows in sight and some on either side; spacers stand for the others.
@@ -111,8 +114,15 @@ class CertificateTable {
     }
   }
 
+  // On paper nothing scrolls: the first rows stay until printing stops.
   drawForPrint(rows) {
+    this.printing = true;
     this.body.replaceChildren(...this.rows.slice(0, rows).map((row, i) => this.row(row, i)));
+  }
+
+  stopPrinting() {
+    this.printing = false;
+    this.draw();
   }
 
   spacer(height, cells) {

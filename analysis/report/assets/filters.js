@@ -54,10 +54,10 @@ function startCertificates() {
     table.filter = (row) => tests.every((test) => test(row));
   }
 
-  form.addEventListener("input", (event) => {
-    apply();
-    if (event.target === logs) table.show(Number(logs.value)); else table.refresh();
-  });
+  const refresh = () => { apply(); table.refresh(); };
+  logs.addEventListener("change", () => { apply(); table.show(Number(logs.value)); });
+  outcome.addEventListener("change", refresh);
+  for (const input of Object.values(inputs)) input.addEventListener("input", refresh);
   form.addEventListener("reset", () => setTimeout(() => { apply(); table.show(Number(logs.value)); }));
   table.show(0);
   return table;

@@ -9,7 +9,7 @@ function startPrinting(table) {
     note.textContent = `Printed: the first ${whole(rows)} of ${whole(table.rows.length)} certificates of ${table.log.name}, as sorted and filtered on the screen.`;
     table.drawForPrint(rows);
   });
-  window.addEventListener("afterprint", () => table.draw());
+  window.addEventListener("afterprint", () => table.stopPrinting());
 }
 
 document.documentElement.classList.add("scripted");
