@@ -21,7 +21,7 @@ from PIL import Image
 from platformdirs import user_cache_dir
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.chrome.webdriver import WebDriver
 
 from smoothcert.engine.models import Model, open_onnx
 
@@ -231,7 +231,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         command("Emulation.setDeviceMetricsOverride", width=width, height=900,
                 deviceScaleFactor=1, mobile=width < 500)  # fmt: skip
         for log in ("browser", "performance"):
-            driver.get_log(log)
+            driver.get_log(log)  # type: ignore[no-untyped-call]
         driver.get(path.as_uri())
         return driver
 

@@ -25,7 +25,7 @@ def promise(log: Log) -> Promise:
     if not log.run:
         return _unrecorded(log)
     procedure = log.run.get("procedure")
-    level = "1 - alpha" if log.alpha is None else f"1 - {plain(log.alpha)}"
+    level = "1 - alpha" if log.alpha is None else f"{1 - log.alpha:.15g} (1 - alpha)"
     chance = f"For each row, with probability at least {level} over the noise,"
     classifier = "the smoothed classifier of this model, as this backend runs it,"
     if procedure == "predict":

@@ -24,8 +24,9 @@ function accuracyAt(log, r) {
 
 const largestRadius = Math.max(...LOGS.map((log) => log.curve.radii.at(-1)));
 
-// Steps of less than a quarter of a pixel are drawn as one; reading uses every step.
-function stepPath(radii, values, x, y, end) {
+// From radius 0 down to 0 beyond the last radius. Steps of less than a quarter of a pixel are drawn
+// as one; reading uses every step.
+function stepPath(radii, values, x, y) {
   let path = `M${x(0)} ${y(values[0]).toFixed(2)}`;
   let last = x(0);
   for (let i = 1; i < radii.length; i += 1) {
@@ -34,17 +35,17 @@ function stepPath(radii, values, x, y, end) {
     path += `V${y(values[i]).toFixed(2)}H${place.toFixed(2)}`;
     last = place;
   }
-  return end === null ? `${path}V${y(0)}` : `${path}V${y(0)}H${end}`;
+  return `${path}V${y(0)}`;
 }
 
 function curve(log, number, f) {
   const { radii, accuracy, lower } = log.curve;
   const group = svg("g", { class: look(number) });
-  const main = stepPath(radii, accuracy, f.x, f.y, f.x(f.xLast));
+  const main = stepPath(radii, accuracy, f.x, f.y);
   if (lower !== null) {
-    const below = stepPath(radii, lower, f.x, f.y, null);
+    const below = stepPath(radii, lower, f.x, f.y);
     group.append(
-      svg("path", { class: "band", "fill-rule": "evenodd", d: `${stepPath(radii, accuracy, f.x, f.y, null)}H${f.x(0)}Z${below}H${f.x(0)}Z` }),
+      svg("path", { class: "band", "fill-rule": "evenodd", d: `${main}H${f.x(0)}Z${below}H${f.x(0)}Z` }),
       svg("path", { class: "bound", d: below }));
   }
   group.append(svg("path", { class: "curve", d: main }));

@@ -39,6 +39,9 @@ function brief(value) {
   return Number(value.toPrecision(4)).toLocaleString("en-US", { maximumFractionDigits: 7 });
 }
 
+// Three significant digits, for what is measured.
+const rounded = (value) => (value >= 1000 ? whole(value) : brief(Number(value.toPrecision(3))));
+
 function clock(seconds) {
   if (seconds < 60) return `${brief(seconds)} s`;
   if (seconds < 3600) return `${brief(seconds / 60)} min`;

@@ -7,20 +7,20 @@ const bar = (f, from, to, base, top, kind) => {
 
 const titled = (node, text) => { node.append(svg("title", {}, text)); return node; };
 
-function drawOutcomes(holder, log) {
+function drawOutcomes(log, width) {
   const { predict, label } = log.columns;
   let correct = 0, abstained = 0;
   predict.forEach((c, i) => { if (c === label[i]) correct += 1; else if (c < 0) abstained += 1; });
   const parts = [["correct", correct], ["wrong", log.rows - correct - abstained], ["abstained", abstained]];
   let left = 0;
-  const root = svg("svg", { viewBox: "0 0 300 14", preserveAspectRatio: "none", role: "img",
+  const root = svg("svg", { viewBox: `0 0 ${width} 14`, width, height: 14, role: "img",
     "aria-label": parts.map(([kind, rows]) => `${rows} ${kind}`).join(", ") });
   for (const [kind, rows] of parts) {
-    const width = (rows / log.rows) * 300;
-    root.append(titled(svg("rect", { class: kind, x: left, y: 0, width, height: 14 }), `${kind}: ${whole(rows)}`));
-    left += width;
+    const part = (rows / log.rows) * width;
+    root.append(titled(svg("rect", { class: kind, x: left, y: 0, width: part, height: 14 }), `${kind}: ${whole(rows)}`));
+    left += part;
   }
-  holder.append(root);
+  return [root];
 }
 
 // The last bin of the widest log, so that the logs' histograms share one axis.
@@ -67,20 +67,19 @@ function drawThroughput(log, width) {
   const end = t.ends.at(-1);
   const [scale, unit] = end < 120 ? [1, "s"] : end < 7200 ? [60, "min"] : [3600, "h"];
   const f = frame({ width, height: 200, xMost: end / scale, xEnd: end / scale, yMost: Math.max(...t.rate), xTitle: `time (${unit})`, yTitle: `${t.unit} per s`,
-    name: `Throughput of ${log.name} over time: mean ${brief(t.mean)} ${t.unit} per second over ${clock(end)}. The figures follow.` });
+    name: `Throughput of ${log.name} over time: mean ${rounded(t.mean)} ${t.unit} per second over ${clock(end)}. The figures follow.` });
   let path = "";
   t.ends.forEach((to, i) => {
     path += `${i ? "V" : `M${f.x(0)} `}${f.y(t.rate[i]).toFixed(2)}H${f.x(to / scale).toFixed(2)}`;
   });
   f.root.append(svg("path", { class: "area", d: `${path}V${f.y(0)}H${f.x(0)}Z` }), svg("path", { class: "curve", d: path }));
-  return [html("p", { class: "single" }, html("strong", {}, brief(t.mean)), ` ${t.unit} per second on average`), f.root,
-    figuresTable(`Throughput of ${log.name}`, ["Until", `${t.unit} per s`], t.ends.map((to, i) => [clock(to), brief(t.rate[i])]))];
+  return [html("p", { class: "single" }, html("strong", {}, rounded(t.mean)), ` ${t.unit} per second on average`), f.root,
+    figuresTable(`Throughput of ${log.name}`, ["Until", `${t.unit} per s`], t.ends.map((to, i) => [clock(to), rounded(t.rate[i])]))];
 }
 
 function startHistograms() {
   LOGS.forEach((log, place) => {
-    drawOutcomes(document.querySelector(`[data-outcomes="${place}"]`), log);
-    const charts = { radii: drawRadii, samples: drawSamples, throughput: drawThroughput };
+    const charts = { outcomes: drawOutcomes, radii: drawRadii, samples: drawSamples, throughput: drawThroughput };
     for (const [kind, draw] of Object.entries(charts)) {
       drawn(document.querySelector(`[data-${kind}="${place}"]`), (width) => draw(log, width));
     }

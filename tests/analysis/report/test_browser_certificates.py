@@ -151,7 +151,7 @@ def test_a_row_shows_its_own_image(browser: Page, tmp_path: Path) -> None:
     for row in rows:
         index = int(row.find_element(By.CSS_SELECTOR, "td.idx").text)
         picture = row.find_element(By.TAG_NAME, "img")
-        head, _, data = picture.get_attribute("src").partition(",")
+        head, _, data = str(picture.get_attribute("src")).partition(",")
         assert head == "data:image/png;base64"
         pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
         assert (pixels == images[index].squeeze()).all()

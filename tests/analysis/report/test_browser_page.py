@@ -11,6 +11,11 @@ from selenium.webdriver.common.by import By
 _OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
+def said(driver: Any) -> list[Any]:
+    """What the page said on the console since it was opened."""
+    return driver.get_log("browser")  # type: ignore[no-any-return]
+
+
 def requests(driver: Any) -> list[str]:
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
     sent = [e["params"] for e in events if e["method"] == "Network.requestWillBeSent"]
@@ -24,7 +29,7 @@ def test_nothing_is_asked_for_and_nothing_complains(browser: Page, tmp_path: Pat
     driver = browser(page)
     driver.find_element(By.ID, "certificates").location_once_scrolled_into_view  # noqa: B018
     assert driver.find_elements(By.CSS_SELECTOR, "td.picture img")
-    assert driver.get_log("browser") == []
+    assert said(driver) == []
     asked = requests(driver)
     assert page.as_uri() in asked  # the log of requests works
     assert [url for url in asked if url != page.as_uri() and not url.startswith("data:")] == []
@@ -63,7 +68,7 @@ def test_hostile_names_are_inert(browser: Page, tmp_path: Path) -> None:
     driver = browser(write_page(tmp_path / "a.html", logs))
     assert driver.execute_script("return window.hacked ?? null") is None
     assert driver.find_elements(By.CSS_SELECTOR, "img") == []
-    assert driver.get_log("browser") == []
+    assert said(driver) == []
     shown = driver.find_element(By.CSS_SELECTOR, "#summary tbody th").text
     assert shown == 'x</script><img src=x onerror=window.hacked=1>"'
     assert attack in driver.find_element(By.ID, "facts").text
