@@ -36,6 +36,7 @@ PARTS = (
     Part("onnxscript", ("onnxscript",), "export to ONNX"),
     Part("safetensors", ("safetensors",), "safetensors checkpoints"),
     Part("pyarrow", ("pyarrow",), "parquet sources"),
+    Part("jinja2", ("jinja2",), "HTML reports"),
     Part("matplotlib", ("matplotlib",), "plots"),
     Part("ray", ("ray",), "clusters"),
     Part("prometheus_client", ("prometheus_client",), "metrics"),

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -206,6 +207,43 @@ def test_a_closed_pipe_is_no_error(log: Path) -> None:
     command = f"{sys.executable} -m smoothcert.cli.main analyze {log} --format csv | true"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_a_report_beside_the_table(log: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = smoothcert("analyze", log, "--radii", "0,0.5", "--format", "json", "--html", page)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["logs"][0]["certified_accuracy"] == [0.5, 0.5]
+    assert done.stderr.startswith(f"{page}: a report")
+    assert page.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--source", "images.npz"], "expected --html too"),
+        (["--html", "report.pdf"], "expected FILE.html"),
+        (["--html", "absent/report.html"], "cannot be written"),
+        (["--html", "report.html", "--source", "absent.npz"], "absent.npz"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_one_line(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    done = smoothcert("analyze", log, *options)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert words in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_published_logs_make_a_report(published_log: Callable[[str], Path], tmp_path: Path) -> None:
+    logs = [published_log(f"imagenet/sigma_{sigma}") for sigma in ("0.25", "0.50", "1.00")]
+    page = tmp_path / "report.html"
+    done = smoothcert("analyze", *logs, "--alpha", "0.001", "--html", page)
+    assert done.returncode == 0, done.stderr
+    assert "1,427 certificates in 3 logs" in page.read_text()
 
 
 def test_merge_without_manifests_is_one_line(log: Path, tmp_path: Path) -> None:

@@ -110,12 +110,7 @@ function setRadius(radius, typed = false) {
 }
 
 function startAccuracy() {
-  const chart = document.getElementById("accuracy-chart");
-  let redraw = () => {};
-  drawn(chart, (width) => {
-    redraw = () => chart.replaceChildren(...drawAccuracy(Math.max(260, Math.floor(chart.clientWidth))));
-    return drawAccuracy(width);
-  });
+  const redraw = drawn(document.getElementById("accuracy-chart"), drawAccuracy);
   // One log needs no choice.
   document.getElementById("accuracy-legend").append(...(LOGS.length > 1 ? LOGS : []).map((log, place) =>
     html("button", { type: "button", class: `log ${look(place)}`, "aria-pressed": "true", click: (event) => {

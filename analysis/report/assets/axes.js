@@ -16,7 +16,13 @@ function ticks(largest, most) {
 // A frame from (0, 0); x and y map values to pixels. `name` says to those who cannot see the chart
 // what it shows.
 function frame({ width, height, xMost, yMost, xTitle, yTitle, name, xEnd = null, yText = brief, xText = brief }) {
-  const xTicks = ticks(xMost, width < 480 ? 4 : 8);
+  // As many labels as fit without touching.
+  let xTicks = ticks(xMost, 8);
+  for (let most = 7; most > 1; most -= 1) {
+    const longest = Math.max(...xTicks.map((value) => xText(value).length));
+    if (xTicks.length * (7.2 * longest + 26) < width - 70) break;
+    xTicks = ticks(xMost, most);
+  }
   const yTicks = ticks(yMost, height < 240 ? 4 : 5);
   // Room for the widest label: about 7.2 pixels a character.
   const widest = Math.max(...yTicks.map((value) => yText(value).length));
@@ -45,17 +51,22 @@ function frame({ width, height, xMost, yMost, xTitle, yTitle, name, xEnd = null,
   return { root, x, y, xLast, yLast, margin, inner, width, height };
 }
 
+// Every chart of the page, to draw anew: for the screen, or at a width for paper.
+const charts = [];
+let onPaper = false;
+
 // Calls draw(width) now, and again whenever the holder gets another width.
 function drawn(holder, draw) {
   let last = 0;
-  const redraw = () => {
-    const width = Math.max(260, Math.floor(holder.clientWidth));
-    if (width === last) return;
+  const fit = () => Math.max(260, Math.floor(holder.clientWidth));
+  const redraw = (width = fit()) => {
     last = width;
     holder.replaceChildren(...draw(width));
   };
   redraw();
-  new ResizeObserver(redraw).observe(holder);
+  new ResizeObserver(() => { if (!onPaper && fit() !== last) redraw(); }).observe(holder);
+  charts.push({ holder, redraw });
+  return redraw;
 }
 
 // The same figures as a table, folded away, for those who want or need numbers.

@@ -98,10 +98,19 @@ class CertificateTable {
     });
   }
 
+  // How many rows can be scrolled to.
+  get reach() {
+    return Math.min(this.rows.length, Math.floor(SPACER_LIMIT / this.rowHeight));
+  }
+
+  get rowHeight() {
+    return this.body.querySelector("tr[data-row]")?.offsetHeight || 46;
+  }
+
   // The rows in sight and some on either side; spacers stand for the others.
   draw() {
-    const height = this.body.querySelector("tr[data-row]")?.offsetHeight || 36;
-    const most = Math.min(this.rows.length, Math.floor(SPACER_LIMIT / height));
+    const height = this.rowHeight;
+    const most = this.reach;
     const first = Math.max(0, Math.min(Math.floor(this.scroller.scrollTop / height) - 8, most));
     const last = Math.min(most, first + Math.ceil(this.scroller.clientHeight / height) + 24);
     const cells = this.columns.length + Number(this.pictures);

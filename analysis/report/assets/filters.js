@@ -33,7 +33,8 @@ function startCertificates() {
   const table = new CertificateTable(card);
 
   table.changed = (rows) => {
-    found.textContent = `${whole(rows)} of ${whole(table.log.rows)} certificates`;
+    const rest = table.reach < rows ? `; the first ${whole(table.reach)} can be scrolled to, filters reach the others` : "";
+    found.textContent = `${whole(rows)} of ${whole(table.log.rows)} certificates${rest}`;
   };
 
   function apply() {

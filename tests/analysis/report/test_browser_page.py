@@ -122,7 +122,10 @@ def test_paper_gets_some_rows_and_no_controls(browser: Page, tmp_path: Path) -> 
     assert len(driver.find_elements(By.CSS_SELECTOR, "tr[data-row]")) == 60
     assert "the first 60 of 200 certificates" in driver.find_element(By.ID, "certificates").text
     assert not driver.find_element(By.CSS_SELECTOR, ".filters").is_displayed()
+    chart = (By.CSS_SELECTOR, "#accuracy-chart svg")
+    assert driver.find_element(*chart).get_attribute("width") == "640"
     driver.execute_script("dispatchEvent(new Event('afterprint'))")
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert driver.find_element(By.CSS_SELECTOR, ".filters").is_displayed()
+    assert int(driver.find_element(*chart).get_attribute("width") or 0) > 900
     assert len(driver.find_elements(By.CSS_SELECTOR, "tr[data-row]")) < 60
