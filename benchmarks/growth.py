@@ -150,8 +150,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def plot(result: dict[str, Any], path: Path) -> None:
     """One small chart per series."""
-    require("matplotlib", "plots", "a plot of growth").use("Agg")
-    pyplot = require("matplotlib.pyplot", "plots", "a plot of growth")
+    require("matplotlib", "report", "a plot of growth").use("Agg")
+    pyplot = require("matplotlib.pyplot", "report", "a plot of growth")
     figure, axes = pyplot.subplots(2, 3, figsize=(11, 6), layout="constrained")
     titles = {
         "batch": "batch size",
