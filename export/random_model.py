@@ -1,7 +1,11 @@
 """Networks with random weights, for measuring speed without a checkpoint."""
 
+import importlib
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
@@ -16,6 +20,8 @@ if TYPE_CHECKING:
 
 RUNTIME_PRECISIONS = ("fp32", "bf16")
 """What an fp32 model is run in on a CPU; another precision is a model of its own."""
+
+_IMAGES, _SIGMA = 8, 0.25
 
 
 def random_module(arch: str, num_classes: int, shape: tuple[int, int, int]) -> "torch.nn.Module":
@@ -38,8 +44,9 @@ def write_random_model(
 
     input_shape, num_classes  None for the architecture's usual dataset: CIFAR-10, ImageNet, or
     MNIST for small_cnn
-    precision  fp32, and bf16 (which the runtime lowers an fp32 model to); another one raises
-    InputError here, because it takes calibration: `smoothcert export` makes such a model
+    precision  fp32; bf16 is fp32 too, which the runtime lowers when it is asked to; fp16, int8
+    and fp8 are made from the fp32 model, calibrated on random images where they need it
+    Raises InputError for what cannot be made.
     """
     usual = DATASETS["cifar10" if arch in CIFAR else "mnist" if arch == "small_cnn" else "imagenet"]
     shape, classes = input_shape or usual.shape, num_classes or usual.num_classes
@@ -49,12 +56,36 @@ def write_random_model(
         mean=usual.mean if same_channels else (),
         std=usual.std if same_channels else (),
     )
-    if precision not in RUNTIME_PRECISIONS:
-        raise InputError(
-            f"precision {precision} is not made from random weights: expected "
-            f"{' or '.join(RUNTIME_PRECISIONS)}; give a MODEL that "
-            f"`smoothcert export --precision {precision}` made"
-        )
     module = random_module(arch, classes, shape)
-    write_onnx(module, spec, classes, path, {"arch": arch, "weights": "random"})
+    facts = {"arch": arch, "weights": "random"}
+    if precision in RUNTIME_PRECISIONS:
+        write_onnx(module, spec, classes, path, facts)
+    else:
+        reduction = _reduction_tools(precision)
+        with tempfile.TemporaryDirectory() as folder:
+            exported, images = Path(folder) / "float32.onnx", Path(folder) / "images.npz"
+            write_onnx(module, spec, classes, exported, facts)
+            _write_random_images(images, spec)
+            # Votes of random weights say nothing: no layer is to be kept in float32 for them.
+            wanted = reduction.Reduction(
+                precision, str(images), _SIGMA, max_zeta=0.999, images=_IMAGES
+            )
+            reduction.reduce_precision(exported, path, wanted)
     return open_onnx(path)
+
+
+def _reduction_tools(precision: str) -> Any:
+    try:
+        return importlib.import_module("smoothcert.export.reduced_precision")
+    except ModuleNotFoundError:
+        raise InputError(
+            f"precision {precision} cannot be made by this version: expected "
+            f"{' or '.join(RUNTIME_PRECISIONS)}"
+        ) from None
+
+
+def _write_random_images(path: Path, spec: InputSpec) -> None:
+    rng = np.random.default_rng(0)
+    channels, height, width = spec.shape
+    pixels = rng.integers(0, 256, (_IMAGES, height, width, channels), dtype=np.uint8)
+    np.savez(path, images=pixels, labels=np.zeros(_IMAGES, np.int64))

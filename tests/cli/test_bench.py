@@ -69,7 +69,6 @@ def test_export_only_writes_the_network(tmp_path: Path) -> None:
         (["--arch", "abacus"], "architecture 'abacus' is unknown"),
         (["--arch", "small_cnn", "--against", "nothing"], "--against 'nothing' is unknown"),
         (["--arch", "small_cnn", "--input-shape", "1,28"], "no C,H,W"),
-        (["--arch", "small_cnn", "--precision", "int8"], "smoothcert export --precision int8"),
         (["--arch", "small_cnn", "--export-only", "absent/x.onnx"], "is no folder"),
     ],
 )
