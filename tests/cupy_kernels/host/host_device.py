@@ -171,7 +171,7 @@ class HostDevice:
         self.uploaded += source.nbytes
 
         def copy() -> None:
-            array_at(target.pointer, target.shape, target.dtype)[...] = source
+            bytes_at(target)[...] = source.reshape(-1).view(np.uint8)
 
         stream.queue(copy)
 
@@ -181,7 +181,7 @@ class HostDevice:
         self.downloaded += target.nbytes
 
         def copy() -> None:
-            target[...] = array_at(source.pointer, source.shape, source.dtype)
+            target.reshape(-1).view(np.uint8)[...] = bytes_at(source)
 
         stream.queue(copy)
 
@@ -231,3 +231,8 @@ def array_at(pointer: int, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.
     size = int(np.prod(shape)) * kind.itemsize
     memory = memoryview((ctypes.c_uint8 * size).from_address(pointer)).cast("B")
     return np.frombuffer(memory, np.uint8).view(kind).reshape(shape)
+
+
+def bytes_at(array: DeviceArray) -> npt.NDArray[np.uint8]:
+    """The bytes of a device array."""
+    return array_at(array.pointer, (array.nbytes,), np.uint8)
