@@ -2,7 +2,11 @@
 
 import os
 import shutil
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -49,10 +53,11 @@ class Connection:
             os.environ.setdefault("RAY_AUTH_MODE", "token")
             os.environ.update(_LOOPBACK_ONLY)
         self.ray = load_ray()
-        if address == "local":
-            self._start_local(cpus, payload)
-        else:
-            self._join(address)
+        with _own_sigterm():
+            if address == "local":
+                self._start_local(cpus, payload)
+            else:
+                self._join(address)
 
     def __enter__(self) -> "Connection":
         return self
@@ -104,6 +109,17 @@ class Connection:
                 f"no Ray cluster answers at {address!r} ({_line(error)}): expected one that runs; "
                 "start it with `ray start`, or take --ray local"
             ) from None
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep this process's way to end on SIGTERM: Ray puts its own in place, which flushes no log."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _line(error: Exception) -> str:

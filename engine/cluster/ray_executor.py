@@ -29,6 +29,8 @@ from smoothcert.engine.scheduler import LabelledImage
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
 
 _POLL_SECONDS = 1.0
+_POLLS_PER_SECOND = 200
+"""Of all workers together, when they have nothing to tell but samples."""
 _STAFF_SECONDS = 5.0
 _FIRST_WORKER_SECONDS = 300.0
 _PROBES = 3
@@ -282,7 +284,8 @@ class RayExecutor:
 
     def _poll(self, actor: _Actor) -> None:
         low = self._dispatch.low(actor.number)
-        poll = actor.handle.poll.remote(actor.sent, low, _POLL_SECONDS)
+        seconds = max(_POLL_SECONDS, len(self._actors) / _POLLS_PER_SECOND)
+        poll = actor.handle.poll.remote(actor.sent, low, seconds)
         self._expect("poll", actor.number, poll)
 
     def _reported(self, actor: _Actor, report: Report) -> Results:

@@ -19,7 +19,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.execution import Job
+from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import read_manifest
+from smoothcert.engine.models import open_onnx
+from smoothcert.engine.procedures import FixedCertify
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("ray is not installed: pip install 'smoothcert[ray]'", allow_module_level=True)
@@ -198,10 +204,10 @@ def photograph_model(linear_model: Callable[..., Path]) -> Path:
     return linear_model(weight, np.zeros(2), (3, 12, 12))
 
 
-def test_a_private_cluster_resumes_one_process_and_the_other_way_round(
+def test_a_private_cluster_writes_and_resumes_the_log_of_one_process(
     photograph_model: Path, tmp_path: Path
 ) -> None:
-    """Also: a damaged photograph costs itself alone, is named, and is tried again."""
+    """Also: a damaged photograph costs itself alone and is named, wherever it is read."""
     source = photographs(tmp_path / "photos")
     one, out = tmp_path / "one.tsv", tmp_path / "out.tsv"
     options = ("--sigma", "0.5", "--n", "2000", "--batch", "64")
@@ -223,18 +229,12 @@ def test_a_private_cluster_resumes_one_process_and_the_other_way_round(
     assert "1 of 10 images could not be certified" in stderr.splitlines()[-1]
     assert untimed(out) == untimed(one)
     assert read_manifest(out)["run"] == read_manifest(one)["run"]
-    # ... finished in one process; and the other way round, pixels being sent this time.
-    damaged = source / "blue" / "2.png"
-    size = damaged.stat().st_size
-    whole = photographs(tmp_path / "again") / "red" / "2.png"
-    damaged.write_bytes(whole.read_bytes()[:size])  # still damaged: the same size, another content
-    finish_partly = start("certify", photograph_model, source, out, *options)
-    finish_partly.communicate()
-    assert finish_partly.returncode == 1
+    # ... and what one process began, finished on a cluster, pixels being sent this time.
     lines = one.read_text().splitlines(keepends=True)
     one.write_text("".join(lines[:4]))
     process = start("certify", photograph_model, source, one, *options, *local, "--decode=driver")
     stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1, stdout + stderr
     assert '"reads_images": false' in stderr
     assert untimed(out) == untimed(one)
 
@@ -257,28 +257,22 @@ with Connection("local", 1, 0) as connection:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--ray", "ray://x:1"], "expected local, auto or HOST:PORT"),
-        (["--ray", "local", "--workers", "0"], "workers 0 is too small"),
-        (["--workers", "2"], "add --ray local"),
-        (["--ray", "local", "--workers", "1", "--device", "cuda:0"], "cuda:0"),
+        (("ray://x:1", 1), "expected local, auto or HOST:PORT"),
+        (("local", 0), "workers 0 is too small"),
+        (("local", 1, 0), "threads 0 is too small"),
     ],
 )
-def test_what_cannot_be_ends_in_one_line(
-    options: list[str], words: str, photograph_model: Path, tmp_path: Path
+def test_what_cannot_be_is_refused_in_one_line(
+    options: Any, words: str, photograph_model: Path
 ) -> None:
-    out = tmp_path / "out.tsv"
-    source = photographs(tmp_path / "photos")
-    process = start("certify", photograph_model, source, out, "--sigma", "0.5", *options)
-    stderr = process.communicate(timeout=120)[1]
-    assert process.returncode == 2, stderr
-    assert words in stderr
-    assert stderr.count("\n") == 1
-    assert not out.exists()
+    model = open_onnx(photograph_model)
+    job = Job(model, LatticeGaussian(0.5), FixedCertify(0.5), 0)
+    with pytest.raises(InputError, match=words):
+        RayExecutor(ClusterOptions(*options)).open(job)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_an_interrupted_run_ends_at_once_and_resumes(
-    how: signal.Signals, photograph_model: Path, tmp_path: Path
+def test_an_interrupted_run_ends_at_once_and_is_resumable(
+    photograph_model: Path, tmp_path: Path
 ) -> None:
     source = photographs(tmp_path / "photos")
     out = tmp_path / "out.tsv"
@@ -286,7 +280,7 @@ def test_an_interrupted_run_ends_at_once_and_resumes(
                "--batch", "64", "--ray", "local", "--workers", 1)  # fmt: skip
     process = start(*command)
     until(lambda: rows_of(out) >= 2, process)
-    process.send_signal(how)
+    process.terminate()
     stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert stderr == "smoothcert: interrupted; the same command resumes\n"
