@@ -113,7 +113,7 @@ class Connection:
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """Keep this process's way to end on SIGTERM: Ray puts its own in place, which flushes no log."""
+    """Keep this process's way to end on SIGTERM: Ray puts in its own, which flushes no log."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield

@@ -358,7 +358,7 @@ class RayExecutor:
         details = {
             "worker": actor.number,
             "was_ready": actor.ready,
-            "images_redone": held - len(guilty),
+            "images_returned": held - len(guilty),
             "reason": reason,
         }
         self._on_event("worker lost", details)

@@ -177,10 +177,11 @@ def test_whatever_is_killed_the_log_is_that_of_one_process(
     assert read_manifest(out)["run"] == read_manifest(one)["run"]
     assert read_manifest(out)["status"] == "complete"
     assert len(read_manifest(out)["sessions"]) == 2
-    # What the first driver had logged was not done again, and little was lost with the node.
-    redone = [event["images_redone"] for event in events if event["event"] == "worker lost"]
-    assert len(redone) == 1
-    assert redone[0] <= 4
+    # What the first driver had logged was not done again, and the node took with it no more than
+    # what was in flight there: a few images at work, and at most four that waited.
+    lost = [event["images_returned"] for event in events if event["event"] == "worker lost"]
+    assert len(lost) == 1
+    assert lost[0] <= 8
     certified = [event["image"] for event in events if event["event"] == "image"]
     assert len(certified) == len(set(certified)) == 30 - (len(kept) - 1)
 
