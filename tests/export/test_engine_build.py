@@ -69,22 +69,29 @@ def test_resnet_50_in_half_precision(half_model: Any, tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in (plan, record_path(plan))} == {0o600}
 
 
-def test_resnet_110_keeps_what_its_export_says(tmp_path: Path) -> None:
-    spec = InputSpec(*CIFAR, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
-    network = architecture("cifar_resnet110", 10, CIFAR)
-    model = tmp_path / "model.onnx"
-    write_onnx(network, spec, 10, model, {"arch": "cifar_resnet110", "checkpoint_sha256": "ab"})
+def test_resnet_110_tells_its_phases(half_model: Any, tmp_path: Path) -> None:
+    model, plan = half_model("cifar_resnet110", 10, CIFAR), tmp_path / "a.plan"
     phases = Phases()
-    build_plan(model, tmp_path / "a.plan", BuildOptions(batch=64), watcher=phases, **RTX)
-    opened = open_plan(tmp_path / "a.plan")
-    assert (opened.spec, opened.batch, opened.num_classes) == (spec, 64, 10)
-    assert opened.describe()["arch"] == "cifar_resnet110"
-    assert opened.describe()["precision"] == "fp32"
-    assert opened.metadata["checkpoint_sha256"] == "ab"
+    record = build_plan(model, plan, BuildOptions(), watcher=phases, **RTX)
+    assert (record.precision, record.batch, record.targets) == ("fp16", 2048, ())
+    assert record.build["layers"]["fp16"] > 250
     (root,) = [phase for phase, parent in phases.started if parent is None]
     assert root in phases.finished
     assert sorted(phases.finished) == sorted(phase for phase, _ in phases.started)
     assert all(steps == sorted(steps) for steps in phases.steps.values())
+
+
+def test_a_plan_keeps_what_its_export_says(tmp_path: Path) -> None:
+    spec = InputSpec(*CIFAR, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+    model = tmp_path / "model.onnx"
+    origin = {"arch": "small_cnn", "checkpoint_sha256": "ab"}
+    write_onnx(architecture("small_cnn", 10, CIFAR), spec, 10, model, origin)
+    build_plan(model, tmp_path / "a.plan", BuildOptions(batch=64), **RTX)
+    opened = open_plan(tmp_path / "a.plan")
+    assert (opened.spec, opened.batch, opened.num_classes) == (spec, 64, 10)
+    described = opened.describe()
+    assert (described["arch"], described["precision"]) == ("small_cnn", "fp32")
+    assert opened.metadata["checkpoint_sha256"] == "ab"
 
 
 @pytest.mark.parametrize(
