@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from engine_models import half_model, qdq_model
 from onnx import TensorProto, helper
 
 from smoothcert.engine.cuda_driver import gpus
@@ -50,8 +51,11 @@ class Phases(Silent):
         self.finished.append(phase)
 
 
-def test_resnet_50_in_half_precision(half_model: Any, tmp_path: Path) -> None:
-    model, plan = half_model("resnet50", 1000, (3, 224, 224)), tmp_path / "resnet50.plan"
+def test_resnet_50_in_half_precision(tmp_path: Path) -> None:
+    model, plan = (
+        half_model(tmp_path / "resnet50.onnx", "resnet50", 1000, (3, 224, 224)),
+        tmp_path / "resnet50.plan",
+    )
     targets = BuildOptions(targets=("sm80", "sm89", "sm120"))
     record = build_plan(model, plan, targets, **RTX)
     assert record == read_record(plan)
@@ -69,8 +73,11 @@ def test_resnet_50_in_half_precision(half_model: Any, tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in (plan, record_path(plan))} == {0o600}
 
 
-def test_resnet_110_tells_its_phases(half_model: Any, tmp_path: Path) -> None:
-    model, plan = half_model("cifar_resnet110", 10, CIFAR), tmp_path / "a.plan"
+def test_resnet_110_tells_its_phases(tmp_path: Path) -> None:
+    model, plan = (
+        half_model(tmp_path / "cifar_resnet110.onnx", "cifar_resnet110", 10, CIFAR),
+        tmp_path / "a.plan",
+    )
     phases = Phases()
     record = build_plan(model, plan, BuildOptions(), watcher=phases, **RTX)
     assert (record.precision, record.batch, record.targets) == ("fp16", 2048, ())
@@ -102,9 +109,9 @@ def test_a_plan_keeps_what_its_export_says(tmp_path: Path) -> None:
     ],
 )
 def test_quantised_networks(
-    qdq_model: Any, tmp_path: Path, kind: int, precision: str, targets: tuple[str, ...]
+    tmp_path: Path, kind: int, precision: str, targets: tuple[str, ...]
 ) -> None:
-    model, plan = qdq_model(activation=kind, weight=kind), tmp_path / "q.plan"
+    model, plan = qdq_model(tmp_path / "q.onnx", activation=kind, weight=kind), tmp_path / "q.plan"
     record = build_plan(model, plan, BuildOptions(batch=16, targets=targets), **RTX)
     assert (record.precision, record.input_scalar) == (precision, "float32")
     assert record.build["layers"][precision] == 2
@@ -131,14 +138,18 @@ def test_quantised_networks(
     ],
 )
 def test_refusals_name_the_reason_in_one_line(
-    qdq_model: Any,
     tmp_path: Path,
     options: dict[str, Any],
     build: dict[str, Any],
     reason: str,
 ) -> None:
     with pytest.raises(InputError, match=reason) as caught:
-        build_plan(qdq_model(**options), tmp_path / "x.plan", BuildOptions(**build), **RTX)
+        build_plan(
+            qdq_model(tmp_path / "q.onnx", **options),
+            tmp_path / "x.plan",
+            BuildOptions(**build),
+            **RTX,
+        )
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("x.plan*"))
 
@@ -284,10 +295,10 @@ except KeyboardInterrupt:
 """
 
 
-def test_an_interrupted_build_ends_and_leaves_nothing(half_model: Any, tmp_path: Path) -> None:
-    model = half_model("cifar_resnet20", 10, CIFAR)
+def test_an_interrupted_build_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    model = half_model(tmp_path / "cifar_resnet20.onnx", "cifar_resnet20", 10, CIFAR)
     command = [sys.executable, "-c", STOPPED, str(model), str(tmp_path / "x.plan")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
     assert done.returncode != -signal.SIGABRT
-    assert not list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == [model]

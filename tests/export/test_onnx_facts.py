@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from engine_models import qdq_model
 from onnx import TensorProto
 
 from smoothcert.engine.errors import InputError
@@ -46,14 +47,14 @@ def test_external_data_is_part_of_the_digest(linear_model: Any, tmp_path: Path) 
         ({"weight": TensorProto.UINT8}, r"'weight_Q' \(QuantizeLinear\)"),
     ],
 )
-def test_uint8_is_refused_with_its_node(qdq_model: Any, options: Any, node: str) -> None:
+def test_uint8_is_refused_with_its_node(tmp_path: Path, options: Any, node: str) -> None:
     with pytest.raises(InputError, match=f"node {node}.*uint8.*quantise to int8"):
-        read_onnx(qdq_model(**options))
+        read_onnx(qdq_model(tmp_path / "q.onnx", **options))
 
 
 @pytest.mark.parametrize("kind", [TensorProto.INT8, TensorProto.FLOAT8E4M3FN])
-def test_signed_quantisation_passes(qdq_model: Any, kind: int) -> None:
-    assert read_onnx(qdq_model(activation=kind, weight=kind)).content
+def test_signed_quantisation_passes(tmp_path: Path, kind: int) -> None:
+    assert read_onnx(qdq_model(tmp_path / "q.onnx", activation=kind, weight=kind)).content
 
 
 @pytest.mark.parametrize(
