@@ -89,6 +89,11 @@ def build_plan(
 def _gpu(module: TensorRT, options: BuildOptions, device: int) -> Gpu | None:
     """The GPU to build on: full TensorRT measures there, TensorRT for RTX needs none."""
     if module.rtx:
+        if options.compatibility != "none" or options.version_compatible:
+            raise InputError(
+                "compatibility with other GPUs or versions is full TensorRT's: for TensorRT for "
+                "RTX give --target with all compute capabilities"
+            )
         found = gpus()
         if options.targets or not found:
             return None

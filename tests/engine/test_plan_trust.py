@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from plan_files import CONTENT, record_of, write_plan
 
-from smoothcert.engine import plan_trust
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.plan import record_path
 from smoothcert.engine.plan_trust import (
@@ -131,7 +130,7 @@ def test_another_user_is_whoever_is_not_the_process(
 ) -> None:
     """The same rule where giving files away is not possible: it is the process that is another."""
     owner = os.geteuid()
-    monkeypatch.setattr(plan_trust.os, "geteuid", lambda: owner + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
     with pytest.raises(InputError, match=f"belongs to user {owner}, not to you"):
         read_own_file(cached)
     with pytest.raises(InputError, match="is not a folder of yours"):

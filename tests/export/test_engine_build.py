@@ -52,10 +52,8 @@ class Phases(Silent):
 
 
 def test_resnet_50_in_half_precision(tmp_path: Path) -> None:
-    model, plan = (
-        half_model(tmp_path / "resnet50.onnx", "resnet50", 1000, (3, 224, 224)),
-        tmp_path / "resnet50.plan",
-    )
+    model = half_model(tmp_path / "resnet50.onnx", "resnet50", 1000, (3, 224, 224))
+    plan = tmp_path / "resnet50.plan"
     targets = BuildOptions(targets=("sm80", "sm89", "sm120"))
     record = build_plan(model, plan, targets, **RTX)
     assert record == read_record(plan)
@@ -134,6 +132,8 @@ def test_quantised_networks(
         ),
         ({}, {"targets": ("sm90",)}, "target 'sm90' is not one of .*expected some of sm75,"),
         ({}, {"targets": ("current",)}, "target 'current' is not one of"),
+        ({}, {"compatibility": "ampere-plus"}, "is full TensorRT's.* give --target"),
+        ({}, {"version_compatible": True}, "is full TensorRT's"),
         ({}, {"workspace": 1, "batch": 2048}, "cannot be built"),
     ],
 )

@@ -42,23 +42,28 @@ def test_an_engine_is_built_once(onnx: Path) -> None:
 
 
 def test_the_name_is_of_everything_the_engine_depends_on() -> None:
-    given = ("model", "ab" * 32, "tensorrt", "11.4.0.106", H200, OPTIONS)
-    changes: list[tuple[int, Any]] = [
-        (1, "cd" * 32),
-        (2, "tensorrt-rtx"),
-        (3, "11.5.0.1"),
-        (4, L4),
-        (4, None),
-        (5, BuildOptions(batch=8)),
-        (5, BuildOptions(batch=4, tf32=False)),
+    given: dict[str, Any] = {
+        "name": "model",
+        "sha256": "ab" * 32,
+        "runtime": "tensorrt",
+        "version": "11.4.0.106",
+        "gpu": H200,
+        "options": OPTIONS,
+    }
+    changes: list[dict[str, Any]] = [
+        {"sha256": "cd" * 32},
+        {"runtime": "tensorrt-rtx"},
+        {"version": "11.5.0.1"},
+        {"gpu": L4},
+        {"gpu": None},
+        {"options": BuildOptions(batch=8)},
+        {"options": BuildOptions(batch=4, tf32=False)},
     ]
-    paths = {cached_path(*given)}
-    for index, value in changes:
-        paths.add(cached_path(*given[:index], value, *given[index + 1 :]))  # type: ignore[arg-type]
+    paths = {cached_path(**{**given, **change}) for change in [{}, *changes]}
     assert len(paths) == len(changes) + 1
     # The same card in another slot is the same card.
-    assert cached_path(*given[:4], Gpu(1, H200.name, H200.capability), OPTIONS) in paths
-    assert cached_path("../x y", *given[1:]).parent == engine_cache()
+    assert cached_path(**{**given, "gpu": Gpu(1, H200.name, H200.capability)}) in paths
+    assert cached_path(**{**given, "name": "../x y"}).parent == engine_cache()
 
 
 def spoil_content(path: Path) -> None:

@@ -222,11 +222,11 @@ def test_a_plan_the_runtime_does_not_take_names_its_reason(
 def test_a_plan_of_another_gpu_or_version_is_refused_unread(
     monkeypatch: pytest.MonkeyPatch, gpu: list[Gpu], tmp_path: Path
 ) -> None:
-    for changes, reason in (
-        ({"gpu": "NVIDIA L4"}, "built for NVIDIA L4, this GPU is NVIDIA H200"),
-        ({"version": "11.3.0.1"}, "built by tensorrt 11.3.0.1, installed is 11.4.0.106"),
+    for record, reason in (
+        (record_of(gpu="NVIDIA L4"), "built for NVIDIA L4, this GPU is NVIDIA H200"),
+        (record_of(version="11.3.0.1"), "built by tensorrt 11.3.0.1, installed is 11.4.0.106"),
     ):
-        other = open_plan(write_plan(tmp_path / "other.plan", record_of(**changes)))
+        other = open_plan(write_plan(tmp_path / "other.plan", record))
         with pytest.raises(PlanRefusedError, match=reason) as caught:
             opened(monkeypatch, other, StandIn(Engine(Context(""), {})))
         assert "\n" not in str(caught.value)

@@ -58,7 +58,7 @@ def qdq_model(
             zeros = [float(zero) if kind == TensorProto.FLOAT8E4M3FN else zero] * scales.size
             tensors.append(helper.make_tensor(f"{name}_zero", kind, scales.shape, zeros))
             inputs.append(f"{name}_zero")
-        where = {} if axis is None else {"axis": axis}
+        where: dict[str, Any] = {} if axis is None else {"axis": axis}
         to, back = f"{name}_quantised", f"{name}_back"
         quantise = helper.make_node("QuantizeLinear", [name, *inputs], [to], **where)
         dequantise = helper.make_node("DequantizeLinear", [to, *inputs], [back], **where)
