@@ -1,10 +1,11 @@
 """Engines built on the fly, kept in the user's cache: one per model, GPU, runtime and settings."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,12 +54,23 @@ def cached_plan(
     gpu = None if device is None else require_gpu(device, "building an engine")
     digest = read_onnx(onnx).sha256
     path = cached_path(onnx.stem, digest, module.name, module.version, gpu, options)
-    try:
-        read_cached_plan(path)
-    except InputError:
-        forget(path)
-        build_plan(onnx, path, options, runtime=module.name, device=device or 0, watcher=watcher)
+    with _alone(path):
+        try:
+            read_cached_plan(path)
+        except InputError:
+            forget(path)
+            build_plan(
+                onnx, path, options, runtime=module.name, device=device or 0, watcher=watcher
+            )
     return path
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of a cached engine: of many processes one builds, the others wait for it."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def forget(path: Path) -> None:

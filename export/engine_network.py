@@ -87,10 +87,11 @@ def parse_network(
 def _refusal(parser: Any, onnx: OnnxFacts, log: LogKeeper) -> str:
     if not parser.num_errors:
         return f"model {onnx.path} cannot be parsed by TensorRT: {log.reason()}"
-    error = parser.get_error(0)
-    where = f", node {error.node_name()!r} ({error.node_operator()})" if error.node() >= 0 else ""
+    refused = parser.get_error(0)
+    node = f"{refused.node_name()!r} ({refused.node_operator()})"
+    where = f", node {node}" if refused.node() >= 0 else ""
     more = f"; {parser.num_errors - 1} more" if parser.num_errors > 1 else ""
-    reason = " ".join(str(error.desc()).split())[:300]
+    reason = " ".join(str(refused.desc()).split())[:300]
     return f"model {onnx.path}{where} is refused by TensorRT's parser: {reason}{more}"
 
 

@@ -32,7 +32,7 @@ RECEIVERS = {
     "config": "IBuilderConfig",
     "network": "INetworkDefinition",
     "parser": "OnnxParser",
-    "error": "ParserError",
+    "refused": "ParserError",
     "images": "ITensor",
     "logits": "ITensor",
     "layer": "ILayer",

@@ -1,5 +1,7 @@
 """Engines kept in the cache: found again, and built anew where one cannot be trusted or used."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,28 @@ def test_an_engine_is_built_once(onnx: Path) -> None:
     assert find(onnx) == path
     assert path.stat().st_mtime_ns == built
     assert read_cached_plan(path)[1].batch == 4
+
+
+FIND = """
+import sys
+from pathlib import Path
+from smoothcert.export.engine_cache import cached_plan
+from smoothcert.export.engine_options import BuildOptions
+from smoothcert.engine.models import open_plan
+path = cached_plan(Path(sys.argv[1]), BuildOptions(batch=4), runtime="tensorrt-rtx", device=None)
+print(open_plan(path).sha256, path.stat().st_ino)
+"""
+
+
+def test_of_many_processes_one_builds(onnx: Path) -> None:
+    command = [sys.executable, "-c", FIND, str(onnx)]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    answers = [process.communicate() for process in running]
+    assert [process.returncode for process in running] == [0] * 4, answers
+    assert len({out for out, _ in answers}) == 1
 
 
 def test_the_name_is_of_everything_the_engine_depends_on() -> None:
