@@ -6,8 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+
+from smoothcert.cli.certify import command as certify_command
+from smoothcert.engine.backends import BACKENDS
+from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
+from smoothcert.engine.environment import processor_flags
 
 SHAPE = (3, 6, 6)
 
@@ -228,6 +234,26 @@ def test_every_mode_certifies_analyzes_and_audits(
     audited = smoothcert("audit", out, source, "--rows", 0)
     assert audited.returncode == 1
     assert "radius" in audited.stdout
+
+
+def test_a_bf16_log_is_audited_in_bf16(model: Path, source: Path, tmp_path: Path) -> None:
+    if HOST_RUNTIMES["openvino"].version is None or not (
+        {"avx512_bf16", "amx_bf16"} & set(processor_flags())
+    ):
+        pytest.skip("bf16 needs openvino and a processor that has it")
+    out = tmp_path / "out.tsv"
+    options = ["--sigma", 0.5, "--n", 2000, "--batch", 32, "--precision", "bf16"]
+    done = smoothcert("certify", model, source, out, *options)
+    assert done.returncode == 0, done.stderr
+    audited = smoothcert("audit", out, source, "--rows", 12)
+    assert audited.returncode == 0, audited.stdout + audited.stderr
+    assert "12 certified again and compared bit for bit: no findings" in audited.stdout
+
+
+def test_the_choices_are_the_backends_there_are() -> None:
+    (option,) = [p for p in certify_command.params if p.name == "backend"]
+    assert isinstance(option.type, click.Choice)
+    assert tuple(option.type.choices) == BACKENDS
 
 
 def test_audit_refuses_what_is_not_the_logs(model: Path, source: Path, tmp_path: Path) -> None:
