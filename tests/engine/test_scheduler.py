@@ -148,6 +148,27 @@ def test_late_votes_change_nothing_and_batches_stay_full(model: Path) -> None:
     assert full >= 0.9 * len(backend.sizes)
 
 
+def test_an_abandoned_run_leaves_nothing_in_flight(model: Path) -> None:
+    """The backend then serves another run as if nothing had been."""
+    expected = decisions(run(model, 64, images(), Halving()))
+    inner = open_backend(open_onnx(model), LAW, 11, batch=32)
+    assert isinstance(inner, HostBackend)
+    backend = Lagging(inner)
+    batches: list[int] = []
+
+    def stop(samples: int) -> None:
+        batches.append(samples)
+        if len(batches) == 3:
+            raise KeyboardInterrupt
+
+    scheduler = Scheduler(backend, Halving(), stop)
+    with pytest.raises(KeyboardInterrupt):
+        list(scheduler.run(images(40)))
+    assert len(backend.sizes) > 3  # some were still in flight
+    scheduler.abandon()
+    assert decisions(list(Scheduler(backend, Halving()).run(images()))) == expected
+
+
 def test_few_slots_only_cost_speed(model: Path) -> None:
     expected = decisions(run(model, 64, images(), Halving()))
     inner = open_backend(open_onnx(model), LAW, 11, batch=64)
