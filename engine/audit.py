@@ -200,8 +200,11 @@ def _same_engine(session: dict[str, Any], past: dict[str, Any]) -> bool:
     def engine(described: dict[str, Any]) -> tuple[Any, ...]:
         backend = described.get("backend") or {}
         reference = backend.get("reference") or {}
+        where: tuple[Any, ...] = (described.get("processor"),)
+        if "compute_capability" in backend:  # of a GPU, whose kernels depend on the batch too
+            where = (backend.get("device"), backend.get("batch"))
         return (
-            described.get("processor"),
+            *where,
             backend.get("runtime"),
             backend.get("precision"),
             reference.get("runtime"),

@@ -1,5 +1,6 @@
 """`Smooth`: the original code's class, with exact noise, bounds that hold, and any model."""
 
+import contextlib
 import hashlib
 import math
 from pathlib import Path
@@ -12,7 +13,7 @@ from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.host import HostBackend
 from smoothcert.engine.bounds import ABSTAIN, RADIUS_STEPS
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.errors import InputError, MissingPartError
 from smoothcert.engine.input_spec import LEVELS, InputSpec
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure
@@ -114,11 +115,28 @@ class Smooth:
                     "to agree"
                 )
             return open_backend(model, self._law, self._seed, batch=batch_size)
+        spec = InputSpec(*shape)
+        parameter = next(self.base_classifier.parameters(), None)
+        if parameter is not None and parameter.device.type == "cuda":
+            with contextlib.suppress(MissingPartError):  # CuPy, without which noise is the CPU's
+                return self._open_on_gpu(spec, batch_size, parameter.device.index)
         from smoothcert.engine.backends.torch_network import TorchNetwork
 
-        spec = InputSpec(*shape)
         network = TorchNetwork(self.base_classifier, spec, self.num_classes, batch_size)
         return HostBackend(network, self._law, self._seed, num_slots=1)
+
+    def _open_on_gpu(self, spec: InputSpec, batch_size: int, index: int) -> Backend:
+        """Noise and votes on the module's own GPU."""
+        from smoothcert.engine.backends.device import DeviceBackend
+        from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
+        from smoothcert.engine.device.cupy_runtime import CupyRuntime
+
+        assert not isinstance(self.base_classifier, str | Path)
+        runtime = CupyRuntime(index)
+        network = TorchDeviceNetwork(
+            self.base_classifier, spec, self.num_classes, batch_size, device=f"cuda:{index}"
+        )
+        return DeviceBackend(runtime, network, self._law, self._seed, num_slots=1)
 
     def _on_grid(self, x: Any) -> tuple[npt.NDArray[np.uint8], float]:
         """x as 8-bit pixels, and an upper bound on how far that moved it (0.0 on the grid)."""

@@ -122,9 +122,13 @@ class TorchDeviceNetwork:
         if self._stream is None:
             raise RuntimeError("torch records graphs on a CUDA device only")
         graph = torch.cuda.CUDAGraph()
-        # Graphs of one stream replay one after the other: they may share their memory.
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-            work()
+        before = torch.cuda.current_stream(self._device)
+        try:
+            # Graphs of one stream replay one after the other: they may share their memory.
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
+                work()
+        finally:
+            torch.cuda.set_stream(before)  # which a recording that failed leaves as it was inside
         self._pool = self._pool or graph.pool()
         self._graphs.append(graph)
         stream = self._stream

@@ -157,7 +157,8 @@ class CupyRuntime:
     ) -> Launch:
         """See base.DeviceRuntime."""
         function = loader.load(kernel)
-        if shared_bytes:
+        # The function is shared by all that load it: what one of them was granted stays.
+        if shared_bytes > function.max_dynamic_shared_size_bytes:
             function.max_dynamic_shared_size_bytes = shared_bytes
         values = tuple(np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments)
         owners = [a for a in arguments if isinstance(a, DeviceArray)]

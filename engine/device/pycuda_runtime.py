@@ -158,8 +158,9 @@ class PycudaRuntime:
                 loader.source(kernel), options=options, no_extern_c=True
             )
         function = self._modules[kernel].get_function(kernel.name)
-        if shared_bytes:
-            limit = self._driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
+        # The function is shared by all that load it: what one of them was granted stays.
+        limit = self._driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
+        if shared_bytes > function.get_attribute(limit):
             function.set_attribute(limit, shared_bytes)
         values = tuple(np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments)
         owners = [a for a in arguments if isinstance(a, DeviceArray)]

@@ -105,7 +105,7 @@ def rows(path: Path) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     ("workers", "make"),
-    [(3, fixed), (2, lambda tau: TableCertify(SIGMA, (0.0, 0.25), 2000, total_variation=tau))],
+    [(3, fixed), (2, lambda tau: TableCertify(SIGMA, (0.0, 0.25), 1000, total_variation=tau))],
 )
 def test_the_log_is_that_of_one_process(
     model: Model, source: Path, tmp_path: Path, workers: int, make: Callable[[float], Procedure]
@@ -148,7 +148,7 @@ def test_a_worker_that_dies_leaves_a_log_that_resumes(
 
 
 def long(tau: float) -> Procedure:
-    return FixedCertify(SIGMA, 20, 20_000, 0.001, tau)
+    return FixedCertify(SIGMA, 20, 8000, 0.001, tau)
 
 
 def test_an_interrupted_run_ends_its_workers(model: Model, source: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Model:
 @pytest.fixture(scope="module")
 def images(demo: Model) -> list[LabelledImage]:
     source = open_source(str(DATA / "fashion_mnist_500.npz"), demo.spec, demo.num_classes)
-    return [LabelledImage(i, source.label(i), source.image(i)) for i in range(6)]
+    return [LabelledImage(i, source.label(i), source.image(i)) for i in range(5)]
 
 
 def certificates(backend: Backend, procedure: Procedure, images: list[LabelledImage]) -> Any:
@@ -47,9 +47,9 @@ def certificates(backend: Backend, procedure: Procedure, images: list[LabelledIm
 
 
 PROCEDURES: dict[str, Procedure] = {
-    "certify": FixedCertify(0.25, 20, 130, 0.001),
-    "table": TableCertify(0.25, (0.0, 0.25, 0.5), 400, 0.001),
-    "predict": Predict(70, 0.001),
+    "certify": FixedCertify(0.25, 20, 90, 0.001),
+    "table": TableCertify(0.25, (0.0, 0.25, 0.5), 200, 0.001),
+    "predict": Predict(50, 0.001),
 }
 
 
@@ -69,10 +69,10 @@ def expected(demo: Model, images: list[LabelledImage]) -> dict[str, Any]:
         ("late", 32, {}),
         ("late", 32, {"overlap": True}),
         ("eager", 7, {"graph": False}),
-        ("late", 1000, {"num_slots": 2}),
+        ("late", 300, {"num_slots": 2}),
         (1, 33, {"depth": 3, "overlap": True}),
         (2, 64, {"depth": 4, "num_slots": 3}),
-        (3, 5, {"depth": 1}),
+        (3, 11, {"depth": 1}),
     ],
 )
 def test_certificates_are_those_of_the_host(
