@@ -129,10 +129,10 @@ class Smooth:
         """Noise and votes on the module's own GPU."""
         from smoothcert.engine.backends.device import DeviceBackend
         from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
-        from smoothcert.engine.device.cupy_runtime import CupyRuntime
+        from smoothcert.engine.device.opening import open_runtime
 
         assert not isinstance(self.base_classifier, str | Path)
-        runtime = CupyRuntime(index)
+        runtime = open_runtime(index)
         network = TorchDeviceNetwork(
             self.base_classifier, spec, self.num_classes, batch_size, device=f"cuda:{index}"
         )

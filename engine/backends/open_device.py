@@ -39,10 +39,10 @@ def open_device_backend(
         )
     require_gpu(index, _PURPOSE)
     from smoothcert.engine.backends.device import DeviceBackend
-    from smoothcert.engine.device.cupy_runtime import CupyRuntime
+    from smoothcert.engine.device.opening import open_runtime
 
-    # CuPy first: it makes the device's primary context current, which the networks share.
-    runtime = CupyRuntime(index)
+    # Before the network: it makes the device's primary context current, which they share.
+    runtime = open_runtime(index)
     return DeviceBackend(runtime, open_network(model, index, backend, batch), law, seed)
 
 

@@ -47,8 +47,8 @@ def open_plan_backend(
     require_gpu(index, "running a TensorRT engine")
     from smoothcert.engine.backends.device import DeviceBackend
     from smoothcert.engine.backends.tensorrt_network import TensorRTNetwork
-    from smoothcert.engine.device.cupy_runtime import CupyRuntime
+    from smoothcert.engine.device.opening import open_runtime
 
-    # CuPy first: it reports a driver too old for it, and makes the context that TensorRT shares.
-    runtime = CupyRuntime(index)
+    # First: it reports a driver too old for it, and makes the context that TensorRT shares.
+    runtime = open_runtime(index)
     return DeviceBackend(runtime, TensorRTNetwork(model, index), law, seed)

@@ -87,7 +87,7 @@ class CupyRuntime:
             found["name"].decode(),
             f"{found['major']}.{found['minor']}",
             int(found["multiProcessorCount"]),
-            int(cupy.cuda.Device(device).attributes["MaxSharedMemoryPerBlockOptin"]),
+            int(found["sharedMemPerBlockOptin"]),
             int(found["totalGlobalMem"]),
         )
 

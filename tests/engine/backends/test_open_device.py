@@ -13,6 +13,7 @@ from smoothcert.engine.backends import open_backend, open_device
 from smoothcert.engine.backends.open_device import rows_of
 from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.device.cupy_runtime import CupyRuntime
+from smoothcert.engine.device.opening import open_runtime
 from smoothcert.engine.device.pycuda_runtime import PycudaRuntime
 from smoothcert.engine.errors import InputError, MissingPartError
 from smoothcert.engine.lattice import LatticeGaussian
@@ -78,7 +79,11 @@ def test_torch_without_cuda_is_one_line(model: Model) -> None:
 @no_gpu
 @pytest.mark.parametrize(
     ("runtime", "module", "extra"),
-    [(CupyRuntime, "cupy", "gpu"), (PycudaRuntime, "pycuda", "pycuda")],
+    [
+        (lambda: CupyRuntime(0), "cupy", "gpu"),
+        (lambda: PycudaRuntime(0), "pycuda", "pycuda"),
+        (lambda: open_runtime(0), "cupy", "gpu"),
+    ],
 )
 def test_runtimes_name_what_is_missing(
     runtime: Callable[[], object], module: str, extra: str
