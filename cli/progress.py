@@ -79,7 +79,10 @@ class RunProgress:
         self._show()
 
     def event(self, name: str, details: dict[str, Any]) -> None:
-        """See Watcher.event."""
+        """See Watcher.event; only trouble is worth a line."""
+        if name in ("worker lost", "no worker") and not self._progress.disable:
+            said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in details.items())
+            self._progress.console.print(f"{name}: {said}", markup=False, highlight=False)
 
     def _show(self) -> None:
         rate = self._samples / max(time.monotonic() - self._start, 1e-9)

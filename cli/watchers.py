@@ -61,7 +61,7 @@ class JsonLog:
 
     def begin(self, images: int, done: int, samples: int) -> None:
         """See Watcher.begin."""
-        self._start = time.monotonic()
+        self._told = self._start = time.monotonic()
         self.event("begin", {"images": images, "done": done, "samples_at_most": samples})
 
     def batch(self, samples: int) -> None:

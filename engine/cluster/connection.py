@@ -15,6 +15,7 @@ from smoothcert.engine.errors import InputError, RunStoppedError
 from smoothcert.engine.optional import require
 
 _STORE_BYTES = 200 * 2**20
+_SCRATCH = "smoothcert-ray-"
 
 # Ray knows two ways to pick a node's address: the loopback interface alone, which it uses where it
 # expects a single machine, and else whatever interface reaches the network. This picks the first.
@@ -79,7 +80,8 @@ class Connection:
     def _start_local(self, cpus: int, payload: int) -> None:
         # Sockets live here, and their paths may have 107 bytes: the system's folder for temporary
         # files, and a short name.
-        self._scratch = Path(tempfile.mkdtemp(prefix="smoothcert-"))
+        _sweep()
+        self._scratch = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
         try:
             self.ray.init(
                 address="local",
@@ -109,6 +111,14 @@ class Connection:
                 f"no Ray cluster answers at {address!r} ({_line(error)}): expected one that runs; "
                 "start it with `ray start`, or take --ray local"
             ) from None
+
+
+def _sweep() -> None:
+    """Remove what private clusters left behind whose process was killed outright."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*-*"):
+        pid = folder.name.removeprefix(_SCRATCH).partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists() and Path("/proc/self").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -33,6 +33,7 @@ _POLLS_PER_SECOND = 200
 """Of all workers together, when they have nothing to tell but samples."""
 _STAFF_SECONDS = 5.0
 _FIRST_WORKER_SECONDS = 300.0
+_UNMANNED_SECONDS = 60.0
 _PROBES = 3
 
 Event = Callable[[str, dict[str, Any]], None]
@@ -111,6 +112,8 @@ class RayExecutor:
                 f"device {job.device!r} cannot be used: the Ray cluster has no GPU; expected nodes "
                 "with one, or --device cpu"
             )
+        resources = self._ray.cluster_resources()
+        self._on_event("cluster", {kind: resources.get(kind, 0) for kind in ("CPU", "GPU")})
         self._hire()
         return self._first_session()
 
@@ -180,7 +183,13 @@ class RayExecutor:
         self._pixels: set[int] = set()
         self._probe(indices)
         staffed = 0.0
+        manned = time.monotonic()
         while not self._dispatch.finished:
+            if any(actor.ready for actor in self._actors.values()):
+                manned = time.monotonic()
+            elif time.monotonic() - manned > _UNMANNED_SECONDS:
+                manned = time.monotonic()
+                self._on_event("no worker", {"free": self._free(), "needed": self._needs()})
             if time.monotonic() - staffed > _STAFF_SECONDS:
                 staffed = time.monotonic()
                 for _ in range(min(self._wanted(), len(indices)) - len(self._actors)):

@@ -272,6 +272,52 @@ def test_what_cannot_be_is_refused_in_one_line(
         RayExecutor(ClusterOptions(*options)).open(job)
 
 
+_POISON = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from smoothcert.engine.certification import RunSettings, run_procedure
+from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
+from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.models import open_onnx
+from smoothcert.engine.procedures import FixedCertify
+from smoothcert.engine.selection import Selection
+
+driver = os.getpid()
+
+class Source:
+    def __len__(self): return 8
+    def label(self, index): return 0
+    def describe(self): return {"images": 8}
+    def whole(self, index): raise NotImplementedError
+    def image(self, index):
+        if index == 3 and os.getpid() != driver:
+            os._exit(1)  # as a decoder with a defect would
+        return np.full((3, 12, 12), index, np.uint8)
+
+summary = run_procedure(
+    open_onnx(Path(sys.argv[1])), Source(), Path(sys.argv[2]), LatticeGaussian(0.5),
+    lambda tau: FixedCertify(0.5, 20, 200, 0.001, tau), Selection(), RunSettings(batch=32), None,
+    RayExecutor(ClusterOptions("local", 1, 1, "workers")),
+)
+print([image.index for image in summary.failed])
+"""
+
+
+def test_an_image_that_kills_its_workers_costs_only_itself(
+    photograph_model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    done = subprocess.run(
+        [sys.executable, "-c", _POISON, photograph_model, out],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[3]", done.stderr
+    assert [int(row[0]) for row in untimed(out)[1:]] == [0, 1, 2, 4, 5, 6, 7]
+    (failed,) = read_manifest(out)["failed"]
+    assert failed["reason"].startswith("image 3: workers were lost with it")
+
+
 def test_an_interrupted_run_ends_at_once_and_is_resumable(
     photograph_model: Path, tmp_path: Path
 ) -> None:
