@@ -45,6 +45,9 @@ from smoothcert.engine.errors import InputError
     metavar="LOG",
     help="Judge predictions by a log with more samples of the same model, sigma and images.",
 )
+@click.option(
+    "--transferred", is_flag=True, help="The reference's certificates (certify --transfer-to)."
+)
 def command(
     logs: tuple[Path, ...],
     radii: tuple[float, ...] | None,
@@ -55,6 +58,7 @@ def command(
     html: Path | None,
     source: str | None,
     reference: Path | None,
+    transferred: bool,
 ) -> None:
     """Print the certified accuracy of each LOG: the share of its images that are classified
     correctly and certified within each radius.
@@ -72,6 +76,7 @@ def command(
         raise InputError(f"source {source} is for pictures in a report: expected --html too")
     if reference is not None:
         others = {"radii": radii, "alpha": alpha, "rho": rho, "plot": plot, "html": html}
+        others["transferred"] = transferred or None
         _judge(logs, reference, form, [name for name, given in others.items() if given is not None])
         return
     if plot is not None:
@@ -80,6 +85,10 @@ def command(
         check_plot_path(plot)
     wanted = None if radii is None else check_radii(radii)
     opened = [read_log(path) for path in logs]
+    if transferred:
+        from smoothcert.analysis.transferred import transferred as of_reference
+
+        opened = [of_reference(log) for log in opened]
     table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
     if plot is not None:
         write_plot(plot, opened, alpha, rho)

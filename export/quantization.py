@@ -15,12 +15,14 @@ Weights are signed with one scale per output channel in both.
 import contextlib
 import logging
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.environment import version_of
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.optional import require
@@ -47,6 +49,11 @@ class Quantizer:
     ) -> None:
         require("onnxruntime", "cpu", "quantising a model")
         self._tools = _tools()
+        if "calibration_cache_path" not in signature(self._tools.quantize_static).parameters:
+            raise InputError(
+                f"onnxruntime {version_of('onnxruntime')} cannot quantise one calibration twice: "
+                "expected 1.32 or later; pip install -U onnxruntime"
+            )
         self._onnx = require("onnx", "export", "exporting to ONNX")
         self._model = folder / "float.onnx"
         self._onnx.save(model, str(self._model))

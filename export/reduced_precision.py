@@ -117,12 +117,12 @@ def reduce_precision(source: Path, output: Path, reduction: Reduction) -> Reduce
             "float32_layers": kept,
         }
     _record(reduced, described, reduction.precision, facts)
-    onnx.checker.check_model(reduced)
     if reduced.ByteSize() > _LARGEST_FILE:
         raise InputError(
             f"the {reduction.precision} model has {reduced.ByteSize():,} bytes: expected less than "
             "2 GiB, which one ONNX file can hold"
         )
+    onnx.checker.check_model(reduced)
     disagreement = _disagreement(described, reduced, calibration, _CHECK_SAMPLES, 0, Purpose.PARITY)
     write_atomically(output, reduced.SerializeToString(deterministic=True))
     return ReducedModel(output, kept, disagreement)

@@ -112,6 +112,19 @@ def test_transfer_is_sound_resumable_mergeable_and_auditable(
         same = ("idx", "label", "predict", "radius", "correct", "count", "n", "n0", "covers")
         assert [row[k] for k in same] == [own[k] for k in same]
 
+    # The tables of both models.
+    table = smoothcert("analyze", out, "--radii", "0,0.1", "--format", "csv", "--transferred")
+    correct = [
+        float(row["radius_transfer"]) for row in rows if row["predict_transfer"] == row["label"]
+    ]
+    for radius in (0.0, 0.1):
+        share = sum(r >= radius for r in correct) / len(rows)
+        assert f"{share:g}" in table.stdout
+    assert table.stdout != smoothcert("analyze", out, "--format", "csv").stdout
+    refused = smoothcert("analyze", plain, "--transferred")
+    assert refused.returncode == 2
+    assert "transfers no certificates" in refused.stderr
+
     audited = smoothcert("audit", out, SOURCE, "--rows", 3)
     assert audited.returncode == 0, audited.stdout + audited.stderr
     assert "bit for bit: no findings" in audited.stdout

@@ -55,6 +55,8 @@ def test_export(checkpoint: Path, tmp_path: Path) -> None:
         ["--arch", "small_cnn", "--dataset", "mnist", "--num-classes", "0"],
         ["--arch", "nonsense", "--dataset", "mnist"],
         ["--arch", "small_cnn", "--dataset", "mnist", "--precision", "fp3"],
+        ["--arch", "small_cnn", "--dataset", "mnist", "--precision", "int8"],
+        ["--arch", "small_cnn", "--dataset", "mnist", "--sigma", "0.5"],
     ],
 )
 def test_bad_options_end_in_one_line(checkpoint: Path, tmp_path: Path, options: list[str]) -> None:
@@ -73,3 +75,15 @@ def test_missing_files_end_in_one_line(checkpoint: Path, tmp_path: Path) -> None
         done = export(*arguments)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
+
+
+def test_a_reduced_precision_tells_how_its_votes_differ(checkpoint: Path, tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "data" / "fashion_mnist_500.npz"
+    out = tmp_path / "m.onnx"
+    options = ["--arch", "small_cnn", "--dataset", "fashion-mnist", "--precision", "int8"]
+    options += ["--calibrate", str(source), "--sigma", "0.25", "--images", "8", "--max-zeta", "0.5"]
+    done = export(checkpoint, "-o", out, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "int8 against fp32 on 256 noisy images" in done.stdout
+    assert "with confidence 0.999" in done.stdout

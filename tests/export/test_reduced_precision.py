@@ -130,6 +130,10 @@ def test_what_onnx_runtime_computes_is_what_the_file_says(
     expected = np.asarray(expected)
     assert np.abs(logits - expected).max() < (0.3 if precision == "int8" else 0.02)
     assert np.abs(expected).max() > 2.0
+    one = OnnxRuntimeNetwork(open_onnx(out), 1)
+    for row in range(8):
+        one.inputs[0] = network.inputs[row]
+        assert np.array_equal(one.run()[0], logits[row])
 
 
 def test_layers_are_kept_until_the_votes_agree(float32: Path, tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""A log with a transfer read as the reference's."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smoothcert.analysis.log import read_log
+from smoothcert.analysis.transferred import transferred
+from smoothcert.engine.errors import InputError
+from smoothcert.engine.ledger import COLUMNS, TRANSFER_COLUMNS
+
+HEADER = "\t".join(COLUMNS + TRANSFER_COLUMNS) + "\n"
+ROWS = (
+    "0\t3\t3\t0.500000\t1\t0:00:01\t990\t1000\t100\t1600\t16256\t3\t0.300000\t5852\t2\t500\t0.02\n"
+    "1\t4\t3\t0.100000\t0\t0:00:01\t700\t1000\t100\t1600\t650\t-1\t0.000000\t0\t90\t500\t0.2\n"
+    "2\t5\t-1\t0.000000\t0\t0:00:01\t400\t1000\t100\t1100\t0\t-1\t0.000000\t0\t0\t0\t1.0\n"
+)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "a.tsv"
+    path.write_text(text)
+    run = {"procedure": "certify", "sigma": 0.25, "alpha": 0.001, "alpha_zeta": 0.002}
+    (folder / "a.tsv.json").write_text(json.dumps({"run": run, "status": "running"}))
+    return path
+
+
+def test_the_references_columns_take_the_models_place(tmp_path: Path) -> None:
+    log = transferred(read_log(write(tmp_path, HEADER + ROWS)))
+    assert log.predict.tolist() == [3, -1, -1]
+    assert log.radius.tolist() == [0.3, 0.0, 0.0]
+    assert log.correct.tolist() == [True, False, False]
+    assert log.covers is not None
+    assert log.covers.tolist() == [5852, 0, 0]
+    assert log.alpha == pytest.approx(0.003)
+
+
+def test_a_log_without_transfer_is_refused(tmp_path: Path) -> None:
+    rows = [line.split("\t")[: len(COLUMNS)] for line in (HEADER + ROWS).splitlines()]
+    path = write(tmp_path, "".join("\t".join(row) + "\n" for row in rows))
+    with pytest.raises(InputError, match="transfers no certificates"):
+        transferred(read_log(path))
