@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 HEADER = (
-    "| network | runtime, precision | batch | samples/s | x original loop, batch 1,000 "
+    "| network | runtime, precision | batch | samples/s | x original loop, batch {reference_batch} "
     "| x original loop, our batch | of the bare runtime | of the processor's limit |"
 )
 
@@ -42,7 +42,8 @@ def table(entries: list[dict[str, Any]]) -> str:
         for name in ("onnxruntime", "openvino", "torch")
         if name in machine["packages"]
     )
-    rows = [HEADER, "|---" * (HEADER.count("|") - 1) + "|", *map(line, entries)]
+    header = HEADER.format(reference_batch=entries[0]["reference_batch"])
+    rows = [header, "|---" * (HEADER.count("|") - 1) + "|", *map(line, entries)]
     return "\n".join([*rows, "", f"{entries[0]['threads']} cores of {machine['processor']}, "
                                  f"{packages}; medians of interleaved rounds."])  # fmt: skip
 
