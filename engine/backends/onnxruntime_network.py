@@ -55,6 +55,12 @@ class OnnxRuntimeNetwork:
             # ONNX Runtime 1.32's optimiser takes float8 pairs for integer ones on a CPU and
             # returns garbage; node by node it computes what the file says, slowly.
             options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        if batch == 1 and (model.metadata.get("quantization") or {}).get("target") == "gpu":
+            # Its weights stay dequantised at run time, and a lone row then takes other kernels.
+            raise InputError(
+                "batch 1 would give a model quantised for a gpu other logits than larger batches: "
+                "expected at least 2 in ONNX Runtime"
+            )
         # Threads that spin after a run would take the cores from the sampler.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         if isinstance(model.batch, str):

@@ -14,6 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import open_onnx
 from smoothcert.export.checkpoint_export import export_checkpoint
+from smoothcert.export.quantization import Target
 from smoothcert.export.reduced_precision import Precision, Reduction, reduce_precision
 
 DATA = Path(__file__).parents[2] / "data"
@@ -110,16 +111,18 @@ def test_a_gpu_file_is_symmetric_with_float_biases(
     assert all(not zero.astype(np.float32).any() for zero in activations(model))
 
 
-@pytest.mark.parametrize("precision", ["int8", "fp8", "fp16"])
+@pytest.mark.parametrize(
+    ("precision", "target"), [("int8", "cpu"), ("int8", "gpu"), ("fp8", "gpu"), ("fp16", "cpu")]
+)
 def test_what_onnx_runtime_computes_is_what_the_file_says(
-    float32: Path, tmp_path: Path, precision: Precision
+    float32: Path, tmp_path: Path, precision: Precision, target: Target
 ) -> None:
     """Against the reference implementation of ONNX: the optimiser must not change the function
     beyond rounding (it does for float8, which is therefore run unoptimised)."""
     from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
 
     out = tmp_path / "out.onnx"
-    reduce_precision(float32, out, Reduction(precision, SOURCE, 0.25, images=8))
+    reduce_precision(float32, out, Reduction(precision, SOURCE, 0.25, target, images=8))
     network = OnnxRuntimeNetwork(open_onnx(out), 8)
     network.inputs[:] = np.random.default_rng(0).random(network.inputs.shape)
     logits = network.run()
@@ -130,10 +133,15 @@ def test_what_onnx_runtime_computes_is_what_the_file_says(
     expected = np.asarray(expected)
     assert np.abs(logits - expected).max() < (0.3 if precision == "int8" else 0.02)
     assert np.abs(expected).max() > 2.0
-    one = OnnxRuntimeNetwork(open_onnx(out), 1)
-    for row in range(8):
-        one.inputs[0] = network.inputs[row]
-        assert np.array_equal(one.run()[0], logits[row])
+    for batch in (1, 2):
+        if (target, batch) == ("gpu", 1):
+            with pytest.raises(InputError, match="at least 2"):
+                OnnxRuntimeNetwork(open_onnx(out), batch)
+            continue
+        smaller = OnnxRuntimeNetwork(open_onnx(out), batch)
+        for start in range(0, 8, batch):
+            smaller.inputs[:] = network.inputs[start : start + batch]
+            assert np.array_equal(smaller.run(), logits[start : start + batch])
 
 
 def test_layers_are_kept_until_the_votes_agree(float32: Path, tmp_path: Path) -> None:
