@@ -67,6 +67,6 @@ def _refuse_uint8(onnx: Any, path: Path, model: Any) -> None:
         if quantised == unsigned:
             raise InputError(
                 f"model {path}, node {node.name or node.output[0]!r} ({node.op_type}): it "
-                "quantises to uint8, which TensorRT would read as int8; quantise to int8 with "
-                "zero point 0"
+                "quantises to uint8, which TensorRT would read as int8: quantise to int8 with zero "
+                "point 0, as `smoothcert export --precision int8 --for gpu` does"
             )
