@@ -19,7 +19,8 @@ class Labour:
     decode: str = "auto"
 
     def executor(self, on_event: Callable[[str, dict[str, Any]], None]) -> Any:
-        """The engine's Executor; raises InputError where options do not fit together."""
+        """The engine's Executor, or None for what suits the device; raises InputError where options
+        do not fit together."""
         from smoothcert.engine.errors import InputError
 
         if self.ray is None:
@@ -28,9 +29,7 @@ class Labour:
                     "--workers and --decode are of runs on a cluster: expected --ray with them; "
                     "add --ray local"
                 )
-            from smoothcert.engine.execution import LocalExecutor
-
-            return LocalExecutor()
+            return None
         from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 
         options = ClusterOptions(self.ray, self.workers, self.threads or 1, self.decode)

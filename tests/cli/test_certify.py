@@ -13,6 +13,7 @@ import pytest
 from smoothcert.cli.certify import command as certify_command
 from smoothcert.engine.backends import BACKENDS
 from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
+from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.environment import processor_flags
 
 SHAPE = (3, 6, 6)
@@ -150,6 +151,29 @@ def test_bad_sources_end_in_one_line(
     out = tmp_path / "out.tsv"
     done = smoothcert("certify", model, source, out, "--sigma", "0.5", "--n", "100")
     assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.skipif(bool(gpus()), reason="needs a machine without a GPU")
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ("cuda:0", "certifying on a GPU needs an NVIDIA GPU and its driver"),
+        ("cuda:all", "device cuda:all finds no NVIDIA GPU and driver on this machine"),
+        ("cuda:0,cuda:1", "certifying on a GPU needs an NVIDIA GPU and its driver"),
+        ("cuda:0,cuda:0", "device 'cuda:0,cuda:0' names one twice"),
+        ("cuda:0,tpu", "certifying on a GPU needs an NVIDIA GPU and its driver"),
+        ("tpu", "device 'tpu' is unknown: expected cpu, cuda:0"),
+    ],
+)
+def test_devices_that_cannot_be_had_end_in_one_line(
+    model: Path, source: Path, tmp_path: Path, device: str, words: str
+) -> None:
+    out = tmp_path / "out.tsv"
+    done = smoothcert("certify", model, source, out, "--sigma", 0.5, "--device", device)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"smoothcert: {words}")
     assert done.stderr.count("\n") == 1
     assert not out.exists()
 
