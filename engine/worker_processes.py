@@ -84,10 +84,19 @@ class ProcessExecutor:
                 ]
                 self._workers += started
                 self._sessions += [worker.session() for worker in started]
+            self._check_runtimes()
         except BaseException:
             self.close()
             raise
         return {**self._sessions[0], "workers": self._devices}
+
+    def _check_runtimes(self) -> None:
+        runtimes = sorted({session["backend"]["runtime"] for session in self._sessions})
+        if len(runtimes) > 1:
+            raise InputError(
+                f"the workers would run different backends ({', '.join(runtimes)}): expected one, "
+                "so that one log speaks of one classifier; give --backend"
+            )
 
     def results(
         self, source: ImageSource, indices: Sequence[int], on_batch: Callable[[int], None]

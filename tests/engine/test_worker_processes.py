@@ -91,7 +91,7 @@ def certify(
         LatticeGaussian(SIGMA),
         make,
         Selection(),
-        settings or RunSettings(batch=64),
+        settings or RunSettings(batch=64, backend="onnxruntime"),
         watcher,
         executor,
     )
@@ -126,23 +126,22 @@ def test_the_log_is_that_of_one_process(
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_dies_leaves_a_log_that_resumes(
-    model: Model, source: Path, tmp_path: Path, how: signal.Signals
+    model: Model, source: Path, tmp_path: Path
 ) -> None:
     certify(model, source, tmp_path / "reference.tsv", make=long)
     out = tmp_path / "out.tsv"
 
     def kill_one() -> None:
-        os.kill(int(multiprocessing.active_children()[0].pid or 0), how)
+        os.kill(int(multiprocessing.active_children()[0].pid or 0), signal.SIGKILL)
 
-    with pytest.raises(RunStoppedError, match=f"was killed by {how.name} before its work was done"):
+    with pytest.raises(RunStoppedError, match="was killed by SIGKILL before its work was done"):
         certify(model, source, out, ProcessExecutor(["cpu"] * 2), long, Watching(kill_one))
     assert not multiprocessing.active_children()
     done = rows(out)[1:]
     assert 1 <= len(done) < 24
     assert read_manifest(out)["status"] == "running"
-    certify(model, source, out, ProcessExecutor(["cpu"] * 2), long)
+    certify(model, source, out, make=long)  # whatever executes it
     assert rows(out) == rows(tmp_path / "reference.tsv")
     assert len(read_manifest(out)["sessions"]) == 2
 

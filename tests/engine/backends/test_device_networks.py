@@ -71,7 +71,9 @@ def device_votes(network: DeviceNetwork) -> list[int]:
 @pytest.mark.parametrize("batch", [50, 64])
 def test_onnxruntime_votes_as_on_the_host(model: Model, batch: int) -> None:
     network = OnnxRuntimeDeviceNetwork(model, batch, device=None)
-    assert device_votes(network) == votes(open_backend(model, LAW, 9, batch=50))
+    assert device_votes(network) == votes(
+        open_backend(model, LAW, 9, backend="onnxruntime", batch=50)
+    )
     assert network.describe()["runtime"].startswith("onnxruntime ")
 
 
@@ -93,7 +95,9 @@ def test_onnxruntime_on_half_inputs(tmp_path: Path) -> None:
     half = open_onnx(tmp_path / "half.onnx")
     network = OnnxRuntimeDeviceNetwork(half, 50, device=None)
     assert (network.input_scalar, network.logits_scalar) == ("float16", "float16")
-    assert device_votes(network) == votes(open_backend(half, LAW, 9, batch=50))
+    assert device_votes(network) == votes(
+        open_backend(half, LAW, 9, backend="onnxruntime", batch=50)
+    )
 
 
 def test_onnxruntime_without_cuda_is_one_line(model: Model) -> None:
@@ -107,7 +111,9 @@ def test_torch_votes_as_onnxruntime(model: Model, channels_last: bool) -> None:
         module_of(model), model.spec, 5, 60, channels_last=channels_last, device="cpu"
     )
     assert network.input_layout == ("nhwc3" if channels_last else "nchw")
-    assert device_votes(network) == votes(open_backend(model, LAW, 9, batch=50))
+    assert device_votes(network) == votes(
+        open_backend(model, LAW, 9, backend="onnxruntime", batch=50)
+    )
 
 
 @pytest.mark.parametrize("scalar", ["float16", "bfloat16"])
@@ -117,7 +123,7 @@ def test_torch_in_half_precision_leaves_the_module_alone(model: Model, scalar: s
         module, model.spec, 5, 50, scalar=scalar, channels_last=True, device="cpu"
     )
     assert {p.dtype for p in module.parameters()} == {torch.float32}
-    full = votes(open_backend(model, LAW, 9, batch=50))
+    full = votes(open_backend(model, LAW, 9, backend="onnxruntime", batch=50))
     assert sum(a != b for a, b in zip(device_votes(network), full, strict=True)) <= 4
     assert isinstance(network, CapturingNetwork)
     assert network.describe()["precision"] == {"float16": "fp16", "bfloat16": "bf16"}[scalar]
