@@ -54,6 +54,7 @@ class Connection:
             os.environ.setdefault("RAY_AUTH_MODE", "token")
             os.environ.update(_LOOPBACK_ONLY)
         self.ray = load_ray()
+        self._say_nothing(True)
         with _own_sigterm():
             if address == "local":
                 self._start_local(cpus, payload)
@@ -74,8 +75,14 @@ class Connection:
     def close(self) -> None:
         """Leave the cluster; a local one ends."""
         self.ray.shutdown()
+        self._say_nothing(False)
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _say_nothing(self, silent: bool) -> None:
+        # Ray prints on stdout that a worker died, though it is asked for no logs; this is the
+        # switch that it uses itself. Who runs this hears of it in events.
+        self.ray._private.worker._worker_logs_enabled = not silent
 
     def _start_local(self, cpus: int, payload: int) -> None:
         # Sockets live here, and their paths may have 107 bytes: the system's folder for temporary

@@ -1,9 +1,6 @@
 """The discrete-event model agrees with what queueing says where that is known."""
 
 import pytest
-
-pytest.importorskip("ray", reason="ray is not installed: pip install 'smoothcert[ray]'")
-
 from scaling_model import Workload, duration_text, simulate
 
 

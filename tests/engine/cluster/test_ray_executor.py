@@ -39,8 +39,11 @@ class Nodes:
     """A head without processors, and nodes that come and go."""
 
     def __init__(self, scratch: str) -> None:
+        from ray._raylet import AuthenticationTokenLoader, Config
         from ray.cluster_utils import Cluster
 
+        Config.initialize("")  # the environment has changed since an earlier test imported Ray
+        AuthenticationTokenLoader.instance().reset_cache()
         self.cluster: Any = Cluster(
             initialize_head=True,
             head_node_args={
