@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smoothcert.engine.decoding import decoded_ahead
+from smoothcert.engine.decoding import FailedImage, decoded_ahead
 from smoothcert.engine.errors import InputError
 
 
@@ -61,3 +61,10 @@ def test_an_error_comes_in_its_turn() -> None:
 
 def test_nothing_to_decode() -> None:
     assert list(decoded_ahead(Numbered(), [])) == []
+
+
+def test_a_failure_that_is_listened_to_costs_only_its_image() -> None:
+    failed: list[FailedImage] = []
+    images = decoded_ahead(Numbered(), range(3, 9), ahead=2, on_failure=failed.append)
+    assert [image.index for image in images] == [3, 4, 6, 7, 8]
+    assert failed == [FailedImage(5, "image 5 is damaged")]

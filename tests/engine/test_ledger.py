@@ -186,3 +186,25 @@ def test_differences_names_every_key() -> None:
         "b.c 2 (log) against 3 (asked)",
         "d None (log) against 4 (asked)",
     ]
+
+
+def test_a_log_that_lacks_images_is_partial_until_they_have_rows(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    with Ledger(path, RUN, {"pid": 1}) as ledger:
+        ledger.append(certificate(2))
+        ledger.append(certificate(0))
+        ledger.add_session({"pid": 2})
+        ledger.finish({"images": 4}, {3: "torn", 1: "absent"})
+    manifest = read_manifest(path)
+    assert manifest["status"] == "partial"
+    assert manifest["failed"] == [{"idx": 1, "reason": "absent"}, {"idx": 3, "reason": "torn"}]
+    assert manifest["sessions"] == [{"pid": 1}, {"pid": 2}]
+    assert [line.split("\t")[0] for line in path.read_text().splitlines()[1:]] == ["0", "2"]
+    with Ledger(path, RUN, {"pid": 3}) as ledger:
+        assert ledger.done == {0, 2}
+        ledger.append(certificate(1))
+        ledger.append(certificate(3))
+        ledger.finish({"images": 4})
+    manifest = read_manifest(path)
+    assert manifest["status"] == "complete"
+    assert "failed" not in manifest

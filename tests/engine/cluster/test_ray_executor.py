@@ -39,7 +39,10 @@ class Nodes:
     """A head without processors, and nodes that come and go."""
 
     def __init__(self, scratch: str) -> None:
-        from ray._raylet import AuthenticationTokenLoader, Config
+        from ray._raylet import (  # type: ignore[attr-defined]
+            AuthenticationTokenLoader,
+            Config,
+        )
         from ray.cluster_utils import Cluster
 
         Config.initialize("")  # the environment has changed since an earlier test imported Ray
