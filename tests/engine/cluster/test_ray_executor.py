@@ -87,11 +87,13 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     monkeypatch.setenv("RAY_AUTH_TOKEN", _TOKEN)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     scratch = tempfile.mkdtemp(prefix="sc-test-")  # a short path: sockets lie in it
-    made = Nodes(scratch)
     try:
-        yield made
+        made = Nodes(scratch)
+        try:
+            yield made
+        finally:
+            made.cluster.shutdown()
     finally:
-        made.cluster.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
 
 
