@@ -38,7 +38,7 @@ _TOKEN = secrets.token_hex(32)  # Ray keeps the first that a process names
 class Nodes:
     """A head without processors, and nodes that come and go."""
 
-    def __init__(self, scratch: str) -> None:
+    def __init__(self) -> None:
         from ray._raylet import (  # type: ignore[attr-defined]
             AuthenticationTokenLoader,
             Config,
@@ -53,7 +53,6 @@ class Nodes:
                 "num_cpus": 0,
                 "object_store_memory": _STORE_BYTES,
                 "include_dashboard": False,
-                "temp_dir": scratch,
             },
         )
         self.address = str(self.cluster.address)
@@ -88,7 +87,9 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     scratch = tempfile.mkdtemp(prefix="sc-test-")  # a short path: sockets lie in it
     try:
-        made = Nodes(scratch)
+        monkeypatch.setenv("RAY_TMPDIR", scratch)
+        Path(scratch, "ray").mkdir()
+        made = Nodes()
         try:
             yield made
         finally:
