@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from smoothcert.engine.backends import BACKENDS
+from smoothcert.engine.backends.host_runtimes import AUTO
 from smoothcert.engine.cluster.connection import Connection
 from smoothcert.engine.cluster.dispatch import Dispatch
 from smoothcert.engine.cluster.feed import Assignment
@@ -25,6 +27,7 @@ from smoothcert.engine.decoding import UNREADABLE, FailedImage, load, reason_of
 from smoothcert.engine.environment import usable_cores
 from smoothcert.engine.errors import InputError, RunStoppedError
 from smoothcert.engine.execution import Job, NewMachine, Results
+from smoothcert.engine.plan import is_plan
 from smoothcert.engine.scheduler import LabelledImage
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
 
@@ -102,11 +105,19 @@ class RayExecutor:
         options = self._options
         workers = options.workers or max(1, usable_cores() // options.threads)
         cpus = max(workers * options.threads, usable_cores())
-        self._connection = Connection(options.address, cpus, shipped_bytes(job.model))
+        models = [job.model] if job.reference is None else [job.model, job.reference]
+        for model in models:
+            if is_plan(model.path):
+                raise InputError(
+                    f"{model.path} is a TensorRT plan, which fits one kind of GPU: expected the "
+                    "ONNX model or checkpoint with --ray; every node builds its own engine"
+                )
+        size = sum(shipped_bytes(model) for model in models)
+        self._connection = Connection(options.address, cpus, size)
         self._ray = self._connection.ray
         self._gpus = int(job.device.startswith("cuda"))
         self._job = replace(job, threads=options.threads)
-        self._model = ship(job.model, self._ray.put)
+        self._models = [ship(model, self._ray.put) for model in models]
         if self._gpus and not self._ray.cluster_resources().get("GPU"):
             raise InputError(
                 f"device {job.device!r} cannot be used: the Ray cluster has no GPU; expected nodes "
@@ -115,7 +126,12 @@ class RayExecutor:
         resources = self._ray.cluster_resources()
         self._on_event("cluster", {kind: resources.get(kind, 0) for kind in ("CPU", "GPU")})
         self._hire()
-        return self._first_session()
+        session = self._first_session()
+        # What the first worker chose all others take: one log speaks of one classifier.
+        runtime = session["backend"]["runtime"].partition(" ")[0]
+        if job.backend == AUTO and runtime in BACKENDS:
+            self._job = replace(self._job, backend=runtime)
+        return session
 
     def _wanted(self) -> int:
         """How many workers there should be."""
@@ -129,7 +145,7 @@ class RayExecutor:
     def _hire(self) -> None:
         """One actor more."""
         number = next(self._numbers)
-        job = WorkerJob(self._job, self._model, self._source)
+        job = WorkerJob(self._job, self._models, self._source)
         actor_class = self._ray.remote(Worker).options(
             num_cpus=self._options.threads,
             num_gpus=self._gpus,

@@ -22,13 +22,14 @@ _PAUSE_SECONDS = 0.02
 
 @dataclass(frozen=True)
 class WorkerJob:
-    """A job, with its model and (where workers read the images) its source in the object store.
+    """A job, with its models and (where workers read the images) its source in the object store.
 
+    models  the job's model, and the reference that its certificates are transferred to, if any
     source  a list of one reference to the source, or of none
     """
 
     job: Job
-    model: ShippedModel
+    models: Sequence[ShippedModel]
     source: Sequence[Any]
 
 
@@ -137,7 +138,8 @@ class Worker:
     def _work(self) -> None:
         try:
             job = self._shipped.job
-            job = replace(job, model=receive(self._shipped.model, self._ray.get))
+            model, *others = [receive(each, self._ray.get) for each in self._shipped.models]
+            job = replace(job, model=model, reference=others[0] if others else None)
             backend = open_job_backend(job)
             with self._changed:
                 self._session = describe_session(backend)
