@@ -1,6 +1,7 @@
 """OpenVINO on the CPU: a static batch on shared buffers, in the precision that was asked for."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,17 @@ def arithmetic_of(precision: str, flags: Collection[str]) -> str:
     return "f32"
 
 
+@cache
+def _core() -> Any:
+    """The one Core of this process, which stays.
+
+    A Core gives the thread that makes it a stack for signals and puts the one before back when it
+    goes: two of them that go in the order they came leave a stack behind that is no longer there,
+    and the next signal (Ctrl-C, a child's end) kills the process.
+    """
+    return require("openvino", "openvino", "running a model with OpenVINO").Core()
+
+
 def _with_float_ends(openvino: Any, graph: Any) -> Any:
     """The graph with float32 input and logits: a bf16 model rounds its input once, on entry."""
     ends = openvino.preprocess.PrePostProcessor(graph)
@@ -61,7 +73,7 @@ class OpenVinoNetwork:
         self.spec, self.num_classes = model.spec, model.num_classes
         threads = threads or usable_cores()
         arithmetic = arithmetic_of(precision, processor_flags())
-        core = openvino.Core()
+        core = _core()
         try:
             graph = core.read_model(str(model.path))
             graph.reshape({graph.inputs[0]: [batch, *self.spec.shape]})

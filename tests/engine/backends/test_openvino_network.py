@@ -1,5 +1,7 @@
 """OpenVINO on real networks: one fixed function of a row, in the precision asked for."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,6 +103,33 @@ def test_it_says_what_it_is(networks: dict[str, Model]) -> None:
     assert described["precision"] == "fp32"
     assert described["threads"] == 1
     assert openvino.__version__.startswith(described["runtime"].removeprefix("openvino ") + "-")
+
+
+_SIGNALLED = """
+import os, signal, sys
+from pathlib import Path
+from smoothcert.engine.backends.openvino_network import OpenVinoNetwork
+from smoothcert.engine.models import open_onnx
+
+heard = []
+signal.signal(signal.SIGUSR1, lambda *unused: heard.append(True))
+model = open_onnx(Path(sys.argv[1]))
+one = OpenVinoNetwork(model, 4)
+two = OpenVinoNetwork(model, 8)
+del one
+del two
+os.kill(os.getpid(), signal.SIGUSR1)
+print(heard)
+"""
+
+
+def test_signals_are_heard_after_networks_have_come_and_gone(networks: dict[str, Model]) -> None:
+    """As an interruption is, after the choice of a batch size."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SIGNALLED, networks["demo"].path],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, "[True]"), done.stderr
 
 
 @pytest.mark.parametrize("kind", ["FLOAT16", "BFLOAT16"])
