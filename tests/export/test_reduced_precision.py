@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 import onnxruntime
 import pytest
 from onnx import TensorProto, numpy_helper
@@ -128,7 +129,10 @@ def test_what_onnx_runtime_computes_is_what_the_file_says(
     logits = network.run()
     images = network.inputs.reshape(8, 1, 28, 28)
     typed = images.astype(np.float16) if precision == "fp16" else images
-    (expected,) = ReferenceEvaluator(str(out)).run(None, {"input": typed})
+    # The reference implementation has quantised operators from opset 19 on, where they compute
+    # what they did before.
+    newer = onnx.version_converter.convert_version(onnx.load(str(out)), 21)
+    (expected,) = ReferenceEvaluator(newer).run(None, {"input": typed})
     # int8: roundings to neighbouring steps, of which the logits have 255.
     expected = np.asarray(expected)
     assert np.abs(logits - expected).max() < (0.3 if precision == "int8" else 0.02)
