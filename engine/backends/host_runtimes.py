@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from smoothcert.engine.backends.base import Network
 from smoothcert.engine.backends.batch_size import Speed, remembered_speed
-from smoothcert.engine.environment import processor_name, version_of
+from smoothcert.engine.environment import processor_name, usable_cores, version_of
 from smoothcert.engine.errors import InputError, MissingPartError
 from smoothcert.engine.models import Model
 from smoothcert.engine.optional import require
 
 AUTO = "auto"
+_CLEARLY = 1.1
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def open_host_network(
             )
         batch = model.batch
     if backend == AUTO:
-        runtime = _fastest(model, wanted, threads)
+        runtime = _fastest(model, wanted)
     else:
         runtime = HOST_RUNTIMES[backend]
         runtime.check(model, wanted)
@@ -120,10 +121,11 @@ def open_host_network(
     return runtime.open(model, batch, wanted, threads)
 
 
-def _fastest(model: Model, precision: str, threads: int) -> HostRuntime:
-    """Of the installed runtimes that can: the fastest, each at its best batch size.
+def _fastest(model: Model, precision: str) -> HostRuntime:
+    """Of the installed runtimes that can: the fastest, each at its best batch size on all cores.
 
-    The choice does not depend on the batch that is asked for, so that the shards of a run agree.
+    A later one in the list must be clearly faster. The choice does not depend on the batch and
+    threads that are asked for, so that the workers and shards of a run on one machine agree.
     """
     able = [
         runtime
@@ -140,14 +142,18 @@ def _fastest(model: Model, precision: str, threads: int) -> HostRuntime:
     refusals: list[InputError] = []
     for runtime in installed:
         try:
-            speed = _speed(runtime, model, precision, threads)
+            speed = _speed(runtime, model, precision, usable_cores())
         except InputError as refusal:
             refusals.append(refusal)
         else:
             speeds.append((speed.seconds_per_row, runtime))
     if not speeds:
         raise refusals[0]
-    return min(speeds, key=lambda pair: pair[0])[1]
+    chosen_seconds, chosen = speeds[0]
+    for seconds, runtime in speeds[1:]:
+        if seconds * _CLEARLY < chosen_seconds:
+            chosen_seconds, chosen = seconds, runtime
+    return chosen
 
 
 def _speed(runtime: HostRuntime, model: Model, precision: str, threads: int) -> Speed:

@@ -56,13 +56,21 @@ def remember(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> list
 def test_auto_takes_the_faster_runtime(
     model: Model, monkeypatch: pytest.MonkeyPatch, winner: str
 ) -> None:
-    seconds = {name: 1.0 if name == winner else 1.1 for name in HOST_RUNTIMES}
+    seconds = {name: 1.0 if name == winner else 1.2 for name in HOST_RUNTIMES}
     measured = remember(monkeypatch, seconds)
     assert runtime(open_backend(model, LAW, 0)) == winner
     assert set(measured) == set(HOST_RUNTIMES)
-    # The choice is the same whatever batch is asked for.
-    backend = open_backend(model, LAW, 0, batch=3)
+    # The choice is the same whatever batch and threads are asked for.
+    backend = open_backend(model, LAW, 0, batch=3, threads=1)
     assert (runtime(backend), backend.batch_size) == (winner, 3)
+
+
+@needs_openvino
+def test_where_speeds_are_about_equal_auto_is_onnxruntime(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(monkeypatch, {"onnxruntime": 1.0, "openvino": 0.95})
+    assert runtime(open_backend(model, LAW, 0)) == "onnxruntime"
 
 
 @needs_openvino
