@@ -30,7 +30,8 @@ from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.models import open_onnx
 from smoothcert.export.architectures import architecture
-from smoothcert.export.onnx_model import write_onnx
+from smoothcert.export.random_model import write_random_model
+from smoothcert.export.reduced_precision import Precision
 
 
 @dataclass(frozen=True)
@@ -153,19 +154,32 @@ def openers(
     yield "torch float32", in_torch("float32", last=False)
     if not machine.on_gpu:
         return
-    path = folder / f"{work.arch}.onnx"
 
-    def from_onnx(backend: str) -> Callable[[], DeviceNetwork]:
+    def from_onnx(backend: str, precision: Precision) -> Callable[[], DeviceNetwork]:
+        path = folder / f"{work.arch}_{precision}.onnx"
+
         def opened() -> DeviceNetwork:
             if not path.exists():
-                cpu = module.cpu()
-                write_onnx(cpu, work.spec, work.classes, path, metadata={"arch": work.arch})
+                write_random_model(
+                    work.arch,
+                    path,
+                    input_shape=work.spec.shape,
+                    num_classes=work.classes,
+                    precision=precision,
+                    target="gpu",
+                )
             return open_network(open_onnx(path), 0, backend, work.batch)
 
         return opened
 
-    for backend in ("tensorrt", "onnxruntime"):
-        yield f"{backend} float32", from_onnx(backend)
+    # The provider for CUDA has no integer kernels for quantised pairs.
+    precisions: dict[str, tuple[Precision, ...]] = {
+        "tensorrt": ("fp16", "int8", "fp32"),
+        "onnxruntime": ("fp16", "fp32"),
+    }
+    for backend, several in precisions.items():
+        for precision in several:
+            yield f"{backend} {precision}", from_onnx(backend, precision)
 
 
 def gpu_machine() -> Machine:

@@ -17,6 +17,7 @@ from smoothcert.engine.benchmark.comparison import BenchSettings, compare
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import Model
 from smoothcert.export.random_model import random_module, write_random_model
+from smoothcert.export.reduced_precision import Precision
 
 ARCHITECTURES = ("small_cnn", "cifar_resnet20", "cifar_resnet110", "resnet50")
 RUNS = (
@@ -71,7 +72,7 @@ def main() -> None:
             models: dict[str, Model] = {}
             for run in options.runs.split(","):
                 backend, _, precision = run.partition(":")
-                form = "int8" if precision == "int8" else "fp32"
+                form: Precision = "int8" if precision == "int8" else "fp32"
                 try:
                     if form not in models:
                         path = Path(folder) / f"{arch}_{form}.onnx"

@@ -34,7 +34,7 @@ def command(
     model: Path | None,
     arch: str | None,
     against: str | None,
-    precision: str | None,
+    precision: Any,
     input_shape: str | None,
     num_classes: int | None,
     as_json: bool,
@@ -70,6 +70,7 @@ def command(
                 input_shape=_shape(input_shape),
                 num_classes=num_classes,
                 precision=precision or "fp32",
+                target="cpu" if settings["device"] == "cpu" else "gpu",
             )
         if export_only is not None:
             click.echo(f"{export_only}: {arch} with random weights, input {opened.spec.shape}")

@@ -1,19 +1,19 @@
 """Networks with random weights, for measuring speed without a checkpoint."""
 
-import importlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.models import Model, open_onnx
 from smoothcert.engine.optional import require
 from smoothcert.export.architectures import CIFAR, architecture
 from smoothcert.export.checkpoint_export import DATASETS
 from smoothcert.export.onnx_model import write_onnx
+from smoothcert.export.quantization import Target
+from smoothcert.export.reduced_precision import Precision, Reduction, reduce_precision
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,8 @@ def write_random_model(
     *,
     input_shape: tuple[int, int, int] | None = None,
     num_classes: int | None = None,
-    precision: str = "fp32",
+    precision: Precision = "fp32",
+    target: Target = "cpu",
 ) -> Model:
     """Write an architecture with random weights as ONNX, and open it.
 
@@ -46,6 +47,7 @@ def write_random_model(
     MNIST for small_cnn
     precision  fp32; bf16 is fp32 too, which the runtime lowers when it is asked to; fp16, int8
     and fp8 are made from the fp32 model, calibrated on random images where they need it
+    target     of int8: what the file is fast on (quantization.py)
     Raises InputError for what cannot be made.
     """
     usual = DATASETS["cifar10" if arch in CIFAR else "mnist" if arch == "small_cnn" else "imagenet"]
@@ -61,27 +63,16 @@ def write_random_model(
     if precision in RUNTIME_PRECISIONS:
         write_onnx(module, spec, classes, path, facts)
     else:
-        reduction = _reduction_tools(precision)
         with tempfile.TemporaryDirectory() as folder:
             exported, images = Path(folder) / "float32.onnx", Path(folder) / "images.npz"
             write_onnx(module, spec, classes, exported, facts)
             _write_random_images(images, spec)
             # Votes of random weights say nothing: no layer is to be kept in float32 for them.
-            wanted = reduction.Reduction(
-                precision, str(images), _SIGMA, max_zeta=0.999, images=_IMAGES
+            reduction = Reduction(
+                precision, str(images), _SIGMA, target, max_zeta=0.999, images=_IMAGES
             )
-            reduction.reduce_precision(exported, path, wanted)
+            reduce_precision(exported, path, reduction)
     return open_onnx(path)
-
-
-def _reduction_tools(precision: str) -> Any:
-    try:
-        return importlib.import_module("smoothcert.export.reduced_precision")
-    except ModuleNotFoundError:
-        raise InputError(
-            f"precision {precision} cannot be made by this version: expected "
-            f"{' or '.join(RUNTIME_PRECISIONS)}"
-        ) from None
 
 
 def _write_random_images(path: Path, spec: InputSpec) -> None:

@@ -45,10 +45,10 @@ def architecture(name: str, num_classes: int, shape: tuple[int, int, int]) -> "n
     if not colon or not entry:
         raise InputError(f"architecture {name!r} is unknown: expected {_FORMS}")
     if library == "torchvision":
-        models = require("torchvision.models", "export", f"architecture {name}")
+        models = require("torchvision.models", None, f"architecture {name}")
         return _checked(_made(models.get_model, name, entry, num_classes=num_classes), name)
     if library == "timm":
-        timm = require("timm", "export", f"architecture {name}")
+        timm = require("timm", None, f"architecture {name}")
         made = _made(timm.create_model, name, entry, num_classes=num_classes, in_chans=shape[0])
         return _checked(made, name)
     return _checked(_from_factory(library, entry, name, num_classes), name)

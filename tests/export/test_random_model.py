@@ -6,7 +6,6 @@ import pytest
 
 pytest.importorskip("torch")
 
-from smoothcert.engine.errors import InputError
 from smoothcert.export.random_model import random_module, write_random_model
 
 
@@ -36,9 +35,14 @@ def test_the_model_is_of_its_usual_dataset_unless_told(tmp_path: Path) -> None:
 def test_int8_is_a_model_of_its_own_and_bf16_is_not(tmp_path: Path) -> None:
     lowered = write_random_model("small_cnn", tmp_path / "bf16.onnx", precision="bf16")
     assert lowered.precision == "fp32"  # the runtime lowers it
-    try:
-        quantised = write_random_model("small_cnn", tmp_path / "int8.onnx", precision="int8")
-    except InputError as error:
-        pytest.skip(str(error))
+    quantised = write_random_model("small_cnn", tmp_path / "int8.onnx", precision="int8")
     assert quantised.precision == "int8"
     assert quantised.metadata["arch"] == "small_cnn"
+    assert quantised.metadata["quantization"]["target"] == "cpu"
+
+
+def test_int8_for_a_gpu_is_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "int8.onnx"
+    model = write_random_model("small_cnn", path, precision="int8", target="gpu")
+    assert model.metadata["quantization"]["target"] == "gpu"
+    assert model.metadata["quantization"]["float32_layers"] == []
