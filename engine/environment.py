@@ -52,7 +52,7 @@ _FLAGS = (
     "avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16",
     "amx_int8",
 )  # fmt: skip
-_NOT_FOR_USERS = "dev"
+_NOT_FOR_USERS = ("dev", "kernel-tests")
 
 
 def version_of(*distributions: str) -> str | None:
@@ -137,14 +137,14 @@ def _ask_gpus(field: str) -> list[str]:
 def install_command(part: Part, *, gpu: bool) -> str:
     """What brings a part: an extra of smoothcert where its metadata has one, else the package.
 
-    `gpu` prefers the extra of that name, where the part has it, to one for the processor.
+    Of several extras it is `gpu` or `cpu`, as asked, or else the first.
     """
     extras = _extras()
     offered = [extra for name in part.distributions for extra in extras.get(name, ())]
     if not offered:
         return f"pip install {part.distributions[0]}"
-    offered.sort(key=lambda extra: (extra == "gpu") != gpu)
-    return f"pip install 'smoothcert[{offered[0]}]'"
+    wanted = "gpu" if gpu else "cpu"
+    return f"pip install 'smoothcert[{wanted if wanted in offered else offered[0]}]'"
 
 
 def _extras() -> dict[str, list[str]]:
@@ -157,7 +157,7 @@ def _extras() -> dict[str, list[str]]:
     for requirement in requirements:
         name = re.match(r"[\w.-]+", requirement)
         extra = re.search(r"""extra == ["']([\w-]+)["']""", requirement)
-        if name and extra and extra[1] != _NOT_FOR_USERS:
+        if name and extra and extra[1] not in _NOT_FOR_USERS:
             found.setdefault(re.sub(r"[-_.]+", "-", name[0]).lower(), []).append(extra[1])
     return found
 

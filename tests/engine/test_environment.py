@@ -83,7 +83,7 @@ def test_install_commands_are_the_extras_of_pyproject() -> None:
                 assert command == f"pip install {part.distributions[0]}"
                 for name, requirements in extras.items():
                     brings = any(r.startswith(part.distributions[0]) for r in requirements)
-                    assert not brings or name == "dev"
+                    assert not brings or name in ("dev", "kernel-tests")
 
 
 def test_the_runtime_follows_the_hardware() -> None:
@@ -91,6 +91,9 @@ def test_the_runtime_follows_the_hardware() -> None:
     assert install_command(runtime, gpu=False) == "pip install 'smoothcert[cpu]'"
     assert install_command(runtime, gpu=True) == "pip install 'smoothcert[gpu]'"
     assert install_command(Part("x", ("no-such",), "y"), gpu=True) == "pip install no-such"
+    cupy = Part("cupy", ("cupy-cuda13x",), "noise")
+    for gpu in (False, True):
+        assert install_command(cupy, gpu=gpu) == "pip install 'smoothcert[gpu]'"
 
 
 def test_everything_missing_says_how_to_get_it() -> None:

@@ -142,7 +142,8 @@ def until(
 
 
 DEMO = Path(__file__).parents[3] / "data"
-OPTIONS = ("--sigma", "0.25", "--n0", "20", "--n", "400", "--max", "30", "--batch", "32")
+# Long enough that a fast machine is still at it when both workers have started.
+OPTIONS = ("--sigma", "0.25", "--n0", "20", "--n", "1500", "--max", "30", "--batch", "32")
 
 
 @pytest.fixture
