@@ -75,7 +75,7 @@ pictures: setup
 bench: setup
 	$(BIN)/python benchmarks/noise.py
 	mkdir -p out
-	$(BIN)/python benchmarks/throughput.py out/throughput.json --rounds 3 --seconds 1
+	$(BIN)/python benchmarks/throughput.py out/throughput.json --rounds 5
 	$(BIN)/python benchmarks/readme_table.py out/throughput.json
 	$(BIN)/python benchmarks/growth.py out/growth.json
 

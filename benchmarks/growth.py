@@ -1,6 +1,6 @@
 """How samples per second and memory grow: with batch, images in flight, classes, size, threads.
 
-python benchmarks/growth.py OUT.json [--plot OUT.png] [--seconds 1] [--rounds 3] [--images 5000]
+python benchmarks/growth.py OUT.json [--plot OUT.png] [--seconds 0.5] [--rounds 9] [--images 5000]
 
 Networks have random weights: small_cnn, at 3 channels for the image sizes. "Images in flight" is
 forced by small n: with n0 + n samples per image, a batch of B rows holds B / (n0 + n) images.
@@ -178,8 +178,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--plot", type=Path)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--backend", default="auto")
     options = parser.parse_args()

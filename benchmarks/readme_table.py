@@ -44,8 +44,9 @@ def table(entries: list[dict[str, Any]]) -> str:
     )
     header = HEADER.format(reference_batch=entries[0]["reference_batch"])
     rows = [header, "|---" * (HEADER.count("|") - 1) + "|", *map(line, entries)]
-    return "\n".join([*rows, "", f"{entries[0]['threads']} cores of {machine['processor']}, "
-                                 f"{packages}; medians of interleaved rounds."])  # fmt: skip
+    where = f"{entries[0]['threads']} cores of {machine['processor']}, {packages}"
+    how = "medians of interleaved rounds, ratios round by round"
+    return "\n".join([*rows, "", f"{where}; {how}."])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`smoothcert bench` on a list of networks, one JSON object each, for the tables of results.
 
 python benchmarks/throughput.py OUT.json [--only NAME,...] [--runs BACKEND:PRECISION,...]
-                                [--rounds 5] [--seconds 3]
+                                [--rounds 15] [--seconds 0.5]
 
 Networks have random weights; int8 models are calibrated on random images. An entry of the file
 that is measured again is replaced.
@@ -27,8 +27,6 @@ RUNS = (
     ("openvino", "bf16"),
     ("openvino", "int8"),
 )
-# One batch of 1,000 photographs takes the original loop a minute on two cores.
-FEW_ROUNDS = {"resnet50": 2}
 
 
 def key(entry: dict[str, Any]) -> tuple[Any, ...]:
@@ -61,13 +59,12 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--only", default=",".join(ARCHITECTURES))
     parser.add_argument("--runs", default=",".join(map(":".join, RUNS)), help="backend:precision")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.5)
     parser.add_argument("--batch", type=int, help="of every network [default: measured]")
     parser.add_argument("--reference-batch", type=int, default=1000)
     options = parser.parse_args()
     for arch in options.only.split(","):
-        rounds = min(options.rounds, FEW_ROUNDS.get(arch, options.rounds))
         with tempfile.TemporaryDirectory() as folder:
             models: dict[str, Model] = {}
             for run in options.runs.split(","):
@@ -82,7 +79,7 @@ def main() -> None:
                         precision=precision,
                         batch=options.batch,
                         reference_batch=options.reference_batch,
-                        rounds=rounds,
+                        rounds=options.rounds,
                         seconds=options.seconds,
                     )
                     model = models[form]

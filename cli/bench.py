@@ -25,8 +25,8 @@ import click
 @click.option("--num-classes", type=click.IntRange(min=1), help="Of --arch.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores [default: all usable].")
 @click.option("--reference-batch", default=1000, show_default=True, help="Of the original loop.")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
-@click.option("--seconds", default=3.0, show_default=True, help="Per loop and round, at least.")
+@click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True)
+@click.option("--seconds", default=0.5, show_default=True, help="Per loop and round, at least.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--export-only", type=click.Path(path_type=Path), metavar="MODEL.onnx",
               help="Write the network of --arch and measure nothing.")  # fmt: skip
@@ -148,7 +148,7 @@ def _print(result: dict[str, Any]) -> None:
     click.echo(
         f"{result['arch'] or result['model']} {tuple(result['input_shape'])}, {result['runtime']}, "
         f"{result['precision']}, batch {result['batch']}, {result['threads']} threads, "
-        f"{result['machine']['processor']}; medians of {result['rounds']} rounds (range)"
+        f"{result['machine']['processor']}; medians of {result['rounds']} rounds (quartiles)"
     )
     spread = result["spread"]
     for title, key, ratio in (

@@ -31,8 +31,8 @@ class BenchSettings:
     batch: int | None = None
     threads: int | None = None
     reference_batch: int = 1000
-    rounds: int = 5
-    seconds: float = 3.0
+    rounds: int = 15
+    seconds: float = 0.5
 
 
 def compare(
@@ -49,8 +49,8 @@ def compare(
     runtime  measure the bare runtime too
     limit    measure the processor's limit too, where the backend's runtime can
 
-    All rates are medians over rounds in samples per second, with the slowest and fastest round as
-    `spread`; the ratios are of medians, with the spread of the ratios round by round.
+    All rates are medians over rounds in samples per second, all ratios medians of the ratios round
+    by round; `spread` has the quartiles of both.
     """
     backend = open_backend(
         model,
@@ -137,7 +137,7 @@ def _figures(rates: dict[str, Rate]) -> dict[str, Any]:
         rate = rates.get(name)
         key = f"{name}_samples_per_second"
         figures[key] = rate.median if rate else None
-        figures[ratio] = ours.median / rate.median if rate else None
+        figures[ratio] = ratios(ours, rate).median if rate else None
         if rate:
             spread[key] = rate.spread
             spread[ratio] = ratios(ours, rate).spread
@@ -156,11 +156,9 @@ def _share_of_limit(model: Model, rates: dict[str, Rate]) -> dict[str, Any]:
     """What our loop's operations per second are of the runtime's own large matrix products."""
     flops = flops_per_sample(model.path) if model.path.suffix == ".onnx" else None
     ours, top = rates["certification"], rates.get("peak")
-    achieved = flops * ours.median / 1e9 if flops else None
-    limit = top.median / 1e9 if top else None
     return {
         "gflop_per_sample": flops / 1e9 if flops else None,
-        "gflops": achieved,
-        "limit_gflops": limit,
-        "share_of_limit": achieved / limit if achieved and limit else None,
+        "gflops": flops * ours.median / 1e9 if flops else None,
+        "limit_gflops": top.median / 1e9 if top else None,
+        "share_of_limit": flops * ratios(ours, top).median if flops and top else None,
     }

@@ -35,6 +35,7 @@ def test_figures_fit_together(networks: dict[str, Model]) -> None:
     )
     assert sum(result["stages"].values()) == pytest.approx(1.0)
     assert result["gflops"] == pytest.approx(result["gflop_per_sample"] * ours)
+    # Of one round, the ratio of medians is the median of ratios.
     assert result["share_of_limit"] == pytest.approx(result["gflops"] / result["limit_gflops"])
     assert json.loads(json.dumps(result))["arch"] == "small_cnn"
 
