@@ -19,6 +19,9 @@ from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import REFINEMENT, NoiseTable
 
 _BLOCKS = 256
+_CHUNK, _CHUNKS_EACH = 64, 4
+"""Units at a time, at least (.1 ms or so, which is what waking a thread takes), and how many chunks
+a thread should get where there is more to do."""
 # A mark on ranks: 2J <= 18,768 leaves the top bit free.
 _UNDECIDED = np.uint16(0x8000)
 _ANY_UNDECIDED = np.uint64(0x8000800080008000)
@@ -228,16 +231,24 @@ def _pool(workers: int) -> ThreadPoolExecutor:
 
 
 def _run(units: int, threads: int, arguments: tuple[Any, ...]) -> None:
-    """Split units evenly over the calling thread and threads - 1 others."""
-    threads = max(1, min(threads, units))
-    edges = [units * i // threads for i in range(threads + 1)]
-    others = [
-        _pool(threads - 1).submit(_rows_kernel, edges[i], edges[i + 1], *arguments)
-        for i in range(1, threads)
-    ]
-    _rows_kernel(edges[0], edges[1], *arguments)
+    """Work units off on the calling thread and up to threads - 1 others.
+
+    Whoever is free takes the next chunk: a thread that wakes late, because its core is still busy
+    with the end of the network's run, is not waited for.
+    """
+    size = max(_CHUNK, units // (_CHUNKS_EACH * threads))
+    starts = iter(range(0, units, size))  # a step of it is one bytecode: threads may share it
+
+    def work() -> None:
+        for start in starts:
+            _rows_kernel(start, min(start + size, units), *arguments)
+
+    helpers = min(threads, -(-units // size)) - 1
+    others = [_pool(threads - 1).submit(work) for _ in range(helpers)]
+    work()
     for other in others:
-        other.result()
+        if not other.cancel():
+            other.result()
 
 
 def _units(rows: int, pixels: int) -> int:
