@@ -15,6 +15,7 @@ _LARGEST = 1024
 _LARGEST_INPUT_BYTES = 256 * 2**20
 _BUDGET_SECONDS = 4.0
 _WORTH_IT = 0.02  # a larger batch must be this much faster
+_MISSED, _NEAR = 1.05, 1.3  # times the best: no gain; worth another look
 _RUNS, _RUN_SECONDS = 3, 0.03
 # What the loop around a network costs per batch: handing work to threads, scheduling, votes.
 _SECONDS_PER_BATCH = 1e-4
@@ -44,24 +45,34 @@ def measure_speed(
 ) -> Speed:
     """The smallest power of two whose speed is within 2 % of the best seen, within about 4 s.
 
+    Sizes near the best are measured a second time, in the other order, and the better of both
+    counts: other work on the machine must not decide.
     batch  the one size to measure, for a network that has no other
     """
     if batch is not None:
         return Speed(batch, _seconds_per_row(build(batch), batch))
     begin = time.perf_counter()
-    chosen, fastest = Speed(1, float("inf")), float("inf")
-    misses, size = 0, 8
-    while size <= _LARGEST and size * num_pixels * 4 <= _LARGEST_INPUT_BYTES:
-        seconds = _seconds_per_row(build(size), size)
-        misses = misses + 1 if seconds > fastest else 0
-        fastest = min(fastest, seconds)
-        if seconds < chosen.seconds_per_row * (1 - _WORTH_IT):
-            chosen = Speed(size, seconds)
+    found: dict[int, float] = {}
+    largest = min(_LARGEST, max(1, _LARGEST_INPUT_BYTES // (4 * num_pixels)))
+    misses, size = 0, min(8, largest)
+    while size <= largest:
+        seconds = found[size] = _seconds_per_row(build(size), size)
+        misses = misses + 1 if seconds > _MISSED * min(found.values()) else 0
         # Two sizes without a gain, or a next step (8 runs' worth) beyond the budget: enough.
-        if misses == 2 or time.perf_counter() - begin + 8 * seconds * size > _BUDGET_SECONDS:
+        if misses == 2 or _spent(begin) + 8 * seconds * size > _BUDGET_SECONDS:
             break
         size *= 2
-    return chosen
+    fastest = min(found.values())
+    for size in sorted(found, reverse=True):
+        if found[size] < _NEAR * fastest and _spent(begin) < _BUDGET_SECONDS:
+            found[size] = min(found[size], _seconds_per_row(build(size), size))
+    fastest = min(found.values())
+    chosen = min(size for size in found if found[size] * (1 - _WORTH_IT) <= fastest)
+    return Speed(chosen, found[chosen])
+
+
+def _spent(begin: float) -> float:
+    return time.perf_counter() - begin
 
 
 def remembered_speed(
