@@ -168,9 +168,13 @@ def plot(result: dict[str, Any], path: Path) -> None:
         axis.set(xlabel=title, ylabel="samples/s", ylim=(0, None))
         if name != "threads":
             axis.set_xscale("log")
+        axis.set_xticks(x, list(map(str, x)))
+        axis.minorticks_off()
+        axis.tick_params(axis="x", labelsize=8)
     images, megabytes = zip(*result["memory"]["small_n"], strict=True)
     axes.flat[-1].plot(images, megabytes, marker="o")
-    axes.flat[-1].set(xlabel="images certified", ylabel="resident MB", ylim=(0, None))
+    top = 1.1 * max(megabytes)
+    axes.flat[-1].set(xlabel="images certified", ylabel="resident MB", ylim=(0, top))
     figure.savefig(path, dpi=120)
 
 

@@ -1,6 +1,6 @@
 """The README's table of throughput, in Markdown, from what throughput.py wrote.
 
-python benchmarks/readme_table.py benchmarks/results/throughput.json
+python benchmarks/readme_table.py benchmarks/results/throughput.json [ARCH,...]
 """
 
 import json
@@ -49,5 +49,11 @@ def table(entries: list[dict[str, Any]]) -> str:
     return "\n".join([*rows, "", f"{where}; {how}."])
 
 
+def main(path: str, archs: str = "") -> None:
+    """Print the table of all entries, or of those of the networks named."""
+    entries = json.loads(Path(path).read_text())
+    print(table([e for e in entries if not archs or e["arch"] in archs.split(",")]))
+
+
 if __name__ == "__main__":
-    print(table(json.loads(Path(sys.argv[1]).read_text())))
+    main(*sys.argv[1:])

@@ -1,6 +1,13 @@
 """The README's table says what the measurements say."""
 
-from readme_table import table
+import json
+from pathlib import Path
+
+import pytest
+from readme_table import main, table
+
+ROOT = Path(__file__).parents[2]
+MEASURED = ROOT / "benchmarks" / "results" / "throughput.json"
 
 
 def test_every_entry_is_a_line_and_gaps_are_dashes() -> None:
@@ -20,3 +27,17 @@ def test_every_entry_is_a_line_and_gaps_are_dashes() -> None:
     assert "original loop, batch 1000 |" in lines[0]
     assert len({text.count("|") for text in lines[:4]}) == 1
     assert lines[-1].startswith("2 cores of Some CPU, openvino 1.2; medians of interleaved rounds")
+
+
+def test_what_is_published_is_what_was_measured() -> None:
+    entries = json.loads(MEASURED.read_text())
+    assert table(entries) in (MEASURED.parent / "cpu.md").read_text()
+    chosen = [entry for entry in entries if entry["arch"] in ("cifar_resnet110", "resnet50")]
+    assert table(chosen) in (ROOT / "README.md").read_text()
+
+
+def test_networks_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    main(str(MEASURED), "resnet50")
+    lines = capsys.readouterr().out.splitlines()[2:-2]
+    assert lines
+    assert all(line.startswith("| resnet50 ") for line in lines)
