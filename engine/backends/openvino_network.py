@@ -83,6 +83,8 @@ class OpenVinoNetwork:
                 {
                     "INFERENCE_PRECISION_HINT": arithmetic,
                     "INFERENCE_NUM_THREADS": threads,
+                    # Two processes that pin their threads pin them to the same cores.
+                    "ENABLE_CPU_PINNING": False,
                     # One batch at a time over all cores: batches are large already.
                     "NUM_STREAMS": 1,
                 },

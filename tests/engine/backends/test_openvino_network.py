@@ -1,5 +1,6 @@
 """OpenVINO on real networks: one fixed function of a row, in the precision asked for."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ pytest.importorskip("openvino")
 
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.backends.openvino_network import OpenVinoNetwork, arithmetic_of
-from smoothcert.engine.environment import processor_flags
+from smoothcert.engine.environment import processor_flags, usable_cores
 from smoothcert.engine.errors import InputError
 from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.models import Model
@@ -130,6 +131,41 @@ def test_signals_are_heard_after_networks_have_come_and_gone(networks: dict[str,
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert (done.returncode, done.stdout.strip()) == (0, "[True]"), done.stderr
+
+
+_AFFINITIES = """
+import contextlib, os, sys, threading, time
+from pathlib import Path
+from smoothcert.engine.backends.openvino_network import OpenVinoNetwork
+from smoothcert.engine.models import open_onnx
+
+network = OpenVinoNetwork(open_onnx(Path(sys.argv[1])), 256, threads=1)
+end, cores = time.monotonic() + 1.0, set()
+
+def work():
+    while time.monotonic() < end:
+        network.run()
+
+worker = threading.Thread(target=work)
+worker.start()
+while worker.is_alive():
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(ProcessLookupError):
+            cores.add(len(os.sched_getaffinity(int(task))))
+print(*cores)
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or usable_cores() < 2, reason="needs Linux and two cores"
+)
+def test_threads_are_pinned_to_no_core(networks: dict[str, Model]) -> None:
+    """Two workers of a machine would pin theirs to the same one."""
+    done = subprocess.run(
+        [sys.executable, "-c", _AFFINITIES, networks["demo"].path],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split() == [str(len(os.sched_getaffinity(0)))]
 
 
 @pytest.mark.parametrize("kind", ["FLOAT16", "BFLOAT16"])
