@@ -3,9 +3,12 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from smoothcert.export.reduced_precision import Precision
 
 
 @click.command("bench")
@@ -34,7 +37,7 @@ def command(
     model: Path | None,
     arch: str | None,
     against: str | None,
-    precision: Any,
+    precision: "Precision | None",
     input_shape: str | None,
     num_classes: int | None,
     as_json: bool,

@@ -39,14 +39,14 @@ def arithmetic_of(precision: str, flags: Collection[str]) -> str:
 
 
 @cache
-def _core() -> Any:
+def _core(openvino: Any) -> Any:
     """The one Core of this process, which stays.
 
     A Core gives the thread that makes it a stack for signals and puts the one before back when it
     goes: two of them that go in the order they came leave a stack behind that is no longer there,
     and the next signal (Ctrl-C, a child's end) kills the process.
     """
-    return require("openvino", "openvino", "running a model with OpenVINO").Core()
+    return openvino.Core()
 
 
 def _with_float_ends(openvino: Any, graph: Any) -> Any:
@@ -73,7 +73,7 @@ class OpenVinoNetwork:
         self.spec, self.num_classes = model.spec, model.num_classes
         threads = threads or usable_cores()
         arithmetic = arithmetic_of(precision, processor_flags())
-        core = _core()
+        core = _core(openvino)
         try:
             graph = core.read_model(str(model.path))
             graph.reshape({graph.inputs[0]: [batch, *self.spec.shape]})
