@@ -6,8 +6,8 @@ ONNX Runtime's quantiser does the work. Two targets, because no single file is f
   kernels (a ReLU becomes the range's lower end); everything between layers is quantised,
   residual sums too. Weights have 7 bits, -64 to 64: processors without VNNI add two products of
   an activation and a weight in 16 bits, where 8 bits would saturate and a file's votes depend on
-  the processor (2 * 255 * 64 = 32,640 fits). Depthwise convolutions, whose products both
-  runtimes add in 32 bits everywhere, keep 8.
+  the processor (2 * 255 * 64 = 32,640 fits). Depthwise convolutions keep 8: their kernels saturate
+  in neither runtime (benchmarks/results/precision.md).
 * gpu: activations signed with zero point 0, the only ones TensorRT accepts; pairs stand at the
   inputs of convolutions, matrix products and residual sums only, where TensorRT fuses them, and
   biases stay in float.
@@ -37,6 +37,11 @@ WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """The layers that may be kept in float32 one by one."""
 
 _GPU_OPS = [*WEIGHTED, "Add"]
+_GPU_OPTIONS = {
+    "ActivationSymmetric": True,
+    "QuantizeBias": False,
+    "OpTypesToExcludeOutputQuantization": _GPU_OPS,
+}
 
 
 class Quantizer:
@@ -63,12 +68,12 @@ class Quantizer:
         self._folder, self._target = folder, target
         self._spec, self._calibration = spec, calibration
         self.layers = [node.name for node in model.graph.node if node.op_type in WEIGHTED]
-        self._depthwise = _depthwise_weights(model.graph)
         if not self.layers:
             raise InputError(
                 "the network has no convolution or matrix product to quantise: expected one of "
                 f"{', '.join(WEIGHTED)}; export it with --precision fp32"
             )
+        self._options = _GPU_OPTIONS if target == "gpu" else _cpu_options(self._tools, model.graph)
 
     def quantized(self, kept: list[str] | None = None, only: str | None = None) -> Any:
         """The model with `kept` layers in float32, or with `only` one layer quantised."""
@@ -89,25 +94,10 @@ class Quantizer:
                 nodes_to_quantize=[only] if only else None,
                 nodes_to_exclude=kept,
                 calibrate_method=tools.CalibrationMethod.MinMax,
-                extra_options=self._options(),
+                extra_options=self._options,
                 calibration_cache_path=str(self._folder / "ranges"),
             )
         return self._onnx.load(str(out))
-
-    def _options(self) -> dict[str, Any]:
-        if self._target == "gpu":
-            return {
-                "ActivationSymmetric": True,
-                "QuantizeBias": False,
-                "OpTypesToExcludeOutputQuantization": _GPU_OPS,
-            }
-        eight_bits = {
-            "axis": 0,
-            "quant_type": self._tools.QuantType.QInt8,
-            "symmetric": True,
-            "reduce_range": False,
-        }
-        return {"TensorQuantOverrides": {name: [eight_bits] for name in self._depthwise}}
 
 
 class _Reader:
@@ -128,6 +118,17 @@ class _Reader:
         if batch is None:
             raise StopIteration
         return batch
+
+
+def _cpu_options(tools: Any, graph: Any) -> dict[str, Any]:
+    """Eight bits for the weights of depthwise convolutions."""
+    eight_bits = {
+        "axis": 0,
+        "quant_type": tools.QuantType.QInt8,
+        "symmetric": True,
+        "reduce_range": False,
+    }
+    return {"TensorQuantOverrides": {name: [eight_bits] for name in _depthwise_weights(graph)}}
 
 
 def _depthwise_weights(graph: Any) -> list[str]:

@@ -18,6 +18,8 @@ from smoothcert.export.reduced_precision import Reduction, reduce_precision
 DATA = Path(__file__).parents[2] / "data"
 SIXTEEN_BITS = 2**15 - 1
 
+Steps = npt.NDArray[np.int64]
+
 
 @pytest.fixture(params=["demo", "full_range", "depthwise"])
 def exported(request: pytest.FixtureRequest, tmp_path: Path, linear_model: Any) -> Path:
@@ -33,6 +35,7 @@ def exported(request: pytest.FixtureRequest, tmp_path: Path, linear_model: Any) 
         if request.param == "depthwise":
             depthwise_first(float32)
     out = tmp_path / "int8.onnx"
+    # A lenient max_zeta: every layer is quantised.
     reduce_precision(float32, out, Reduction("int8", str(source), 0.25, max_zeta=0.5, images=4))
     return out
 
@@ -41,9 +44,8 @@ def depthwise_first(linear: Path) -> None:
     """A convolution of each channel alone, before the linear model's layer."""
     model = onnx.load(str(linear))
     weight = numpy_helper.from_array(np.ones((3, 1, 3, 3), np.float32), "channels")
-    model.graph.initializer.append(weight)
     bias = numpy_helper.from_array(np.zeros(3, np.float32), "zeros")
-    model.graph.initializer.append(bias)
+    model.graph.initializer.extend([weight, bias])
     convolution = helper.make_node(
         "Conv",
         ["input", "channels", "zeros"],
@@ -61,14 +63,15 @@ def depthwise_first(linear: Path) -> None:
 def test_no_two_products_leave_sixteen_bits(exported: Path) -> None:
     """What processors without VNNI add in 16 bits: two products of neighbours along a row.
 
-    Depthwise convolutions are added in 32 bits everywhere, and use all eight.
+    Depthwise convolutions do not, and use all eight bits.
     """
     model = onnx.load(str(exported))
-    weights = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
-    largest = {w.shape: int(np.abs(w.astype(np.int64)).max()) for w in weights if w.ndim > 1}
-    assert largest
-    for shape, steps in largest.items():
-        if shape == (3, 1, 3, 3):
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    weights = {name: tensor for name, tensor in tensors.items() if tensor.ndim > 1}
+    assert weights
+    for name, weight in weights.items():
+        steps = int(np.abs(weight.astype(np.int64)).max())
+        if name == "channels_quantized":
             assert steps == 127
         else:
             assert 2 * 255 * steps <= SIXTEEN_BITS
@@ -110,16 +113,16 @@ def in_integers(model: Any, images: npt.NDArray[np.float32]) -> npt.NDArray[np.f
             if first not in scales:
                 real = real / scale
             elif scales[first].ndim:  # an accumulator, with a scale per channel
-                factors = (scales[first] / scale).reshape(-1, *[1] * (real.ndim - 2))
                 assert np.abs(real).max() < 2**31
-                real = real.astype(np.float32) * factors
+                real = real.astype(np.float32) * along_channels(scales[first] / scale, real.ndim)
             else:
                 assert scales[first] == scale
             values[out] = np.clip(np.rint(real) + zero, 0, 255).astype(np.uint8)
         elif node.op_type in ("Conv", "Gemm"):
             weight, bias = others
             layer = convolved if node.op_type == "Conv" else multiplied
-            values[out] = layer(values[first], values[weight], values[bias], attributes)
+            sums = layer(values[first], values[weight], attributes)
+            values[out] = sums + along_channels(values[bias], sums.ndim)
             scales[out] = scales[first] * scales[weight]
         else:
             values[out] = SHAPED[node.op_type](values[first], attributes)
@@ -128,12 +131,12 @@ def in_integers(model: Any, images: npt.NDArray[np.float32]) -> npt.NDArray[np.f
     return values["logits"].astype(np.float32) * scales["logits"]
 
 
-def convolved(
-    x: npt.NDArray[np.int64],
-    weight: npt.NDArray[np.int64],
-    bias: npt.NDArray[np.int64],
-    attributes: dict[str, Any],
-) -> npt.NDArray[np.int64]:
+def along_channels(values: npt.NDArray[Any], dimensions: int) -> npt.NDArray[Any]:
+    """One value per channel, to broadcast over a layer's results."""
+    return values.reshape(-1, *[1] * (dimensions - 2))
+
+
+def convolved(x: Steps, weight: Steps, attributes: dict[str, Any]) -> Steps:
     top, left, bottom, right = attributes["pads"]
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, weight.shape[2:], (2, 3))
@@ -141,20 +144,15 @@ def convolved(
     depthwise = attributes.get("group", 1) > 1
     pattern = "nchwij,cxij->nchw" if depthwise else "nchwij,ocij->nohw"
     sums = np.einsum(pattern, windows[:, :, ::down, ::across], weight, optimize=True)
-    return np.asarray(sums + bias[:, None, None])
+    return np.asarray(sums)
 
 
-def multiplied(
-    x: npt.NDArray[np.int64],
-    weight: npt.NDArray[np.int64],
-    bias: npt.NDArray[np.int64],
-    attributes: dict[str, Any],
-) -> npt.NDArray[np.int64]:
+def multiplied(x: Steps, weight: Steps, attributes: dict[str, Any]) -> Steps:
     assert attributes["transB"]
-    return x @ weight.T + bias
+    return x @ weight.T
 
 
-def pooled(x: npt.NDArray[np.int64], attributes: dict[str, Any]) -> npt.NDArray[np.int64]:
+def pooled(x: Steps, attributes: dict[str, Any]) -> Steps:
     assert attributes["kernel_shape"] == attributes["strides"] == [2, 2]
     n, channels, height, width = x.shape
     even = x[:, :, : height // 2 * 2, : width // 2 * 2]
@@ -162,11 +160,11 @@ def pooled(x: npt.NDArray[np.int64], attributes: dict[str, Any]) -> npt.NDArray[
     return np.asarray(pairs.max(axis=(3, 5)))
 
 
-def flat(x: npt.NDArray[np.int64], attributes: dict[str, Any]) -> npt.NDArray[np.int64]:
+def flat(x: Steps, attributes: dict[str, Any]) -> Steps:
     return x.reshape(len(x), -1)
 
 
-SHAPED: dict[str, Callable[..., npt.NDArray[np.int64]]] = {
+SHAPED: dict[str, Callable[[Steps, dict[str, Any]], Steps]] = {
     "MaxPool": pooled,
     "Reshape": flat,
     "Flatten": flat,
