@@ -1,12 +1,14 @@
 """The processes of one training: one, or as many as torchrun starts, with one device each."""
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from torch import distributed
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from smoothcert.engine.errors import InputError
 
@@ -18,11 +20,28 @@ class Processes:
     rank: int
     world: int
     device: torch.device
+    _wrapped: list[DistributedDataParallel] = field(default_factory=list)
 
     @property
     def first(self) -> bool:
         """Whether this process writes the files and draws the progress."""
         return self.rank == 0
+
+    def averaging(self, network: nn.Module) -> nn.Module:
+        """The network with the first process's weights, its gradients averaged over all of them."""
+        if self.world == 1:
+            return network
+        self._wrapped.append(DistributedDataParallel(network))
+        return self._wrapped[-1]
+
+    def part(self) -> None:
+        """Leave the group, and end its threads: one with a tensor still to release when Python
+        ends aborts the process. The network that averages is unusable afterwards."""
+        for wrapped in self._wrapped:
+            # Whatever frees the group last waits for its threads. The reducer would do so without
+            # leaving them the interpreter, which they need: for good.
+            del wrapped.logger, wrapped.reducer, wrapped.process_group
+        distributed.destroy_process_group()
 
     def total(self, values: torch.Tensor) -> torch.Tensor:
         """The sum of all processes' values, in each of them."""
@@ -52,6 +71,8 @@ def processes(device: str | None) -> Iterator[Processes]:
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
+    # DistributedDataParallel imports it, and while there is a group it would hold that for good.
+    importlib.import_module("torch._dynamo")
     try:
         distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     except ValueError as error:
@@ -59,10 +80,11 @@ def processes(device: str | None) -> Iterator[Processes]:
             f"WORLD_SIZE is {world}, but the processes cannot meet ({error}): expected to be "
             "started by torchrun; unset WORLD_SIZE for a single process"
         ) from None
+    place = Processes(distributed.get_rank(), world, chosen)
     try:
-        yield Processes(distributed.get_rank(), world, chosen)
+        yield place
     finally:
-        distributed.destroy_process_group()
+        place.part()
 
 
 def _device(name: str | None, world: int, local: int) -> torch.device:

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import nn
 from torch.nn import functional
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import SGD
 
 from smoothcert.engine.errors import InputError
@@ -122,10 +120,8 @@ class _Trainer:
             weight_decay=settings.weight_decay,
         )
         self._epochs = files.resume(self._network, self._optimizer)
-        # After the weights are loaded: the wrapper gives every process the first one's.
-        self._parallel: nn.Module = self._network
-        if place.world > 1:
-            self._parallel = DistributedDataParallel(self._network)
+        # After the weights are loaded: every process gets the first one's.
+        self._parallel = place.averaging(self._network)
         # Batches have one shape: cuDNN may try its kernels and keep the fastest.
         torch.backends.cudnn.benchmark = place.device.type == "cuda"
 
