@@ -22,7 +22,7 @@ $(VENV)/dependencies: pyproject.toml constraints.txt
 	touch $@
 
 # A strict editable install links every file, so a new or removed file (a newer folder) links anew.
-$(VENV)/installed: $(VENV)/dependencies $(FOLDERS)
+$(VENV)/installed: $(VENV)/dependencies setup.py $(FOLDERS)
 	rm -rf build
 	$(PIP) install --no-deps --no-build-isolation -e . --config-settings editable_mode=strict
 	touch $@

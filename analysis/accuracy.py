@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.analysis.log import Log
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 DEFAULT_RHO = 0.001
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 # Python's own int() and float() also admit spaces, underscores and other scripts' digits.
 _INTEGER = re.compile(r"-?[0-9]{1,18}")

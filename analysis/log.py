@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.analysis.columns import decimals, integers, shown, split_columns
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 REQUIRED = ("idx", "label", "predict", "radius", "correct", "time")
 # What the original code's predict.py writes.

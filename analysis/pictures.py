@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import LEVELS
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.input_spec import LEVELS
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 
 # Smaller images are enlarged on the sheet, by whole factors, to at least this many pixels a side.

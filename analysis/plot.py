@@ -13,9 +13,8 @@ from smoothcert.analysis.curve import Curve, certified_curve, drawn_steps
 from smoothcert.analysis.legend import legend_labels
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.table import lower_accuracy
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

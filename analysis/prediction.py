@@ -11,7 +11,7 @@ import numpy as np
 
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.table import distinct_names
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 OUTCOMES = (
     "correct, accurate",

@@ -14,7 +14,7 @@ from smoothcert.analysis.accuracy import (
     summarize,
 )
 from smoothcert.analysis.log import Log
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 _MOST_DEFAULT_RADII = 12
 

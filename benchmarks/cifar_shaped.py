@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import ImageSource, open_source
 
 _SIDE = 32

@@ -15,7 +15,7 @@ from smoothcert.engine.backends.base import Rows
 from smoothcert.engine.backends.device import DeviceBackend
 from smoothcert.engine.backends.device_noise import DeviceNoise
 from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.sampler import RowSampler
 

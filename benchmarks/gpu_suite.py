@@ -25,9 +25,9 @@ from gpu_machine import Machine
 from smoothcert.engine.backends.device_network import DeviceNetwork
 from smoothcert.engine.backends.open_device import open_network
 from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
-from smoothcert.engine.environment import describe_machine
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.models import open_onnx
 from smoothcert.export.architectures import architecture
 from smoothcert.export.random_model import write_random_model

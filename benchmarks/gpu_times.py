@@ -11,8 +11,8 @@ from smoothcert.cupy_kernels import loader
 from smoothcert.engine.backends.device import DeviceBackend
 from smoothcert.engine.backends.device_network import SCALAR_BYTES, DeviceNetwork, input_elements
 from smoothcert.engine.backends.device_noise import DeviceNoise
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.benchmark.reference import ORIGINAL_BATCH, original_counts
-from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.procedures import FixedCertify
 from smoothcert.engine.scheduler import LabelledImage, Scheduler

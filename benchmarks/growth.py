@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from smoothcert.engine.backends import open_backend
+from smoothcert.engine.base.errors import require
+from smoothcert.engine.base.machine import describe_machine, usable_cores
 from smoothcert.engine.benchmark.loops import CertificationLoop, synthetic_images
 from smoothcert.engine.benchmark.rounds import Loop, measure_rates
-from smoothcert.engine.environment import describe_machine, usable_cores
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
-from smoothcert.engine.optional import require
 from smoothcert.engine.procedures import FixedCertify
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
 from smoothcert.export.random_model import write_random_model

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from smoothcert.engine.environment import processor_name, usable_cores
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.machine import processor_name, usable_cores
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.sampler import RowSampler
 

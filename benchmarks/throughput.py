@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.benchmark.comparison import BenchSettings, compare
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import Model
 from smoothcert.export.random_model import random_module, write_random_model
 from smoothcert.export.reduced_precision import Precision

@@ -8,7 +8,7 @@ from smoothcert.analysis.formats import FORMATS, render
 from smoothcert.analysis.log import read_log
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
 from smoothcert.cli.numbers import Numbers
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 @click.command("analyze")

@@ -29,8 +29,8 @@ def command(
     from smoothcert.engine.backends import open_backend
     from smoothcert.engine.backends.base import Backend
     from smoothcert.engine.backends.pair import open_pair
-    from smoothcert.engine.environment import describe_machine
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.base.machine import describe_machine
     from smoothcert.engine.lattice import LatticeGaussian
     from smoothcert.engine.ledger import read_manifest
     from smoothcert.engine.modes import recorded_procedure
@@ -66,7 +66,7 @@ def command(
 
 def _logged_model(log: Path, found: Any, described: Any, option: str) -> "Model":
     """The model file at `found`, which must be the one the manifest describes."""
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
     from smoothcert.export.model_path import model_at
 
     if not found:

@@ -50,8 +50,8 @@ def command(
     randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; the bare
     runtime on a constant batch; large matrix products, as the processor's limit.
     """
+    from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.benchmark.comparison import BenchSettings, compare
-    from smoothcert.engine.errors import InputError
     from smoothcert.export.model_path import model_at
     from smoothcert.export.random_model import write_random_model
 
@@ -92,7 +92,7 @@ def command(
 
 
 def _wanted(against: str | None) -> set[str]:
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
 
     wanted = set((against or "reference,runtime").split(","))
     if unknown := wanted - {"reference", "runtime"}:
@@ -104,7 +104,7 @@ def _wanted(against: str | None) -> set[str]:
 
 
 def _shape(text: str | None) -> tuple[int, int, int] | None:
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
 
     if text is None:
         return None
@@ -116,7 +116,7 @@ def _shape(text: str | None) -> tuple[int, int, int] | None:
 
 
 def _check_output(path: Path) -> None:
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
 
     if path.exists():
         raise InputError(f"{path} exists already: choose another output")
@@ -126,7 +126,7 @@ def _check_output(path: Path) -> None:
 
 def _torch_network(model: Any, wanted: bool, *, explicit: bool) -> Any:
     """The model's architecture in torch, random weights (its speed is the same), or None."""
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
     from smoothcert.export.random_model import random_module
 
     if not wanted:

@@ -50,7 +50,7 @@ def command(
     what it computes; `certify OUTPUT` needs both and no ONNX file.
     """
     from smoothcert.cli.build_progress import BuildProgress
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.plan import record_path
     from smoothcert.export.engine_build import build_plan
     from smoothcert.export.engine_options import BuildOptions
@@ -88,7 +88,7 @@ def command(
 
 
 def _targets(text: str | None) -> tuple[str, ...]:
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
 
     if text is None:
         return ()

@@ -53,7 +53,7 @@ def command(
     With --transfer-to, the columns *_transfer certify REFERENCE with probability at least
     1 - (ALPHA + ALPHA_ZETA).
     """
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.modes import CertifyOptions
 
     if reference is None and (n_zeta is not None or alpha_zeta is not None):
@@ -79,7 +79,7 @@ def command(
 
 
 def _radii(text: str) -> tuple[float, ...]:
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
 
     try:
         return tuple(sorted({float(part) for part in text.split(",")}))

@@ -21,7 +21,7 @@ class Labour:
     def executor(self, on_event: Callable[[str, dict[str, Any]], None]) -> Any:
         """The engine's Executor, or None for what suits the device; raises InputError where options
         do not fit together."""
-        from smoothcert.engine.errors import InputError
+        from smoothcert.engine.base.errors import InputError
 
         if self.ray is None:
             if self.workers is not None or self.decode != "auto":

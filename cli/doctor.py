@@ -15,7 +15,7 @@ def command(as_json: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from smoothcert.engine.environment import diagnose
+    from smoothcert.engine.base.machine import diagnose
 
     report = diagnose()
     if as_json:

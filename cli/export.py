@@ -70,7 +70,7 @@ def command(
     force: bool,
 ) -> None:
     """Export CHECKPOINT to ONNX and check that both vote alike on the same noisy images."""
-    from smoothcert.engine.errors import InputError
+    from smoothcert.engine.base.errors import InputError
     from smoothcert.export.checkpoint_export import export_checkpoint
     from smoothcert.export.reduced_precision import Reduction
 

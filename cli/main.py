@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from smoothcert.engine.errors import InputError, RunStoppedError
+from smoothcert.engine.base.errors import InputError, RunStoppedError
 
 _COMMANDS = {
     "export": ("smoothcert.cli.export", "Turn a checkpoint into a one-file ONNX model."),

@@ -5,12 +5,11 @@ from types import TracebackType
 from typing import Any
 from wsgiref.simple_server import WSGIServer
 
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.machine import gpu_memory_used
 from smoothcert.engine.bounds import ABSTAIN
 from smoothcert.engine.decoding import FailedImage
-from smoothcert.engine.environment import gpu_memory_used
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.ledger import Certificate
-from smoothcert.engine.optional import require
 
 
 class Metrics:

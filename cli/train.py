@@ -81,7 +81,7 @@ def command(
     --nproc-per-node N -m smoothcert.cli.main train ...
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    from smoothcert.engine.optional import require
+    from smoothcert.engine.base.errors import require
 
     require("torch", "export", "training")
     from smoothcert.cli.training_progress import TrainingProgress

@@ -36,8 +36,8 @@ def command(
     are clipped to what a screen can show; the classifier sees them unclipped.
     """
     from smoothcert.analysis.pictures import write_pictures
-    from smoothcert.engine.errors import InputError
-    from smoothcert.engine.input_spec import InputSpec
+    from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.base.input_spec import InputSpec
     from smoothcert.engine.sources import open_source
     from smoothcert.engine.sources.photograph import DEFAULT_SPEC
 

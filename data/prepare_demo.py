@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import open_source
 
 IMAGES = 500

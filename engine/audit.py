@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.decoding import decoded_ahead
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.ledger import (
     COLUMNS,
     TRANSFER_COLUMNS,

@@ -45,6 +45,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import cache_folder, write_atomically
 from smoothcert.engine.boundaries import (
     Floats,
     Ints,
@@ -54,8 +56,6 @@ from smoothcert.engine.boundaries import (
     group_boundary,
 )
 from smoothcert.engine.bounds import RADIUS_STEPS
-from smoothcert.engine.cache import cache_folder, write_atomically
-from smoothcert.engine.errors import InputError
 
 FINE_STEP = 0.01
 """Levels lie this far apart in radius / sigma, besides the radii asked for."""

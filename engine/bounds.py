@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import LEVELS
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import LEVELS
 
 ABSTAIN = -1
 """The prediction of a smoothed classifier that abstains."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from smoothcert.engine.backends.host_runtimes import AUTO
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.decoding import FailedImage
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.execution import Executor, Job, NewMachine
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest

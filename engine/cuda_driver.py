@@ -8,7 +8,7 @@ import ctypes
 from dataclasses import dataclass
 from functools import lru_cache
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 _LIBRARY = "libcuda.so.1"
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.pair import open_pair
+from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.decoding import FailedImage, decoded_ahead
-from smoothcert.engine.environment import describe_machine
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
 from smoothcert.engine.procedures import Procedure

@@ -17,8 +17,8 @@ import mpmath
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import LEVELS
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import LEVELS
 
 MAX_SIGMA = 4.0
 """Up to here the noise and the noisy pixel fit int16."""

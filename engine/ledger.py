@@ -16,9 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.errors import InputError
 
 COLUMNS = (
     "idx",

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.ledger import (
     columns_of,
     differences,

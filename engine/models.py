@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import METADATA_KEY, InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.onnx_session import GraphValue, inspect_graph
 from smoothcert.engine.plan_trust import read_plan
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import family_wise_alpha
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.procedures import FixedCertify, Predict, Procedure
 from smoothcert.engine.radius_procedure import RadiusCertify
 from smoothcert.engine.table_procedure import TableCertify

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, require
 
 
 @dataclass(frozen=True)

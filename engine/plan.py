@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.cuda_driver import Gpu
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
 
 FORMAT = 1
 PLAN_SUFFIXES = (".plan", ".engine", ".trt")

@@ -11,8 +11,8 @@ import re
 import stat
 from pathlib import Path
 
-from smoothcert.engine.cache import cache_folder
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import cache_folder
 from smoothcert.engine.plan import PlanRecord, check_content, read_record
 
 CACHE = "engines"

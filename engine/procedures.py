@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import (
     ABSTAIN,
     certified_radius,
@@ -23,7 +24,6 @@ from smoothcert.engine.bounds import (
     smallest_useful_n,
     top_two_differ,
 )
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import Purpose
 
 MAX_SAMPLES = 10**9

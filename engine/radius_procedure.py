@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import (
     ABSTAIN,
     certified_radius,
@@ -17,7 +18,6 @@ from smoothcert.engine.bounds import (
     is_majority,
     smallest_useful_n,
 )
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.futility import even_odds, futile_counts
 from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.procedures import Decision, SampleRange, Trial, check_samples

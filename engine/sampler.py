@@ -14,8 +14,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.environment import usable_cores
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.lattice import REFINEMENT, NoiseTable
 
 _BLOCKS = 256

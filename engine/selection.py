@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 @dataclass(frozen=True)

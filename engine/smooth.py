@@ -12,9 +12,9 @@ import numpy.typing as npt
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.host import HostBackend
+from smoothcert.engine.base.errors import InputError, MissingPartError
+from smoothcert.engine.base.input_spec import LEVELS, InputSpec
 from smoothcert.engine.bounds import ABSTAIN, RADIUS_STEPS
-from smoothcert.engine.errors import InputError, MissingPartError
-from smoothcert.engine.input_spec import LEVELS, InputSpec
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure
 from smoothcert.engine.scheduler import LabelledImage, Scheduler

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.boundaries import MAX_SAMPLES, Ints, Spending, looks_until
 from smoothcert.engine.boundary_table import (
     FINE_STEP,
@@ -18,7 +19,6 @@ from smoothcert.engine.boundary_table import (
     radius_steps,
 )
 from smoothcert.engine.bounds import ABSTAIN, check_alpha, check_sigma, smallest_useful_n
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.futility import even_odds, futile_counts
 from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.procedures import Decision, SampleRange, Trial, check_samples

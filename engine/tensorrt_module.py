@@ -8,8 +8,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
-from smoothcert.engine.errors import InputError, MissingPartError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, MissingPartError, require
 
 RUNTIMES = ("tensorrt", "tensorrt-rtx")
 """Names of runtimes; each is also the extra that installs it."""

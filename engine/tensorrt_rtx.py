@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 def capabilities(trt: Any) -> list[str]:

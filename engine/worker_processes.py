@@ -14,10 +14,10 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, NoReturn
 
+from smoothcert.engine.base.errors import InputError, RunStoppedError
+from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.decoding import decoded_ahead
-from smoothcert.engine.environment import usable_cores
-from smoothcert.engine.errors import InputError, RunStoppedError
 from smoothcert.engine.execution import (
     Executor,
     Job,

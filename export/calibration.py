@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.sampler import RowSampler
 from smoothcert.engine.sources.base import ImageSource

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.models import check_file, file_digest
-from smoothcert.engine.optional import require
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec, Interpolation
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.input_spec import InputSpec, Interpolation
 from smoothcert.engine.models import open_onnx
 from smoothcert.export.architectures import CIFAR, IMAGENET, architecture
 from smoothcert.export.checkpoint import inferred_classes, load_weights, read_checkpoint

@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Network
 from smoothcert.engine.backends.host import votes_of
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import failure_bound
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.sampler import RowSampler
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from smoothcert.engine import tensorrt_rtx
-from smoothcert.engine.cache import write_atomically
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.cuda_driver import Gpu, gpus, require_gpu, use
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.plan import PlanRecord, record_path
 from smoothcert.engine.tensorrt_module import LogKeeper, TensorRT, load_tensorrt
 from smoothcert.export import timing_cache

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from smoothcert.engine.backends.tensorrt_network import PlanRefusedError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import Gpu, require_gpu
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import Model, open_plan
 from smoothcert.engine.plan import record_path
 from smoothcert.engine.plan_trust import engine_cache, read_cached_plan

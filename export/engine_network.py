@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.plan import Scalar
 from smoothcert.engine.tensorrt_module import LogKeeper
 from smoothcert.export.engine_options import default_batch

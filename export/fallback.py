@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 def layers_to_keep(

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import require
 
 FLOAT8_OPSET = 19
 """The first opset whose QuantizeLinear makes float8."""

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, require
 
 BFLOAT16_OPSET = 22
 """The first opset whose convolutions and poolings take bfloat16."""

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from smoothcert.engine.cache import cache_folder
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import cache_folder
 from smoothcert.engine.models import (
     CHECKPOINT_SUFFIXES,
     Model,

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.models import check_file, external_data, file_digest, metadata_of
-from smoothcert.engine.optional import require
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.environment import version_of
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import METADATA_KEY, InputSpec
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
+from smoothcert.engine.base.machine import version_of
 
 if TYPE_CHECKING:
     from torch import nn

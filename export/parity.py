@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Network
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.sampler import RowSampler
 

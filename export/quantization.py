@@ -25,10 +25,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.environment import version_of
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.machine import version_of
 from smoothcert.export.calibration import Calibration
 
 Target = Literal["cpu", "gpu"]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import require
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models import Model, open_onnx
-from smoothcert.engine.optional import require
 from smoothcert.export.architectures import CIFAR, architecture
 from smoothcert.export.checkpoint_export import DATASETS
 from smoothcert.export.onnx_model import write_onnx

@@ -9,12 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import METADATA_KEY
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.models import Model, open_onnx
-from smoothcert.engine.optional import require
 from smoothcert.export.calibration import Calibration
 from smoothcert.export.disagreement import Disagreement, measure_disagreement
 from smoothcert.export.fallback import layers_to_keep

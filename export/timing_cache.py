@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.cache import write_atomically
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.cuda_driver import Gpu
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.plan_trust import engine_cache, read_own_file
 
 

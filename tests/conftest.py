@@ -146,7 +146,7 @@ def linear_model(tmp_path: Path) -> LinearModel:
 def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
     """Two real networks: `demo`, the trained CNN, and `resnet20` with random weights."""
     torch = pytest.importorskip("torch")
-    from smoothcert.engine.input_spec import InputSpec
+    from smoothcert.engine.base.input_spec import InputSpec
     from smoothcert.export.architectures import architecture
     from smoothcert.export.checkpoint_export import export_checkpoint
     from smoothcert.export.onnx_model import write_onnx

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import ImageSource, PhotographSource
 from smoothcert.engine.sources.photograph import to_array
 from smoothcert.training.augmentation import crop_and_flip, random_resized_crop

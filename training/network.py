@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.export.architectures import architecture
 
 

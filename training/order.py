@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 class Stream(IntEnum):

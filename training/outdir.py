@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.ledger import differences
 from smoothcert.training import epoch_log
 from smoothcert.training.data import TrainingData

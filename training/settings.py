@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import MAX_SIGMA
 
 SCHEDULES = ("step", "one-cycle")

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from smoothcert.engine.input_spec import LEVELS
+from smoothcert.engine.base.input_spec import LEVELS
 from smoothcert.training.consistency import consistency_loss
 from smoothcert.training.processes import Processes
 from smoothcert.training.settings import TrainSettings

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 from torch.optim import SGD
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import ImageSource
 from smoothcert.training.data import TrainingData
 from smoothcert.training.epoch_log import Epoch

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smoothcert.analysis.log import Log
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.selection import Selection
 
 NOT_RECORDED = "not recorded"

@@ -15,10 +15,9 @@ from smoothcert.analysis.report.payload import payload, script_json
 from smoothcert.analysis.report.sections import promises, sections
 from smoothcert.analysis.report.thumbnails import thumbnails
 from smoothcert.analysis.table import AccuracyTable
-from smoothcert.engine.cache import write_atomically
-from smoothcert.engine.environment import version_of
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.machine import version_of
 
 _STYLES = ("page.css", "charts.css", "certificates.css", "print.css")
 _SCRIPTS = (

@@ -9,7 +9,7 @@ from PIL import Image
 
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.pictures import to_picture
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import ImageSource
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.input_spec import InputSpec
 
 NO_VOTE = -1
 """The vote of a row whose logits are not all finite: it counts for no class."""

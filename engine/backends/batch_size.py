@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from smoothcert.engine.backends.base import Network
-from smoothcert.engine.cache import cache_folder, write_atomically
+from smoothcert.engine.base.files import cache_folder, write_atomically
 
 _LARGEST = 1024
 _LARGEST_INPUT_BYTES = 256 * 2**20

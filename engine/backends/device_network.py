@@ -8,7 +8,7 @@ nothing waits. TensorRT, ONNX Runtime and PyTorch implement this, one file each.
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.input_spec import InputSpec
 
 SCALAR_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 """Bytes of one number of each type that inputs and logits may have."""

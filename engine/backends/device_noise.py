@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.engine.backends.device_network import DeviceNetwork
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.device.base import DeviceArray, DeviceRuntime, Launch
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 
 _RESIDENT_BLOCKS = 2  # a multiprocessor's, of MAX_BLOCK threads of 64 registers each

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from smoothcert.engine.backends.base import Network
 from smoothcert.engine.backends.batch_size import Speed, remembered_speed
-from smoothcert.engine.environment import processor_name, usable_cores, version_of
-from smoothcert.engine.errors import InputError, MissingPartError
+from smoothcert.engine.base.errors import InputError, MissingPartError, require
+from smoothcert.engine.base.machine import processor_name, usable_cores, version_of
 from smoothcert.engine.models import Model
-from smoothcert.engine.optional import require
 
 AUTO = "auto"
 _CLEARLY = 1.1

@@ -12,10 +12,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.models import Model
 from smoothcert.engine.onnx_session import inspect_graph, refusal
-from smoothcert.engine.optional import require
 
 _PROVIDER = "CUDAExecutionProvider"
 _ELEMENT_TYPES = {"float32": 1, "float16": 10, "bfloat16": 16}  # ONNX's TensorProto numbers

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.environment import usable_cores
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.models import Model
 from smoothcert.engine.onnx_session import load_onnxruntime, refusal
 

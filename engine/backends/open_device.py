@@ -5,11 +5,10 @@ from collections.abc import Callable
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.device_network import SCALAR_BYTES, DeviceNetwork
 from smoothcert.engine.backends.plan_backend import device_index
+from smoothcert.engine.base.errors import InputError, MissingPartError, require
 from smoothcert.engine.cuda_driver import require_gpu
-from smoothcert.engine.errors import InputError, MissingPartError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
-from smoothcert.engine.optional import require
 
 _PURPOSE = "certifying on a GPU"
 

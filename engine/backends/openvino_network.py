@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.onnxruntime_network import aligned_zeros
-from smoothcert.engine.environment import processor_flags, processor_name, usable_cores
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.machine import processor_flags, processor_name, usable_cores
 from smoothcert.engine.models import Model
-from smoothcert.engine.optional import require
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 _FP16_INSTRUCTIONS = frozenset({"avx512_fp16", "amx_fp16"})

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend, Rows
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import Model
 

@@ -3,8 +3,8 @@
 import re
 
 from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import require_gpu
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from smoothcert.engine import tensorrt_rtx
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import require_gpu, use
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import Model
 from smoothcert.engine.plan import PlanRecord
 from smoothcert.engine.plan_trust import read_plan

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 
 SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _BITS = {"float32": "<f4", "float16": "<f2", "bfloat16": "<i2"}  # as numpy, which has no bfloat16

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 
 from smoothcert.engine.backends.onnxruntime_network import aligned_zeros
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 
 
 class TorchNetwork:

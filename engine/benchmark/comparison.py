@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend, MeasurableBackend
 from smoothcert.engine.backends.host_runtimes import AUTO, HOST_RUNTIMES
+from smoothcert.engine.base.machine import describe_machine, usable_cores
 from smoothcert.engine.benchmark import peak
 from smoothcert.engine.benchmark.flops import flops_per_sample
 from smoothcert.engine.benchmark.loops import N0, CertificationLoop, N, RuntimeLoop
 from smoothcert.engine.benchmark.rounds import Loop, Rate, measure_rates, ratios
-from smoothcert.engine.environment import describe_machine, usable_cores
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
 

@@ -4,7 +4,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import require
 
 # Where the second operand stands: quantised forms carry scales and zero points between.
 _CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3}

@@ -8,9 +8,9 @@ import numpy as np
 
 from smoothcert.engine.backends.base import Network
 from smoothcert.engine.backends.host_runtimes import open_host_network
-from smoothcert.engine.input_spec import METADATA_KEY, InputSpec
+from smoothcert.engine.base.errors import require
+from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.models import open_onnx
-from smoothcert.engine.optional import require
 
 ROWS, WIDTH, LAYERS = 512, 2048, 4
 PRECISIONS = ("fp32", "bf16", "int8")

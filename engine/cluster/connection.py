@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from smoothcert.engine.errors import InputError, RunStoppedError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, RunStoppedError, require
 
 _STORE_BYTES = 200 * 2**20
 _SCRATCH = "smoothcert-ray-"

@@ -18,14 +18,14 @@ from typing import Any
 
 from smoothcert.engine.backends import BACKENDS
 from smoothcert.engine.backends.host_runtimes import AUTO
+from smoothcert.engine.base.errors import InputError, RunStoppedError
+from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.cluster.connection import Connection
 from smoothcert.engine.cluster.dispatch import Dispatch
 from smoothcert.engine.cluster.feed import Assignment
 from smoothcert.engine.cluster.shipping import ship, shipped_bytes
 from smoothcert.engine.cluster.worker import Report, Worker, WorkerJob, digest_of
 from smoothcert.engine.decoding import UNREADABLE, FailedImage, load, reason_of
-from smoothcert.engine.environment import usable_cores
-from smoothcert.engine.errors import InputError, RunStoppedError
 from smoothcert.engine.execution import Job, NewMachine, Results
 from smoothcert.engine.plan import is_plan
 from smoothcert.engine.scheduler import LabelledImage

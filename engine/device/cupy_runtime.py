@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.cupy_kernels.loader import Kernel
+from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.device.base import (
     Argument,
     DeviceArray,
@@ -17,8 +18,6 @@ from smoothcert.engine.device.base import (
     Replay,
     same_size,
 )
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.optional import require
 
 
 def load_cupy() -> Any:

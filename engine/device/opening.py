@@ -1,9 +1,9 @@
 """Which device runtime is used: CuPy's, or PyCUDA's where only that is installed."""
 
+from smoothcert.engine.base.errors import MissingPartError
 from smoothcert.engine.device.base import DeviceRuntime
 from smoothcert.engine.device.cupy_runtime import CupyRuntime
 from smoothcert.engine.device.pycuda_runtime import PycudaRuntime
-from smoothcert.engine.errors import MissingPartError
 
 
 def open_runtime(device: int) -> DeviceRuntime:

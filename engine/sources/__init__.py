@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import cifar, idx
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
 from smoothcert.engine.sources.folder import FolderSource

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 _FORM = "expected a batch of the python version of CIFAR, a pickled dict of arrays"
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 _CONTENT_LIMIT = 10**9
 _BLOCK = 1 << 20

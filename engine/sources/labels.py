@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 def check_label(label: int, num_classes: int | None, where: str) -> None:

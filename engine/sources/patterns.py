@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 _MAX_FILES = 100_000
 _GROUP = re.compile(r"(\{[^{}]*\})")

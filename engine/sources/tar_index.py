@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 _COMPRESSIONS = {
     b"\x1f\x8b": "gzip",

@@ -4,8 +4,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import InputError, require
 
 if TYPE_CHECKING:
     from torch import nn

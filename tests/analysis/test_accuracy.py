@@ -18,7 +18,7 @@ from smoothcert.analysis.accuracy import (
     wrong_certificates,
 )
 from smoothcert.analysis.log import read_log
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 

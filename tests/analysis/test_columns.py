@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from smoothcert.analysis.columns import decimals, integers, parse_time, shown, split_columns
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 LOG = Path("some.tsv")
 

@@ -10,7 +10,7 @@ import pytest
 from smoothcert.analysis.accuracy import certified_accuracy
 from smoothcert.analysis.curve import certified_curve, drawn_steps
 from smoothcert.analysis.log import read_log
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 # Five images: certified at .25, twice at .5, wrong with a radius of .9, abstained.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from smoothcert.analysis.log import read_log
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.ledger import Certificate, Ledger
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"

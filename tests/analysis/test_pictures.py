@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from smoothcert.analysis.pictures import contact_sheet, file_name, noisy_image, write_pictures
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 
 GREY = np.random.default_rng(0).integers(0, 256, (1, 28, 28)).astype(np.uint8)

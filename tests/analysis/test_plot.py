@@ -16,7 +16,7 @@ from PIL import Image
 from smoothcert.analysis.accuracy import certified_accuracy, high_probability_accuracy
 from smoothcert.analysis.log import Log, read_log
 from smoothcert.analysis.plot import accuracy_figure, check_plot_path, write_plot
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 ROWS = (

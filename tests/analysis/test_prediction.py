@@ -8,7 +8,7 @@ import pytest
 
 from smoothcert.analysis.log import Log, read_log
 from smoothcert.analysis.prediction import OUTCOMES, judge_predictions
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 RUN = {"sigma": 0.5, "model": {"sha256": "a" * 64}, "source": {"digest": "b" * 64}}

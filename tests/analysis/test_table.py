@@ -8,7 +8,7 @@ import pytest
 from smoothcert.analysis.accuracy import wrong_certificates
 from smoothcert.analysis.log import Log, read_log
 from smoothcert.analysis.table import Row, accuracy_table, check_radii, default_radii
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 

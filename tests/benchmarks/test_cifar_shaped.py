@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cifar_shaped import write_cifar_shaped
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import open_source
 from smoothcert.training.data import open_data
 from smoothcert.training.settings import TrainSettings

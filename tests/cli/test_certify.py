@@ -13,8 +13,8 @@ import pytest
 from smoothcert.cli.certify import command as certify_command
 from smoothcert.engine.backends import BACKENDS
 from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
+from smoothcert.engine.base.machine import processor_flags
 from smoothcert.engine.cuda_driver import gpus
-from smoothcert.engine.environment import processor_flags
 
 SHAPE = (3, 6, 6)
 

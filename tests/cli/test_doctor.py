@@ -10,7 +10,7 @@ import sys
 from click.testing import CliRunner
 
 from smoothcert.cli.doctor import command
-from smoothcert.engine.environment import diagnose
+from smoothcert.engine.base.machine import diagnose
 
 
 def test_json_is_the_report() -> None:

@@ -8,9 +8,9 @@ import pytest
 
 from smoothcert.engine.audit import AuditReport, audit_log
 from smoothcert.engine.backends import open_backend
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.certification import RunSettings, run_procedure
-from smoothcert.engine.environment import describe_machine
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import COLUMNS, read_manifest
 from smoothcert.engine.models import open_onnx

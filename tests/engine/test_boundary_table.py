@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.boundaries import (
     Spending,
     crossing_probability,
@@ -13,7 +14,6 @@ from smoothcert.engine.boundaries import (
     looks_until,
 )
 from smoothcert.engine.boundary_table import BoundaryTable, boundary_table, radius_steps
-from smoothcert.engine.errors import InputError
 
 STRICT = Spending(0.0, 0.25, 0.75)
 ALPHA = 0.001

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import (
     certified_radius,
     covered_squared_distance,
@@ -18,7 +19,6 @@ from smoothcert.engine.bounds import (
     smallest_useful_n,
     top_two_differ,
 )
-from smoothcert.engine.errors import InputError
 
 
 def binomial_tail(k: int, n: int, p: mpmath.mpf) -> mpmath.mpf:

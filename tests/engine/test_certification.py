@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.machine import processor_flags
 from smoothcert.engine.bounds import certified_radius, covered_squared_distance
 from smoothcert.engine.certification import RunSettings, run_procedure
-from smoothcert.engine.environment import processor_flags
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import manifest_path, read_manifest
 from smoothcert.engine.merge import merge_shards

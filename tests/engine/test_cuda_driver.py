@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import gpus, require_gpu
-from smoothcert.engine.errors import InputError
 
 DRIVER = """
 #include <string.h>
@@ -37,7 +37,7 @@ int cuCtxGetCurrent(void **context) { *context = current; return 0; }
 ASK = """
 import ctypes, dataclasses, json
 from smoothcert.engine import cuda_driver
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 found = cuda_driver.gpus()
 report = [dataclasses.asdict(gpu) for gpu in found]
 refused = ""

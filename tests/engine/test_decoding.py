@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.decoding import FailedImage, decoded_ahead
-from smoothcert.engine.errors import InputError
 
 
 class Numbered:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian, NoiseTable, Purpose
 
 MASK = 0xFFFFFFFF

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.ledger import (
     HEADER,
     Certificate,
@@ -139,7 +139,7 @@ def test_damaged_rows_are_named(tmp_path: Path, row: str, words: str) -> None:
 SECOND_WRITER = """
 import sys
 from pathlib import Path
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.ledger import Ledger
 try:
     Ledger(Path(sys.argv[1]), {}, {})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest
 from smoothcert.engine.merge import merge_shards
 

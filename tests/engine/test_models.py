@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import METADATA_KEY, InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.models import open_onnx
 
 

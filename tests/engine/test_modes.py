@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.modes import CertifyOptions, recorded_procedure
 from smoothcert.engine.procedures import FixedCertify, Predict, Procedure
 from smoothcert.engine.radius_procedure import RadiusCertify

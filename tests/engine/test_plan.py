@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from plan_files import CONTENT, record_of, write_plan
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import Gpu
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import open_plan
 from smoothcert.engine.plan import is_plan, read_record, record_path
 

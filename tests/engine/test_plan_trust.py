@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from plan_files import CONTENT, record_of, write_plan
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.plan import record_path
 from smoothcert.engine.plan_trust import (
     engine_cache,

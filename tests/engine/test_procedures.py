@@ -8,8 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, certified_radius, lower_confidence_bound
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure, SampleRange
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, certified_radius
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.procedures import Decision, SampleRange
 from smoothcert.engine.radius_procedure import RadiusCertify

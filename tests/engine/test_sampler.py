@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.sampler import RowSampler
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.selection import Selection
 
 

@@ -9,8 +9,8 @@ import torch
 from scipy import stats
 
 from smoothcert.engine import Smooth
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import certified_radius
-from smoothcert.engine.errors import InputError
 
 
 class Linear(torch.nn.Module):

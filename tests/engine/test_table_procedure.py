@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, lower_confidence_bound
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.procedures import Decision, Procedure, SampleRange
 from smoothcert.engine.table_procedure import SETTINGS, Setting, TableCertify

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from smoothcert.engine import tensorrt_module
-from smoothcert.engine.errors import InputError, MissingPartError
+from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.tensorrt_module import LogKeeper, default_runtime, load_tensorrt
 
 ROOT = Path(__file__).parents[2]

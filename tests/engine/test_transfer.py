@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.modes import CertifyOptions
 from smoothcert.engine.procedures import FixedCertify, Procedure, SampleRange

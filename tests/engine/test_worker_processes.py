@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smoothcert.engine.base.errors import InputError, RunStoppedError
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.decoding import FailedImage
-from smoothcert.engine.errors import InputError, RunStoppedError
 from smoothcert.engine.execution import Executor
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import Certificate, read_manifest

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.export.architectures import architecture
 from smoothcert.export.checkpoint import inferred_classes, load_weights, read_checkpoint
 

@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 import torch
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import METADATA_KEY
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.models import file_digest, open_onnx
 from smoothcert.export.architectures import architecture
 from smoothcert.export.checkpoint_export import export_checkpoint

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import open_onnx
 from smoothcert.export.disagreement import Disagreement, measure_disagreement

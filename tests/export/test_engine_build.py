@@ -16,9 +16,9 @@ import pytest
 from engine_models import half_model, qdq_model
 from onnx import TensorProto, helper
 
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.cuda_driver import gpus
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
 from smoothcert.engine.models import open_plan
 from smoothcert.engine.plan import read_record, record_path
 from smoothcert.export.architectures import architecture

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.export.engine_options import BuildOptions, default_batch
 
 

@@ -10,7 +10,7 @@ import pytest
 from engine_models import qdq_model
 from onnx import TensorProto
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models import open_onnx
 from smoothcert.export.onnx_facts import read_onnx
 

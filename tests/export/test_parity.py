@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from smoothcert.engine.backends.torch_network import TorchNetwork
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.export.architectures import architecture
 from smoothcert.export.parity import check_float_noise, compare_votes
 

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models import open_onnx
 from smoothcert.export.checkpoint_export import export_checkpoint
 from smoothcert.export.quantization import Target

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.training.data import open_data
 
 ArrayFile = Callable[..., Path]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import open_source
 from smoothcert.training.images import MemoryImages, PhotographImages, open_images
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.training.network import base_classifier, load_original_state, original_state
 
 CIFAR = InputSpec(3, 32, 32, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))

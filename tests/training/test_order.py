@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.training.order import (
     Stream,
     evaluation_steps,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.training.data import TrainingData, open_data
 from smoothcert.training.outdir import TrainingFolder
 from smoothcert.training.settings import TrainSettings

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.export.checkpoint import read_checkpoint
 from smoothcert.training.processes import processes
 

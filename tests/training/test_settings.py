@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.training.settings import TrainSettings
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.export.checkpoint import read_checkpoint
 from smoothcert.training.data import TrainingData, open_data
 from smoothcert.training.epoch_log import Epoch

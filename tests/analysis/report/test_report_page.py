@@ -14,7 +14,7 @@ from report_logs import IMAGES, real_labels, run, write_log, write_page
 from smoothcert.analysis.log import read_log
 from smoothcert.analysis.report.payload import script_json
 from smoothcert.analysis.report.sections import duration, rounded_down
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 def text_of(page: Path) -> str:

@@ -10,7 +10,7 @@ from PIL import Image
 from report_logs import IMAGES, real_labels, run, write_log
 
 from smoothcert.analysis.report.thumbnails import SIDE, thumbnails
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import open_source
 
 

@@ -12,7 +12,7 @@ from host_network import HostNetwork
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import NO_VOTE, Backend, Rows
 from smoothcert.engine.backends.device import DeviceBackend
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model, open_onnx
 from smoothcert.engine.procedures import FixedCertify, Predict, Procedure

@@ -9,7 +9,7 @@ import pytest
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import NO_VOTE, Backend, Rows
 from smoothcert.engine.backends.host import votes_of
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import open_onnx
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine import environment
 from smoothcert.engine.backends import batch_size, host_runtimes, open_backend
 from smoothcert.engine.backends.base import Backend, Network, Rows
 from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES, precision_of_run
-from smoothcert.engine.environment import processor_flags
-from smoothcert.engine.errors import InputError, MissingPartError
+from smoothcert.engine.base import machine
+from smoothcert.engine.base.errors import InputError, MissingPartError
+from smoothcert.engine.base.machine import processor_flags
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model, open_onnx
 
@@ -101,7 +101,7 @@ def test_auto_goes_without_a_runtime_that_refuses_the_model(
 
 def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     """This package is not installed."""
-    real_version, real_module = environment.version_of, importlib.import_module
+    real_version, real_module = machine.version_of, importlib.import_module
 
     def importing_module(name: str, *arguments: object) -> object:
         if name.partition(".")[0] == package:

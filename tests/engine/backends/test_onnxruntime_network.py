@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto
 
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models import open_onnx
 
 

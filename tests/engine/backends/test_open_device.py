@@ -11,11 +11,11 @@ import pytest
 
 from smoothcert.engine.backends import open_backend, open_device
 from smoothcert.engine.backends.open_device import rows_of
+from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.device.cupy_runtime import CupyRuntime
 from smoothcert.engine.device.opening import open_runtime
 from smoothcert.engine.device.pycuda_runtime import PycudaRuntime
-from smoothcert.engine.errors import InputError, MissingPartError
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model, open_onnx
 

@@ -13,9 +13,9 @@ pytest.importorskip("openvino")
 
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.backends.openvino_network import OpenVinoNetwork, arithmetic_of
-from smoothcert.engine.environment import processor_flags, usable_cores
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.machine import processor_flags, usable_cores
 from smoothcert.engine.models import Model
 
 ROWS = 48

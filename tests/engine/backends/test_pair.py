@@ -11,7 +11,7 @@ from onnx import helper
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Rows
 from smoothcert.engine.backends.pair import open_pair
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import Model, open_onnx
 

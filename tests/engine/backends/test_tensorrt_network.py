@@ -15,8 +15,8 @@ from plan_files import record_of, write_plan
 from smoothcert.engine.backends import tensorrt_network
 from smoothcert.engine.backends.device_network import DeviceNetwork
 from smoothcert.engine.backends.tensorrt_network import PlanRefusedError, TensorRTNetwork
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import Gpu
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.models import Model, open_plan
 from smoothcert.engine.tensorrt_module import TensorRT
 

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cluster.feed import Assignment, ImageFeed
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.scheduler import LabelledImage
 
 

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
-from smoothcert.engine.errors import InputError
 from smoothcert.engine.execution import Job
 from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import read_manifest

@@ -8,8 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
+from smoothcert.engine.base.errors import RunStoppedError
 from smoothcert.engine.cluster.shipping import receive, ship, shipped_bytes
-from smoothcert.engine.errors import RunStoppedError
 from smoothcert.engine.models import model_files, open_onnx
 
 

@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.plan import PlanRecord, record_path
 
 CONTENT = b"ptrt, and what an engine is made of"

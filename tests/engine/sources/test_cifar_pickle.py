@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources.cifar_pickle import load
 
 DATA = np.random.default_rng(0).integers(0, 256, (4, 3072)).astype(np.uint8)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import digest
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources.npz import open_npz
 
 SPEC = InputSpec(1, 8, 8)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smoothcert.engine.errors import InputError, MissingPartError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError, MissingPartError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import ImageSource, PhotographSource, open_source
 
 SPEC = InputSpec(3, 4, 4)

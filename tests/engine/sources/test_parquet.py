@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import photograph
 from smoothcert.engine.sources.parquet import ParquetSource
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources.patterns import expand
 
 

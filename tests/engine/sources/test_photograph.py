@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import photograph
 
 IMAGENET = InputSpec(3, 224, 224, resize=256)

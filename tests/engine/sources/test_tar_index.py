@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources.tar_index import members, read_member
 
 CONTENT = {"a.jpg": b"A" * 700, "folder/b.cls": b"7", "empty.txt": b"", "x" * 180 + ".png": b"long"}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 from smoothcert.export.architectures import architecture
 
 

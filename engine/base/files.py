@@ -6,7 +6,7 @@ from pathlib import Path
 
 import platformdirs
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 
 def cache_folder(name: str) -> Path:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
 
 LEVELS = 255
 """Pixels are integers 0..255; sigma and radii are in units where LEVELS is 1."""

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smoothcert.engine.errors import InputError
-from smoothcert.engine.input_spec import InputSpec
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import InputSpec
 
 
 def test_affine_folds_levels_mean_and_std() -> None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.cache import cache_folder
-from smoothcert.engine.errors import InputError
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import cache_folder
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.engine.environment import (
+from smoothcert.engine.base.machine import (
     PARTS,
     Part,
     describe_machine,
@@ -21,7 +21,7 @@ from smoothcert.engine.environment import (
     version_of,
 )
 
-PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
+PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
 
 
 def entry(part: str) -> dict[str, str]:
@@ -56,7 +56,7 @@ def test_the_machine_is_described_without_names() -> None:
 
 def test_describing_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from smoothcert.engine.environment import describe_machine;"
+        "import sys; from smoothcert.engine.base.machine import describe_machine;"
         "describe_machine(); print({'onnxruntime', 'torch', 'numba', 'numpy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -120,7 +120,7 @@ def test_two_runtimes_at_once_are_broken(tmp_path: Path, monkeypatch: pytest.Mon
 def test_a_runtime_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:
     install_fake(tmp_path, "onnxruntime", "raise OSError('libx.so: no such file\\nmore')")
     code = (
-        "import json; from smoothcert.engine.environment import diagnose;"
+        "import json; from smoothcert.engine.base.machine import diagnose;"
         "print(json.dumps(diagnose()))"
     )
     done = subprocess.run(

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.engine.errors import MissingPartError
-from smoothcert.engine.optional import require
+from smoothcert.engine.base.errors import MissingPartError, require
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DISTRIBUTIONS = {
     "cupy": "cupy-cuda13x",
     "onnxruntime": "onnxruntime",

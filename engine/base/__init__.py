@@ -1,0 +1,1 @@
+"""What everyone needs and nobody owns: errors, files, this machine, the input spec."""
