@@ -1,5 +1,7 @@
-"""One import root, `smoothcert`; its subpackages are the top-level folders (there is no folder called
-smoothcert, which would shadow the installed package where one stands in the repository)."""
+"""One import root, `smoothcert`, whose subpackages are the top-level folders.
+
+There is no folder called smoothcert: it would shadow the installed package in the repository.
+"""
 
 from setuptools import find_packages, setup
 

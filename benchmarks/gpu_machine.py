@@ -19,6 +19,7 @@ from smoothcert.engine.backends.device_network import (
     DeviceNetwork,
     input_elements,
 )
+from smoothcert.engine.base.errors import one_line
 from smoothcert.engine.device.base import DeviceArray, DeviceRuntime
 
 SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -120,7 +121,7 @@ class BareNetwork:
                 return
             self.launches = "a graph"
         except RuntimeError as error:
-            self.launches = f"one by one ({' '.join(str(error).split())})"
+            self.launches = f"one by one ({one_line(error)})"
 
     def run(self, batches: int) -> None:
         """So many runs, one after the other; waits for the last."""

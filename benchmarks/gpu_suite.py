@@ -25,7 +25,7 @@ from gpu_machine import Machine
 from smoothcert.engine.backends.device_network import DeviceNetwork
 from smoothcert.engine.backends.open_device import open_network
 from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.models import open_onnx
@@ -74,7 +74,7 @@ class Suite:
             return None
         except Exception as error:
             traceback.print_exc()
-            self.failed[name] = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            self.failed[name] = f"{type(error).__name__}: {one_line(error)}"
             return None
         self.results[name] = result
         print(f"{time.monotonic() - start:7.1f} s  {name}: {json.dumps(result)[:300]}", flush=True)

@@ -1,10 +1,30 @@
 """`smoothcert doctor`: what this machine can run, what is missing, and how to install it."""
 
+import contextlib
+import importlib.metadata
 import json
+import os
+import platform
+import re
+from pathlib import Path
 
 import click
 
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import cache_folder
+from smoothcert.engine.base.machine import (
+    PARTS,
+    REQUIRED,
+    Part,
+    gpu_names,
+    processor_flags,
+    processor_name,
+    usable_cores,
+    version_of,
+)
+
 _ALARMING = ("missing", "broken", "read-only")
+_NOT_FOR_USERS = ("dev", "kernel-tests")
 
 
 @click.command("doctor")
@@ -14,8 +34,6 @@ def command(as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
-
-    from smoothcert.engine.base.machine import diagnose
 
     report = diagnose()
     if as_json:
@@ -34,3 +52,94 @@ def command(as_json: bool) -> None:
         cells = (Text(entry[column], overflow="fold") for column in ("part", "state", "note"))
         table.add_row(*cells, style="red" if entry["state"] in _ALARMING else None)
     console.print(table)
+
+
+def install_command(part: Part, *, gpu: bool) -> str:
+    """What brings a part: an extra of smoothcert where its metadata has one, else the package.
+
+    Of several extras it is `gpu` or `cpu`, as asked, or else the first.
+    """
+    extras = _extras()
+    offered = [extra for name in part.distributions for extra in extras.get(name, ())]
+    if not offered:
+        return f"pip install {part.distributions[0]}"
+    wanted = "gpu" if gpu else "cpu"
+    return f"pip install 'smoothcert[{wanted if wanted in offered else offered[0]}]'"
+
+
+def _extras() -> dict[str, list[str]]:
+    """Distribution -> the extras of smoothcert that install it, in the order of pyproject.toml."""
+    found: dict[str, list[str]] = {}
+    try:
+        requirements = importlib.metadata.requires("smoothcert") or []
+    except importlib.metadata.PackageNotFoundError:
+        return found
+    for requirement in requirements:
+        name = re.match(r"[\w.-]+", requirement)
+        extra = re.search(r"""extra == ["']([\w-]+)["']""", requirement)
+        if name and extra and extra[1] not in _NOT_FOR_USERS:
+            found.setdefault(re.sub(r"[-_.]+", "-", name[0]).lower(), []).append(extra[1])
+    return found
+
+
+def diagnose() -> list[dict[str, str]]:
+    """One entry {part, state, note} for everything `doctor` reports.
+
+    The state is a version, name or count, or one of: missing, broken, unused (a part for a GPU,
+    where there is none), read-only. Imports nothing heavy but ONNX Runtime, to ask it what it
+    can run on.
+    """
+    gpus = gpu_names()
+    flags = " ".join(processor_flags()) or "no vector flags known"
+    report = [
+        ("python", platform.python_version(), f"{platform.system()} {platform.machine()}"),
+        ("processor", processor_name(), f"{usable_cores()} cores, {flags}"),
+        ("GPU", ", ".join(gpus) or "none", "NVIDIA, as the driver lists them"),
+    ]
+    for name in REQUIRED:
+        version = version_of(name)
+        note = "required" if version else "required; pip install smoothcert"
+        report.append((name, version or "missing", note))
+    report += [(part.name, *_diagnose_part(part, bool(gpus))) for part in PARTS]
+    report.append(("cache", *_diagnose_cache()))
+    return [{"part": part, "state": state, "note": note} for part, state, note in report]
+
+
+def _diagnose_part(part: Part, gpu: bool) -> tuple[str, str]:
+    version = version_of(*part.distributions)
+    if version is None:
+        state = "unused" if part.gpu_only and not gpu else "missing"
+        only = " (NVIDIA GPUs only)" if part.gpu_only else ""
+        return state, f"{part.purpose}{only}; {install_command(part, gpu=gpu)}"
+    if part.name == "onnxruntime":
+        return _diagnose_onnxruntime(version, part)
+    return version, part.purpose
+
+
+def _diagnose_onnxruntime(version: str, part: Part) -> tuple[str, str]:
+    if all(map(version_of, part.distributions)):
+        both = " and ".join(part.distributions)
+        return "broken", f"{both} overwrite each other's files; uninstall both, then install one"
+    try:
+        import onnxruntime
+
+        providers = [name.removesuffix("ExecutionProvider")
+                     for name in onnxruntime.get_available_providers()]  # fmt: skip
+    except Exception as error:  # whatever a damaged installation raises is what there is to report
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        return "broken", f"{version} cannot be imported: {first}"
+    return version, f"{part.purpose}; providers {', '.join(providers)}"
+
+
+def _diagnose_cache() -> tuple[str, str]:
+    try:
+        folder = cache_folder("")
+    except InputError as error:
+        return "missing", str(error)
+    size = 0
+    for directory, _, files in os.walk(folder):
+        for name in files:
+            with contextlib.suppress(OSError):  # a running command may be replacing it
+                size += Path(directory, name).lstat().st_size
+    writable = os.access(folder, os.W_OK)
+    return "writable" if writable else "read-only", f"{folder}, {size / 1e6:.1f} MB"

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.scheduler import LabelledImage
 from smoothcert.engine.sources.base import ImageSource
 
@@ -25,11 +25,6 @@ class FailedImage:
 def load(source: ImageSource, index: int) -> LabelledImage:
     """An image of a source with its label; raises one of UNREADABLE where it cannot be read."""
     return LabelledImage(index, source.label(index), source.image(index))
-
-
-def reason_of(error: BaseException) -> str:
-    """An error in one line."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def decoded_ahead(
@@ -61,7 +56,7 @@ def decoded_ahead(
             except UNREADABLE as error:
                 if on_failure is None:
                     raise
-                on_failure(FailedImage(index, reason_of(error)))
+                on_failure(FailedImage(index, one_line(error, None)))
                 continue
             finally:
                 submit(1)

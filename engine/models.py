@@ -1,12 +1,12 @@
 """Model files: what they are, what they expect, and their digest."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.onnx_session import GraphValue, inspect_graph
 from smoothcert.engine.plan_trust import read_plan
@@ -58,16 +58,6 @@ class Model:
             "precision": self.precision,
             **self.spec.to_metadata(),
         }
-
-
-def file_digest(*paths: Path) -> str:
-    """SHA-256, in hex, of the files' bytes one after the other."""
-    digest = hashlib.sha256()
-    for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def check_file(path: Path, kind: str) -> Path:

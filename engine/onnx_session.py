@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def inspect_session(path: Path) -> Any:
 
 def refusal(path: Path, error: Exception) -> InputError:
     """One line for whatever ONNX Runtime says of a model it cannot load."""
-    reason = " ".join(str(error).split())[:300]
+    reason = one_line(error, 300)
     return InputError(
         f"{path} is no model that ONNX Runtime can run ({reason}): expected an ONNX file; "
         "`smoothcert export` writes one from a checkpoint"

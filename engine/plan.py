@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.cuda_driver import Gpu
 
@@ -124,7 +124,7 @@ def read_record(plan: Path) -> PlanRecord:
         record = PlanRecord(**fields)
         _check_types(record)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"plan record {beside} is not what `smoothcert build` writes ({reason}): {again}"
         ) from None

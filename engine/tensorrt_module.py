@@ -8,7 +8,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError, MissingPartError, require
+from smoothcert.engine.base.errors import InputError, MissingPartError, one_line, require
 
 RUNTIMES = ("tensorrt", "tensorrt-rtx")
 """Names of runtimes; each is also the extra that installs it."""
@@ -57,7 +57,7 @@ def load_tensorrt(name: str | None, purpose: str) -> TensorRT:
     try:
         trt = require(_MODULES[name], name, purpose)
     except ImportError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"{purpose} needs the package {_MODULES[name]}, which cannot be loaded ({reason}): "
             f"pip install --force-reinstall 'smoothcert[{name}]'"
@@ -86,7 +86,7 @@ class LogKeeper:
 
             def log(self, severity: Any, message: str) -> None:
                 if severity in serious:
-                    errors.append(" ".join(message.split()))
+                    errors.append(one_line(message, None))
                     del errors[: -LogKeeper._KEPT]
 
         self.logger = _Log()

@@ -14,7 +14,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, NoReturn
 
-from smoothcert.engine.base.errors import InputError, RunStoppedError
+from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
 from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.decoding import decoded_ahead
@@ -213,7 +213,7 @@ def _work(connection: Connection, job: Job) -> None:
         connection.send(("input", str(error)))
     except Exception as error:  # the parent must hear of it, whatever it is
         traceback.print_exc()
-        connection.send(("broken", " ".join(str(error).split()) or type(error).__name__))
+        connection.send(("broken", one_line(error, None)))
 
 
 def _handed_out(connection: Connection) -> Generator[int, None, None]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.base.errors import InputError, require
-from smoothcert.engine.models import check_file, file_digest
+from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.files import file_digest
+from smoothcert.engine.models import check_file
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +74,7 @@ def _read_torch(path: Path) -> Any:
             "and plain values; save model.state_dict() from the code that wrote it"
         ) from None
     except Exception as error:  # damaged archives raise whatever their layer raises
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"checkpoint {path} cannot be read ({reason}): expected a whole torch checkpoint"
         ) from None
@@ -84,7 +85,7 @@ def _read_safetensors(path: Path) -> Any:
     try:
         return safetensors.load_file(str(path))
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"checkpoint {path} cannot be read ({reason}): expected a whole safetensors file"
         ) from None

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.plan import Scalar
 from smoothcert.engine.tensorrt_module import LogKeeper
@@ -91,7 +91,7 @@ def _refusal(parser: Any, onnx: OnnxFacts, log: LogKeeper) -> str:
     node = f"{refused.node_name()!r} ({refused.node_operator()})"
     where = f", node {node}" if refused.node() >= 0 else ""
     more = f"; {parser.num_errors - 1} more" if parser.num_errors > 1 else ""
-    reason = " ".join(str(refused.desc()).split())[:300]
+    reason = one_line(refused.desc(), 300)
     return f"model {onnx.path}{where} is refused by TensorRT's parser: {reason}{more}"
 
 

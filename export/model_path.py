@@ -4,15 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.files import cache_folder
-from smoothcert.engine.models import (
-    CHECKPOINT_SUFFIXES,
-    Model,
-    check_file,
-    file_digest,
-    open_onnx,
-    open_plan,
-)
+from smoothcert.engine.base.files import cache_folder, file_digest
+from smoothcert.engine.models import CHECKPOINT_SUFFIXES, Model, check_file, open_onnx, open_plan
 from smoothcert.engine.plan import is_plan
 
 

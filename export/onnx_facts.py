@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError, require
-from smoothcert.engine.models import check_file, external_data, file_digest, metadata_of
+from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.files import file_digest
+from smoothcert.engine.models import check_file, external_data, metadata_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ def read_onnx(path: Path) -> OnnxFacts:
     try:
         model = onnx.load_from_string(content)
     except Exception as error:  # protobuf's errors share no public base class
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"{path} is no ONNX model ({reason}): expected one; `smoothcert export` writes one "
             "from a checkpoint"

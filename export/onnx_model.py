@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.base.machine import version_of
@@ -65,7 +65,7 @@ def write_onnx(
                     verbose=False,
                 )
             except Exception as error:  # the exporter's errors share no public base class
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error)
                 raise InputError(f"the network cannot be exported to ONNX: {reason}") from None
         model = onnx.load(str(draft))
     _strip(model)
@@ -87,7 +87,7 @@ def _run(module: "nn.Module", example: Any) -> Any:
     try:
         return module(example)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"the network does not accept images of shape {tuple(example.shape[1:])} ({reason}): "
             "give its --input-shape C,H,W"

@@ -33,6 +33,7 @@ _LOGS = Path(__file__).parents[2] / "shared" / "data" / "cohen2019"
 LinearModel = Callable[..., Path]
 ArrayFile = Callable[..., Path]
 Page = Callable[..., WebDriver]
+FakeDistribution = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -237,3 +238,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
     yield page
     driver.quit()
+
+
+@pytest.fixture
+def fake_distribution(tmp_path: Path) -> FakeDistribution:
+    """Installs a distribution as pip would leave it, with an importable module of that source."""
+
+    def install(name: str, module: str = "") -> Path:
+        info = tmp_path / f"{name.replace('-', '_')}-9.9.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n")
+        if module:
+            (tmp_path / f"{name.partition('-')[0]}.py").write_text(module)
+        return tmp_path
+
+    return install

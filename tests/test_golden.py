@@ -17,7 +17,7 @@ import pytest
 from onnx import numpy_helper
 
 from smoothcert.cli.main import main
-from smoothcert.engine.models import file_digest
+from smoothcert.engine.base.files import file_digest
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = Path(__file__).parents[1] / "data"

@@ -11,6 +11,7 @@ FOLDERS = ("engine", "export", "cli", "analysis", "training", "cupy_kernels")
 MAY_IMPORT = {
     "cupy_kernels": "",
     "engine": "cupy_kernels",
+    "engine.base": "",
     "export": "engine",
     "analysis": "engine",
     "training": "engine export",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.export.architectures import architecture
 
@@ -43,7 +43,7 @@ def base_classifier(arch: str, num_classes: int, spec: InputSpec) -> nn.Sequenti
         with torch.no_grad():
             logits = network.eval()(torch.zeros(1, *spec.shape))
     except Exception as error:  # whatever layers raise on a shape they cannot take
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"architecture {arch} cannot take images of {shape} ({reason}): expected it to; "
             "choose another, or another --input-shape"

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.ledger import differences
 from smoothcert.training import epoch_log
@@ -129,7 +129,7 @@ class TrainingFolder:
         try:
             saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         except Exception as error:  # damaged archives raise whatever their layer raises
-            reason = " ".join(str(error).split())[:200]
+            reason = one_line(error)
             raise InputError(
                 f"{self.checkpoint} cannot be read ({reason}): expected the checkpoint of this "
                 "command; choose another folder"

@@ -20,6 +20,7 @@ from smoothcert.engine.backends.device_network import (
     input_elements,
 )
 from smoothcert.engine.backends.device_noise import DeviceNoise, upload_constant
+from smoothcert.engine.base.errors import one_line
 from smoothcert.engine.device.base import DeviceArray, DeviceRuntime, Launch, Replay
 from smoothcert.engine.lattice import LatticeGaussian
 
@@ -147,7 +148,7 @@ class DeviceBackend:
         except RuntimeError as error:
             self._enqueue(0)  # shows whether the stream survived
             self._synchronize()
-            return f"one by one: a graph could not be recorded ({' '.join(str(error).split())})"
+            return f"one by one: a graph could not be recorded ({one_line(error, None)})"
         for number, replay in enumerate(replays):
             if not self._agrees(number, replay):
                 return "one by one: a recorded batch gave other logits than the batch itself"

@@ -12,7 +12,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.models import Model
 from smoothcert.engine.onnx_session import inspect_graph, refusal
 
@@ -132,7 +132,7 @@ class OnnxRuntimeDeviceNetwork:
         try:
             self._session.run_with_iobinding(self._bindings[buffer], self._options)
         except Exception as error:
-            raise RuntimeError(f"ONNX Runtime: {' '.join(str(error).split())}") from None
+            raise RuntimeError(f"ONNX Runtime: {one_line(error)}") from None
 
     def describe(self) -> dict[str, Any]:
         """See DeviceNetwork."""

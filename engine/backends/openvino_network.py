@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.onnxruntime_network import aligned_zeros
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.machine import processor_flags, processor_name, usable_cores
 from smoothcert.engine.models import Model
 
@@ -89,7 +89,7 @@ class OpenVinoNetwork:
                 },
             )
         except RuntimeError as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = one_line(error, 300)
             raise InputError(
                 f"{model.path} is no model that OpenVINO can run ({reason}): "
                 "use --backend onnxruntime"

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 
 SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -104,7 +104,7 @@ class TorchDeviceNetwork:
             try:
                 logits = self._module(self._inputs[buffer])
             except torch.OutOfMemoryError as error:
-                reason = " ".join(str(error).split())[:200]
+                reason = one_line(error)
                 raise InputError(
                     f"the device has no room for a batch of {self.batch_size} ({reason}): expected "
                     "a smaller --batch"

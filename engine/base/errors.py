@@ -23,6 +23,12 @@ class RunStoppedError(RuntimeError):
     """
 
 
+def one_line(error: object, most: int | None = 200) -> str:
+    """What an error (or a library's message) says, in one line of at most `most` characters; its
+    type's name where it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def require(module: str, extra: str | None, purpose: str) -> Any:
     """Import and return the optional package `module`.
 

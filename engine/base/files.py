@@ -1,5 +1,7 @@
-"""The user's cache folder: what can be computed again, kept so that it need not be."""
+"""Files: the user's cache folder (what can be computed again, kept so that it need not be), files
+written whole, and their digests."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -39,3 +41,13 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def file_digest(*paths: Path) -> str:
+    """SHA-256, in hex, of the files' bytes one after the other."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError, RunStoppedError, require
+from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line, require
 
 _STORE_BYTES = 200 * 2**20
 _SCRATCH = "smoothcert-ray-"
@@ -100,7 +100,7 @@ class Connection:
             )
         except Exception as error:  # Ray's own exceptions for this share no public base class
             shutil.rmtree(self._scratch, ignore_errors=True)
-            raise RunStoppedError(f"Ray could not be started here ({_line(error)})") from None
+            raise RunStoppedError(f"Ray could not be started here ({one_line(error)})") from None
         addresses = {node["NodeManagerAddress"] for node in self.ray.nodes()}
         if addresses != {"127.0.0.1"}:
             self.close()
@@ -114,8 +114,8 @@ class Connection:
             self.ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except Exception as error:
             raise InputError(
-                f"no Ray cluster answers at {address!r} ({_line(error)}): expected one that runs; "
-                "start it with `ray start`, or take --ray local"
+                f"no Ray cluster answers at {address!r} ({one_line(error)}): expected one that "
+                "runs; start it with `ray start`, or take --ray local"
             ) from None
 
 
@@ -136,7 +136,3 @@ def _own_sigterm() -> Iterator[None]:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

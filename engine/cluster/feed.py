@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.decoding import UNREADABLE, FailedImage, reason_of
+from smoothcert.engine.base.errors import one_line
+from smoothcert.engine.decoding import UNREADABLE, FailedImage
 from smoothcert.engine.scheduler import LabelledImage
 
 
@@ -109,6 +110,6 @@ class ImageFeed:
             if not isinstance(error, UNREADABLE):
                 raise error
             self._waiting.popleft()
-            self.failed.append(FailedImage(index, reason_of(error)))
+            self.failed.append(FailedImage(index, one_line(error, None)))
             self._changed.notify_all()
         return False

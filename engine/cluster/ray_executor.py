@@ -18,14 +18,14 @@ from typing import Any
 
 from smoothcert.engine.backends import BACKENDS
 from smoothcert.engine.backends.host_runtimes import AUTO
-from smoothcert.engine.base.errors import InputError, RunStoppedError
+from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
 from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.cluster.connection import Connection
 from smoothcert.engine.cluster.dispatch import Dispatch
 from smoothcert.engine.cluster.feed import Assignment
 from smoothcert.engine.cluster.shipping import ship, shipped_bytes
 from smoothcert.engine.cluster.worker import Report, Worker, WorkerJob, digest_of
-from smoothcert.engine.decoding import UNREADABLE, FailedImage, load, reason_of
+from smoothcert.engine.decoding import UNREADABLE, FailedImage, load
 from smoothcert.engine.execution import Job, NewMachine, Results
 from smoothcert.engine.plan import is_plan
 from smoothcert.engine.scheduler import LabelledImage
@@ -176,7 +176,7 @@ class RayExecutor:
             cause = getattr(error, "cause", None)
             if isinstance(cause, InputError | RunStoppedError):
                 raise type(cause)(f"on a worker: {cause}") from None
-            raise RunStoppedError(f"the first worker was lost ({reason_of(error)[:300]})") from None
+            raise RunStoppedError(f"the first worker was lost ({one_line(error, 300)})") from None
         self._messages.put((kind, number, future))
         self._sessions.append(session)
         return session
@@ -355,7 +355,7 @@ class RayExecutor:
         except UNREADABLE as error:
             actor.sent -= 1
             if self._dispatch.done(actor.number, index):
-                yield FailedImage(index, reason_of(error))
+                yield FailedImage(index, one_line(error, None))
             self._give(actor, 0, False)
             return
         actor.handle.assign.remote([Assignment(index, image.label, image.pixels)])
@@ -379,7 +379,7 @@ class RayExecutor:
         del self._actors[actor.number]
         self._ray.kill(actor.handle)
         held, guilty = self._dispatch.leave(actor.number) if actor.ready else (0, [])
-        reason = reason_of(error)[:300]
+        reason = one_line(error, 300)
         details = {
             "worker": actor.number,
             "was_ready": actor.ready,

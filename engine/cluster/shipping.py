@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from smoothcert.engine.base.errors import RunStoppedError
-from smoothcert.engine.base.files import cache_folder, write_atomically
-from smoothcert.engine.models import Model, file_digest, model_files
+from smoothcert.engine.base.files import cache_folder, file_digest, write_atomically
+from smoothcert.engine.models import Model, model_files
 
 
 @dataclass(frozen=True)

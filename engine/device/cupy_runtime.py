@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.cupy_kernels.loader import Kernel
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.device.base import (
     Argument,
     DeviceArray,
@@ -99,7 +99,7 @@ class CupyRuntime:
         except self._cupy.cuda.memory.OutOfMemoryError as error:
             raise InputError(
                 f"the device has no room for another {size / 1e6:,.0f} MB "
-                f"({' '.join(str(error).split())}): expected a smaller --batch"
+                f"({one_line(error)}): expected a smaller --batch"
             ) from None
         memory.memset(0, size)
         self._cupy.cuda.runtime.deviceSynchronize()

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.cupy_kernels.loader import Kernel
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.device.base import (
     Argument,
     DeviceArray,
@@ -81,7 +81,7 @@ class PycudaRuntime:
             raise
         except Exception as error:  # PyCUDA's own exceptions, and the loader's without a driver
             raise InputError(
-                f"device cuda:{device} cannot be used ({' '.join(str(error).split())}): expected "
+                f"device cuda:{device} cannot be used ({one_line(error)}): expected "
                 "an NVIDIA GPU and its driver; --device cpu needs neither"
             ) from None
         if device >= count:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 
 _FORM = "expected a batch of the python version of CIFAR, a pickled dict of arrays"
 
@@ -34,7 +34,7 @@ def load(file: Path) -> dict[str, Any]:
         raise InputError(message if str(file) in message else f"{file}: {message}") from None
     # Damaged or hostile opcodes end in nearly every kind of exception.
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error, None)
         raise InputError(f"{file}: cannot be unpickled ({reason}): {_FORM}") from None
 
 

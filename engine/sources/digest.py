@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import file_digest
 
 _CONTENT_LIMIT = 10**9
-_BLOCK = 1 << 20
 
 
 def of_files(files: Sequence[Path]) -> str:
@@ -16,15 +16,10 @@ def of_files(files: Sequence[Path]) -> str:
     sizes = list(map(size, files))
     if sum(sizes) >= _CONTENT_LIMIT:
         return of_listing((file.name, str(size)) for file, size in zip(files, sizes, strict=True))
-    sha256 = hashlib.sha256()
     try:
-        for file in files:
-            with file.open("rb") as stream:
-                while block := stream.read(_BLOCK):
-                    sha256.update(block)
+        return file_digest(*files)
     except OSError as error:
-        raise _unreadable(file, error) from None
-    return sha256.hexdigest()
+        raise _unreadable(error.filename, error) from None
 
 
 def size(file: Path) -> int:
@@ -44,7 +39,7 @@ def of_listing(entries: Iterable[tuple[str, ...]]) -> str:
     return sha256.hexdigest()
 
 
-def _unreadable(file: Path, error: OSError) -> InputError:
+def _unreadable(file: object, error: OSError) -> InputError:
     return InputError(
         f"{file}: cannot be read ({error.strerror}): expected the image source to stay as it was "
         "opened; check the file"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.npyio import NpzFile
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources.arrays import ArraySource
 
@@ -36,5 +36,5 @@ def _load(path: Path) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         raise
     # A damaged zip, member or header surfaces as any of a dozen exceptions of zipfile, zlib, numpy.
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error, None)
         raise InputError(f"{path}: cannot be loaded ({reason}): {form}, none pickled") from None

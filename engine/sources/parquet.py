@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import digest, photograph
 from smoothcert.engine.sources.labels import check_labels
@@ -148,7 +148,7 @@ class ParquetSource:
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:
-    reason = " ".join(str(error).split())
+    reason = one_line(error, None)
     return InputError(
         f"{file}: cannot be read as parquet ({reason}): expected a whole parquet file; fetch it "
         "again"

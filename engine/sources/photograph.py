@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -78,7 +78,7 @@ def decode_whole(data: bytes, name: str, channels: int) -> Image.Image:
     except Exception as error:
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else error
         raise InputError(
-            f"{name}: cannot be decoded ({' '.join(str(reason).split())}; {len(data):,} bytes): "
+            f"{name}: cannot be decoded ({one_line(reason, None)}; {len(data):,} bytes): "
             "expected a whole JPEG, PNG, PPM, BMP, TIFF, WebP or GIF; replace the file"
         ) from None
 

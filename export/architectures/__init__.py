@@ -4,7 +4,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError, one_line, require
 
 if TYPE_CHECKING:
     from torch import nn
@@ -75,7 +75,7 @@ def _made(factory: Any, name: str, *arguments: Any, **named: Any) -> Any:
     try:
         return factory(*arguments, **named)
     except Exception as error:  # whatever a foreign constructor raises
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error)
         raise InputError(
             f"architecture {name!r} cannot be made ({type(error).__name__}: {reason}): "
             "check its name and arguments"

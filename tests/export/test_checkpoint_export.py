@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.input_spec import METADATA_KEY
-from smoothcert.engine.models import file_digest, open_onnx
+from smoothcert.engine.models import open_onnx
 from smoothcert.export.architectures import architecture
 from smoothcert.export.checkpoint_export import export_checkpoint
 from smoothcert.export.model_path import model_at
