@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import LEVELS
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import Purpose
 
 # Smaller images are enlarged on the sheet, by whole factors, to at least this many pixels a side.
 _SHEET_SIDE = 168

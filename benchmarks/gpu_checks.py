@@ -16,8 +16,8 @@ from smoothcert.engine.backends.device import DeviceBackend
 from smoothcert.engine.backends.device_noise import DeviceNoise
 from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.lattice import LatticeGaussian
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
 
 SEED = 0xFEDCBA9876543210
 SIGMAS = (0.12, 0.25, 1.0, 4.0)  # 4.0: a guide too large for shared memory

@@ -13,7 +13,7 @@ from smoothcert.engine.backends.device_network import SCALAR_BYTES, DeviceNetwor
 from smoothcert.engine.backends.device_noise import DeviceNoise
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.benchmark.reference import ORIGINAL_BATCH, original_counts
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import FixedCertify
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
 

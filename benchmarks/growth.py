@@ -25,8 +25,8 @@ from smoothcert.engine.base.errors import require
 from smoothcert.engine.base.machine import describe_machine, usable_cores
 from smoothcert.engine.benchmark.loops import CertificationLoop, synthetic_images
 from smoothcert.engine.benchmark.rounds import Loop, measure_rates
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import FixedCertify
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
 from smoothcert.export.random_model import write_random_model

@@ -16,8 +16,9 @@ import torch
 
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.machine import processor_name, usable_cores
-from smoothcert.engine.lattice import LatticeGaussian
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
+from smoothcert.engine.noise.streams import counters
 
 SHAPES = {"ImageNet": (3, 224, 224, 32), "CIFAR": (3, 32, 32, 1024), "MNIST": (1, 28, 28, 2048)}
 SIGMAS = (0.12, 0.25, 0.5, 1.0)
@@ -35,15 +36,14 @@ def measure(name: str, sigma: float, threads: int) -> dict[str, object]:
     channels, height, width, rows = SHAPES[name]
     spec = InputSpec(channels, height, width)
     image = np.random.default_rng(0).integers(0, 256, (1, spec.num_pixels)).astype(np.uint8)
-    slots, counters = np.zeros(rows, np.int32), np.ones((3, rows), np.uint32)
+    slots = np.zeros(rows, np.int32)
     inputs = np.empty((rows, spec.num_pixels), np.float32)
     sampler = RowSampler(LatticeGaussian(sigma).table, 0, *spec.affine(), threads)
     x = torch.from_numpy(image.reshape(spec.shape)).float() / 255
     samples = iter(range(0, 2**31, rows))
 
     def ours() -> None:
-        counters[0] = np.arange(rows) + next(samples)
-        sampler.fill(image, slots, counters, inputs)
+        sampler.fill(image, slots, counters(np.arange(rows) + next(samples), 1, 1), inputs)
 
     def usual() -> None:
         batch = x.repeat((rows, 1, 1, 1))

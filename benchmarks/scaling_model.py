@@ -27,8 +27,8 @@ from PIL import Image, ImageFilter
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 from smoothcert.engine.decoding import FailedImage
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import Certificate, Ledger
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import Predict
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source, photograph

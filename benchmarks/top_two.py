@@ -17,7 +17,8 @@ from scipy import special
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.bounds import certified_radius, failure_bound
 from smoothcert.engine.decoding import decoded_ahead
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import Decision, SampleRange, Trial
 from smoothcert.engine.scheduler import Scheduler
 from smoothcert.engine.sources import open_source

@@ -31,9 +31,9 @@ def command(
     from smoothcert.engine.backends.pair import open_pair
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.base.machine import describe_machine
-    from smoothcert.engine.lattice import LatticeGaussian
     from smoothcert.engine.ledger import read_manifest
     from smoothcert.engine.modes import recorded_procedure
+    from smoothcert.engine.noise.lattice import LatticeGaussian
     from smoothcert.engine.sources import open_source
 
     if rows < 0:

@@ -110,8 +110,8 @@ def start_run(
     signal.signal(signal.SIGTERM, _interrupt)
     from smoothcert.cli.watchers import watching
     from smoothcert.engine.certification import RunSettings, run_procedure
-    from smoothcert.engine.lattice import LatticeGaussian
     from smoothcert.engine.ledger import manifest_path
+    from smoothcert.engine.noise.lattice import LatticeGaussian
     from smoothcert.engine.selection import Selection
     from smoothcert.engine.sources import open_source
     from smoothcert.export.model_path import model_at

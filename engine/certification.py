@@ -11,9 +11,9 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.execution import Executor, Job, NewMachine
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import Procedure
 from smoothcert.engine.scheduler import Outcome
 from smoothcert.engine.selection import Selection

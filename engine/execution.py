@@ -9,8 +9,8 @@ from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.decoding import FailedImage, decoded_ahead
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import Procedure
 from smoothcert.engine.scheduler import Outcome, Scheduler
 from smoothcert.engine.sources.base import ImageSource

@@ -24,7 +24,7 @@ from smoothcert.engine.bounds import (
     smallest_useful_n,
     top_two_differ,
 )
-from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.noise.streams import Purpose
 
 MAX_SAMPLES = 10**9
 """The bounds are checked up to here."""

@@ -19,7 +19,7 @@ from smoothcert.engine.bounds import (
     smallest_useful_n,
 )
 from smoothcert.engine.futility import even_odds, futile_counts
-from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import Decision, SampleRange, Trial, check_samples
 from smoothcert.engine.radius_plan import RadiusPlan, sample_sizes
 

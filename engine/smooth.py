@@ -15,7 +15,7 @@ from smoothcert.engine.backends.host import HostBackend
 from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
 from smoothcert.engine.bounds import ABSTAIN, RADIUS_STEPS
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
 

@@ -20,7 +20,7 @@ from smoothcert.engine.boundary_table import (
 )
 from smoothcert.engine.bounds import ABSTAIN, check_alpha, check_sigma, smallest_useful_n
 from smoothcert.engine.futility import even_odds, futile_counts
-from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import Decision, SampleRange, Trial, check_samples
 
 

@@ -54,8 +54,8 @@ from smoothcert.engine.bounds import (
     failure_bound,
     smallest_useful_n,
 )
-from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.ledger import Transfer
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import (
     Counts,
     Decision,

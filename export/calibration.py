@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
+from smoothcert.engine.noise.streams import Purpose, counters
 from smoothcert.engine.sources.base import ImageSource
 
 
@@ -38,11 +39,8 @@ class Calibration:
         """The network's inputs, float32 [samples, C, H, W], one batch per image."""
         sampler = RowSampler(LatticeGaussian(self.sigma).table, 0, *spec.affine())
         inputs = np.empty((self.samples, spec.num_pixels), np.float32)
-        counters = np.empty((3, self.samples), np.uint32)
+        slots = np.zeros(self.samples, np.int32)
         for number, image in enumerate(self.images):
-            counters[0] = np.arange(self.samples)
-            counters[1] = number
-            counters[2] = Purpose.CALIBRATION
-            slots = np.zeros(self.samples, np.int32)
-            sampler.fill(image.reshape(1, -1), slots, counters, inputs)
+            addresses = counters(np.arange(self.samples), number, Purpose.CALIBRATION)
+            sampler.fill(image.reshape(1, -1), slots, addresses, inputs)
             yield inputs.reshape(self.samples, *spec.shape).copy()

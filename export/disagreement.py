@@ -10,8 +10,9 @@ from smoothcert.engine.backends.base import Network
 from smoothcert.engine.backends.host import votes_of
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import failure_bound
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
+from smoothcert.engine.noise.streams import Purpose, counters
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,8 @@ def measure_disagreement(
     table = LatticeGaussian(sigma).table
     pixels = np.stack([image.reshape(-1) for image in images])
     slots = np.repeat(np.arange(len(images), dtype=np.int32), samples_per_image)
-    counters = np.empty((3, len(slots)), np.uint32)
-    counters[0] = np.tile(np.arange(samples_per_image) + first_sample, len(images))
-    counters[1] = slots
-    counters[2] = purpose
+    samples = np.tile(np.arange(samples_per_image) + first_sample, len(images))
+    addresses = counters(samples, slots, purpose)
 
     def votes(network: Network) -> npt.NDArray[np.int32]:
         sampler = RowSampler(table, seed, *network.spec.affine())
@@ -93,7 +92,7 @@ def measure_disagreement(
         found = []
         for start in range(0, len(slots), batch):
             rows = slice(start, start + batch)
-            own = np.ascontiguousarray(counters[:, rows])
+            own = np.ascontiguousarray(addresses[:, rows])
             sampler.fill(pixels, slots[rows], own, network.inputs)
             found.append(votes_of(network.run()[: own.shape[1]]))
         return np.concatenate(found)

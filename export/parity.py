@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Network
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
+from smoothcert.engine.noise.streams import Purpose, counters
 
 _RELATIVE_TOLERANCE = 1e-3
 """Float32 kernels that sum in another order differ by about 1e-6 of the logits' scale; a wrong
@@ -46,15 +47,12 @@ def compare_votes(
     sampler = RowSampler(LatticeGaussian(sigma).table, seed, *spec.affine())
     pixels = np.stack([image.reshape(-1) for image in images])
     slots = np.repeat(np.arange(len(images), dtype=np.int32), samples_per_image)
-    counters = np.empty((3, len(slots)), np.uint32)
-    counters[0] = np.tile(np.arange(samples_per_image), len(images))
-    counters[1] = slots
-    counters[2] = Purpose.PARITY
+    addresses = counters(np.tile(np.arange(samples_per_image), len(images)), slots, Purpose.PARITY)
     disagreements, difference, scale = 0, 0.0, 0.0
     for start in range(0, len(slots), batch):
         rows = slice(start, start + batch)
         count = len(slots[rows])
-        sampler.fill(pixels, slots[rows], np.ascontiguousarray(counters[:, rows]), first.inputs)
+        sampler.fill(pixels, slots[rows], np.ascontiguousarray(addresses[:, rows]), first.inputs)
         second.inputs[:] = first.inputs
         one, other = first.run()[:count], second.run()[:count]
         disagreements += int((one.argmax(axis=1) != other.argmax(axis=1)).sum())

@@ -12,8 +12,8 @@ from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
-from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.export.calibration import Calibration
 from smoothcert.export.disagreement import Disagreement, measure_disagreement
 from smoothcert.export.fallback import layers_to_keep

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import MAX_SIGMA
+from smoothcert.engine.noise.lattice import MAX_SIGMA
 
 SCHEDULES = ("step", "one-cycle")
 

@@ -5,8 +5,8 @@ from smoothcert.engine.backends.host import HostBackend
 from smoothcert.engine.backends.host_runtimes import AUTO, HOST_RUNTIMES, open_host_network
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import usable_cores
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.plan import is_plan
 
 _DEVICE_BACKENDS = ("onnxruntime", "tensorrt", "torch")

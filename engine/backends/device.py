@@ -22,7 +22,7 @@ from smoothcert.engine.backends.device_network import (
 from smoothcert.engine.backends.device_noise import DeviceNoise, upload_constant
 from smoothcert.engine.base.errors import one_line
 from smoothcert.engine.device.base import DeviceArray, DeviceRuntime, Launch, Replay
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 _PADDING = np.uint32(2**32 - 1)  # slot -1
 _NULL = np.uint64(0)

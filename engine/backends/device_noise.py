@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.engine.backends.device_network import DeviceNetwork
-from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.device.base import DeviceArray, DeviceRuntime, Launch
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import check_seed
 
 _RESIDENT_BLOCKS = 2  # a multiprocessor's, of MAX_BLOCK threads of 64 registers each
 _FEW_PIXELS = 2**18  # filling the shared tables would cost more than it saves
@@ -35,8 +35,7 @@ class DeviceNoise:
     def __init__(
         self, runtime: DeviceRuntime, network: DeviceNetwork, law: LatticeGaussian, seed: int
     ) -> None:
-        if not 0 <= seed < 2**64:
-            raise InputError(f"seed {seed} is out of range: expected 0 <= seed < 2^64")
+        check_seed(seed)
         table, spec, properties = law.table, network.spec, runtime.properties
         self._runtime = runtime
         self._rows = network.batch_size

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import NO_VOTE, Network, Rows
-from smoothcert.engine.lattice import LatticeGaussian
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
 
 
 def votes_of(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:

@@ -7,8 +7,8 @@ from smoothcert.engine.backends.device_network import SCALAR_BYTES, DeviceNetwor
 from smoothcert.engine.backends.plan_backend import device_index
 from smoothcert.engine.base.errors import InputError, MissingPartError, require
 from smoothcert.engine.cuda_driver import require_gpu
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 _PURPOSE = "certifying on a GPU"
 

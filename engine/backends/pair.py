@@ -8,8 +8,9 @@ import numpy.typing as npt
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend, Rows
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import Purpose
 
 
 class PairBackend:

@@ -5,8 +5,8 @@ import re
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import require_gpu
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 
 def device_index(device: str) -> int | None:

@@ -13,8 +13,8 @@ from smoothcert.engine.benchmark import peak
 from smoothcert.engine.benchmark.flops import flops_per_sample
 from smoothcert.engine.benchmark.loops import N0, CertificationLoop, N, RuntimeLoop
 from smoothcert.engine.benchmark.rounds import Loop, Rate, measure_rates, ratios
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 if TYPE_CHECKING:
     import torch

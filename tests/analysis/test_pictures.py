@@ -7,7 +7,7 @@ from PIL import Image
 
 from smoothcert.analysis.pictures import contact_sheet, file_name, noisy_image, write_pictures
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 GREY = np.random.default_rng(0).integers(0, 256, (1, 28, 28)).astype(np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (3, 20, 30)).astype(np.uint8)

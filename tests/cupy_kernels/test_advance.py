@@ -8,7 +8,7 @@ from host_runtime import HostRuntime, host_runtime
 from noise_reference import Batch, expected_inputs, launch_noise_add
 
 from smoothcert.cupy_kernels import loader
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 
 @pytest.fixture(scope="module")

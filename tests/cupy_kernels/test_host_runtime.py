@@ -6,7 +6,7 @@ from host_runtime import HostRuntime, host_runtime
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.cupy_kernels.loader import Kernel
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 
 def broken(name: str, body: str) -> tuple[Kernel, HostRuntime]:

@@ -20,7 +20,8 @@ from noise_reference import (
 )
 
 from smoothcert.cupy_kernels import loader
-from smoothcert.engine.lattice import LatticeGaussian, NoiseTable
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.table import NoiseTable
 
 GUARD = 64  # elements after the input that must stay as they were
 NCHW_SHAPES = [

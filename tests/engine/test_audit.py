@@ -11,10 +11,10 @@ from smoothcert.engine.backends import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.certification import RunSettings, run_procedure
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import COLUMNS, read_manifest
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.modes import CertifyOptions, recorded_procedure
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source
 

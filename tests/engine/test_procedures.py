@@ -10,7 +10,7 @@ import pytest
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, certified_radius, lower_confidence_bound
-from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure, SampleRange
 
 Probabilities = tuple[Fraction, ...]

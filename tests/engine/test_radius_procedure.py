@@ -4,7 +4,7 @@ from scipy import special, stats
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, certified_radius
-from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import Decision, SampleRange
 from smoothcert.engine.radius_procedure import RadiusCertify
 

@@ -12,8 +12,9 @@ import pytest
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Rows
 from smoothcert.engine.backends.host import HostBackend
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import Decision, FixedCertify, Procedure, SampleRange, Trial
 from smoothcert.engine.scheduler import LabelledImage, Outcome, Scheduler
 

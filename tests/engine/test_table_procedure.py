@@ -11,7 +11,7 @@ from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN, lower_confidence_bound
-from smoothcert.engine.lattice import Purpose
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import Decision, Procedure, SampleRange
 from smoothcert.engine.table_procedure import SETTINGS, Setting, TableCertify
 

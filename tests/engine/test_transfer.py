@@ -11,8 +11,8 @@ from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bounds import ABSTAIN
-from smoothcert.engine.lattice import Purpose
 from smoothcert.engine.modes import CertifyOptions
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.procedures import FixedCertify, Procedure, SampleRange
 from smoothcert.engine.transfer import (
     NO_TRANSFER,

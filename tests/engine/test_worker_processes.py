@@ -17,9 +17,9 @@ from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.execution import Executor
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import Certificate, read_manifest
 from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import FixedCertify, Procedure
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source

@@ -11,8 +11,9 @@ from scipy import stats
 
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import Purpose
 from smoothcert.export.disagreement import Disagreement, measure_disagreement
 
 SHAPE = (1, 2, 2)

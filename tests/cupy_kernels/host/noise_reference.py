@@ -8,8 +8,9 @@ import numpy.typing as npt
 from host_runtime import HostRuntime
 
 from smoothcert.cupy_kernels import loader
-from smoothcert.engine.lattice import REFINEMENT, NoiseTable
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.sampler import RowSampler
+from smoothcert.engine.noise.streams import REFINEMENT
+from smoothcert.engine.noise.table import NoiseTable
 
 SCALAR_TYPES = {
     "float32": np.dtype(np.float32),

@@ -13,8 +13,8 @@ from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import NO_VOTE, Backend, Rows
 from smoothcert.engine.backends.device import DeviceBackend
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import FixedCertify, Predict, Procedure
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
 from smoothcert.engine.sources import open_source

@@ -23,8 +23,8 @@ from smoothcert.engine.backends.onnxruntime_cuda import OnnxRuntimeDeviceNetwork
 from smoothcert.engine.backends.torch_device import TorchDeviceNetwork, tensor_at
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.export.model_path import model_at
 
 torch = pytest.importorskip("torch")

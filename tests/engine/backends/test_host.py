@@ -10,8 +10,8 @@ from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import NO_VOTE, Backend, Rows
 from smoothcert.engine.backends.host import votes_of
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 SHAPE = (3, 5, 4)
 LAW = LatticeGaussian(0.5)

@@ -14,8 +14,8 @@ from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES, precision_of
 from smoothcert.engine.base import machine
 from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.base.machine import processor_flags
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 LAW = LatticeGaussian(0.25)
 needs_openvino = pytest.mark.skipif(

@@ -16,8 +16,8 @@ from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.device.cupy_runtime import CupyRuntime
 from smoothcert.engine.device.opening import open_runtime
 from smoothcert.engine.device.pycuda_runtime import PycudaRuntime
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 LAW = LatticeGaussian(0.5)
 no_gpu = pytest.mark.skipif(bool(gpus()), reason="needs a machine without a GPU")

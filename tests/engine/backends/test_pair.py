@@ -12,8 +12,9 @@ from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Rows
 from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian, Purpose
 from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import Purpose
 
 LAW = LatticeGaussian(0.5)
 SHAPE = (1, 2, 2)

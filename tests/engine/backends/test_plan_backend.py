@@ -10,8 +10,8 @@ from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.plan_backend import device_index
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cuda_driver import gpus
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import open_plan
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend, MeasurableBackend, Rows
 from smoothcert.engine.benchmark.loops import CertificationLoop, RuntimeLoop, synthetic_images
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.models import open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 
 SHAPE = (3, 5, 4)
 

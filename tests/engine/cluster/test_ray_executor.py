@@ -22,9 +22,9 @@ from PIL import Image
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 from smoothcert.engine.execution import Job
-from smoothcert.engine.lattice import LatticeGaussian
 from smoothcert.engine.ledger import read_manifest
 from smoothcert.engine.models import open_onnx
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.procedures import FixedCertify
 
 if importlib.util.find_spec("ray") is None:
@@ -288,7 +288,7 @@ from pathlib import Path
 import numpy as np
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
-from smoothcert.engine.lattice import LatticeGaussian
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.procedures import FixedCertify
 from smoothcert.engine.selection import Selection

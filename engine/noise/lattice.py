@@ -10,7 +10,6 @@ implementation (CPU, GPU, reference) draws the same integers.
 import itertools
 import math
 from dataclasses import dataclass
-from enum import IntEnum
 from functools import cached_property, lru_cache
 
 import mpmath
@@ -19,6 +18,8 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS
+from smoothcert.engine.noise.sampler import draw_noise
+from smoothcert.engine.noise.table import NoiseTable
 
 MAX_SIGMA = 4.0
 """Up to here the noise and the noisy pixel fit int16."""
@@ -26,68 +27,6 @@ MAX_SIGMA = 4.0
 # The support ends at 9.2 standard deviations: beyond 9.16 a 64-bit threshold is 0 or all ones.
 _SUPPORT = 9.2
 _DIGITS = 60
-
-
-class Purpose(IntEnum):
-    """What a sample is drawn for: disjoint streams of the same seed. Purpose + 128 is the
-    refinement stream of the same sample."""
-
-    SELECTION = 0
-    ESTIMATION = 1
-    PREDICTION = 2
-    PILOT = 3
-    VISUALISATION = 4
-    DISAGREEMENT = 5
-    """Of two models in a certificate that is transferred from one to the other."""
-    CALIBRATION = 6
-    PARITY = 7
-
-
-REFINEMENT = 128
-
-
-@dataclass(frozen=True)
-class NoiseTable:
-    """Inverse-CDF table for 32-bit words with lazy refinement to 64 bits.
-
-    thresholds  uint64 [2J], ascending: N + J counts those <= U for a uniform 64-bit U
-    guide_bits  a word's top guide_bits choose its bucket
-    entries     uint32 [2^guide_bits]: (thresholds below the bucket) << (32 - guide_bits) | low
-                bits of the high word of the bucket's single threshold. A count of all ones marks
-                a bucket with several thresholds; low bits of all ones stand for "none" too,
-                because equality always goes the slow, exact way.
-    first       int32 [2^guide_bits]: thresholds whose high word lies below the bucket
-    """
-
-    thresholds: npt.NDArray[np.uint64]
-    guide_bits: int
-    entries: npt.NDArray[np.uint32]
-    first: npt.NDArray[np.int32]
-
-    @classmethod
-    def of_thresholds(cls, thresholds: npt.NDArray[np.uint64]) -> "NoiseTable":
-        """Build the guide for ascending thresholds (an even number of them)."""
-        count = len(thresholds)
-        # One bit beyond the count's own keeps buckets with several thresholds rare (< 1 %), and
-        # the table inside the first-level cache for every usual sigma.
-        guide_bits = max(14, count.bit_length() + 1)
-        low_bits = 32 - guide_bits
-        high = (thresholds >> np.uint64(32)).astype(np.int64)
-        edges = np.arange((1 << guide_bits) + 1, dtype=np.int64) << low_bits
-        below = np.searchsorted(high, edges)
-        first, inside = below[:-1], np.diff(below)
-        several = (1 << guide_bits) - 1
-        none = (1 << low_bits) - 1
-        single = high[np.minimum(first, count - 1)] & none
-        base = np.where(inside > 1, several, first)
-        low = np.where(inside == 1, single, none)
-        entries = ((base << low_bits) | low).astype(np.uint32)
-        return cls(thresholds, guide_bits, entries, first.astype(np.int32))
-
-    @property
-    def half_width(self) -> int:
-        """J: the noise lies in [-J, J]."""
-        return len(self.thresholds) // 2
 
 
 @dataclass(frozen=True)
@@ -139,8 +78,6 @@ class LatticeGaussian:
         function of its arguments: bit-exact on every machine. Raises InputError for a seed
         outside 64 bits or an image id, sample index or purpose outside its range.
         """
-        from smoothcert.engine.sampler import draw_noise
-
         return draw_noise(
             self.table, seed, image_id, first_sample, num_samples, num_pixels, purpose
         )

@@ -10,7 +10,9 @@ import pytest
 from scipy import special, stats
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.lattice import LatticeGaussian, NoiseTable, Purpose
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.noise.table import NoiseTable
 
 MASK = 0xFFFFFFFF
 
@@ -130,7 +132,7 @@ def test_units_and_tails_join_without_a_seam(pixels: int) -> None:
 def test_forced_refinement() -> None:
     """Thresholds built to share the high word of the very words that are drawn: the low word
     decides, on either side and on equality."""
-    from smoothcert.engine.sampler import draw_noise
+    from smoothcert.engine.noise.sampler import draw_noise
 
     seed, image, sample, purpose, pixels = 5, 1, 2, 1, 64
     key = (seed & MASK, seed >> 32)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import usable_cores
-from smoothcert.engine.lattice import REFINEMENT, NoiseTable
+from smoothcert.engine.noise.streams import REFINEMENT, check_seed, counters
+from smoothcert.engine.noise.table import NoiseTable
 
 _BLOCKS = 256
 _CHUNK, _CHUNKS_EACH = 64, 4
@@ -256,8 +257,7 @@ def _units(rows: int, pixels: int) -> int:
 
 
 def _key(seed: int) -> tuple[np.uint64, np.uint64]:
-    if not 0 <= seed < 2**64:
-        raise InputError(f"seed {seed} is out of range: expected 0 <= seed < 2^64")
+    check_seed(seed)
     return np.uint64(seed & 0xFFFFFFFF), np.uint64(seed >> 32)
 
 
@@ -293,9 +293,7 @@ def draw_noise(
         raise InputError(
             f"{num_samples} samples of {num_pixels} pixels: expected >= 0 samples, >= 1 pixel"
         )
-    counters = np.empty((3, num_samples), np.uint32)
-    counters[0] = np.arange(first_sample, first_sample + num_samples, dtype=np.int64)
-    counters[1], counters[2] = image_id, purpose
+    samples = np.arange(first_sample, first_sample + num_samples, dtype=np.int64)
     noise = np.empty((num_samples, num_pixels), np.int16)
     if num_samples:
         _run(
@@ -303,7 +301,7 @@ def draw_noise(
             usable_cores(),
             (
                 num_pixels,
-                counters,
+                counters(samples, image_id, purpose),
                 *_key(seed),
                 table.thresholds,
                 table.guide_bits,
@@ -360,9 +358,9 @@ class RowSampler:
         counters  uint32 [3, rows]: sample index, image id, purpose of each row
         inputs    float32 [>= rows, pixels], written in place
         """
-        self_rows, pixels = len(slots), images.shape[1]
+        rows, pixels = len(slots), images.shape[1]
         _run(
-            _units(self_rows, pixels),
+            _units(rows, pixels),
             self._threads,
             (
                 pixels,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.lattice import LatticeGaussian
-from smoothcert.engine.sampler import RowSampler
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
 
 
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 28, 28), (3, 15, 7), (3, 1, 1), (3, 40, 41)])

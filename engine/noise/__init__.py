@@ -1,0 +1,1 @@
+"""The noise law and its CPU sampler, bit for bit."""

@@ -1,0 +1,43 @@
+"""Addresses of randomness: every sample is drawn for a (seed, image id, sample index, purpose)."""
+
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.base.errors import InputError
+
+
+class Purpose(IntEnum):
+    """What a sample is drawn for: disjoint streams of the same seed. Purpose + 128 is the
+    refinement stream of the same sample."""
+
+    SELECTION = 0
+    ESTIMATION = 1
+    PREDICTION = 2
+    PILOT = 3
+    VISUALISATION = 4
+    DISAGREEMENT = 5
+    """Of two models in a certificate that is transferred from one to the other."""
+    CALIBRATION = 6
+    PARITY = 7
+
+
+REFINEMENT = 128
+
+
+def check_seed(seed: int) -> int:
+    """Return seed; raises InputError unless it has at most 64 bits."""
+    if not 0 <= seed < 2**64:
+        raise InputError(f"seed {seed} is out of range: expected 0 <= seed < 2^64")
+    return seed
+
+
+def counters(
+    samples: npt.ArrayLike, image_ids: npt.ArrayLike, purpose: npt.ArrayLike
+) -> npt.NDArray[np.uint32]:
+    """The addresses of rows, uint32 [3, rows]: sample index, image id and purpose of each.
+
+    Each of the three is an array [rows], or one number that all rows share.
+    """
+    return np.stack(np.broadcast_arrays(samples, image_ids, purpose)).astype(np.uint32)
