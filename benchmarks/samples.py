@@ -21,10 +21,10 @@ from confidence_sequences import betting, replay, union_bound
 from scipy import special
 from workloads import LOGS, Floats, Workload, load
 
-from smoothcert.engine.bounds import certified_radius, failure_bound
-from smoothcert.engine.procedures import Decision, Procedure
-from smoothcert.engine.radius_procedure import RadiusCertify
-from smoothcert.engine.table_procedure import TableCertify
+from smoothcert.engine.statistics.bounds import certified_radius, failure_bound
+from smoothcert.engine.statistics.procedures import Decision, Procedure
+from smoothcert.engine.statistics.radius import RadiusCertify
+from smoothcert.engine.statistics.table import TableCertify
 
 N = 100_000
 ALPHA = 0.001

@@ -29,9 +29,9 @@ from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.ledger import Certificate, Ledger
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.procedures import Predict
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source, photograph
+from smoothcert.engine.statistics.procedures import Predict
 from smoothcert.export.model_path import model_at
 
 DATA = Path(__file__).parents[1] / "data"

@@ -15,13 +15,13 @@ import numpy as np
 from scipy import special
 
 from smoothcert.engine.backends import open_backend
-from smoothcert.engine.bounds import certified_radius, failure_bound
 from smoothcert.engine.decoding import decoded_ahead
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import Decision, SampleRange, Trial
 from smoothcert.engine.scheduler import Scheduler
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.statistics.bounds import certified_radius, failure_bound
+from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial
 from smoothcert.export.model_path import model_at
 
 ALPHA, N0 = 0.001, 100

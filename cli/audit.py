@@ -32,9 +32,9 @@ def command(
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.base.machine import describe_machine
     from smoothcert.engine.ledger import read_manifest
-    from smoothcert.engine.modes import recorded_procedure
     from smoothcert.engine.noise.lattice import LatticeGaussian
     from smoothcert.engine.sources import open_source
+    from smoothcert.engine.statistics.recorded import recorded_procedure
 
     if rows < 0:
         raise InputError(f"rows {rows} is too small: expected at least 0")

@@ -54,7 +54,7 @@ def command(
     1 - (ALPHA + ALPHA_ZETA).
     """
     from smoothcert.engine.base.errors import InputError
-    from smoothcert.engine.modes import CertifyOptions
+    from smoothcert.engine.statistics.recorded import CertifyOptions
 
     if reference is None and (n_zeta is not None or alpha_zeta is not None):
         raise InputError("n-zeta and alpha-zeta are of a transfer only: give --transfer-to too")

@@ -16,6 +16,6 @@ def command(n: int, alpha: float, **options: Any) -> None:
     With probability at least 1 - ALPHA per image, a prediction in OUT.tsv is the smoothed
     classifier's (or -1, abstention); the radius column is 0.
     """
-    from smoothcert.engine.procedures import Predict
+    from smoothcert.engine.statistics.procedures import Predict
 
     start_run(lambda tau: Predict(n, alpha, tau), notes={}, **options)

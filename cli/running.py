@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from smoothcert.cli.cluster_options import Labour, cluster_options
-from smoothcert.engine.procedures import Procedure
+from smoothcert.engine.statistics.procedures import Procedure
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

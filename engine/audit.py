@@ -9,22 +9,21 @@ from typing import Any
 
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.decoding import decoded_ahead
 from smoothcert.engine.ledger import (
     COLUMNS,
     TRANSFER_COLUMNS,
     Certificate,
-    Transfer,
     columns_of,
     read_manifest,
     read_rows,
 )
-from smoothcert.engine.procedures import Procedure
 from smoothcert.engine.scheduler import Outcome, Scheduler
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources.base import ImageSource
-from smoothcert.engine.transfer import NO_TRANSFER, TransferCertify, TransferDecision
+from smoothcert.engine.statistics.bounds import ABSTAIN, covered_squared_distance
+from smoothcert.engine.statistics.procedures import Procedure, Transfer
+from smoothcert.engine.statistics.transfer import NO_TRANSFER, TransferCertify, TransferDecision
 
 FOREIGN_TOLERANCE = 0.002
 """On another processor or runtime, float rounding may turn a few votes: the share of a row's n

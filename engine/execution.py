@@ -11,9 +11,9 @@ from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.decoding import FailedImage, decoded_ahead
 from smoothcert.engine.models import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.procedures import Procedure
 from smoothcert.engine.scheduler import Outcome, Scheduler
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.statistics.procedures import Procedure
 
 
 @dataclass(frozen=True)

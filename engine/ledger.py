@@ -18,7 +18,7 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
-from smoothcert.engine.bounds import ABSTAIN, covered_squared_distance
+from smoothcert.engine.statistics.procedures import Transfer
 
 COLUMNS = (
     "idx",
@@ -51,35 +51,6 @@ _SYNC_SECONDS = 1.0
 def columns_of(run: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of a run's log."""
     return COLUMNS + TRANSFER_COLUMNS if "n_zeta" in run else COLUMNS
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """What a row says of the reference model (transfer.py).
-
-    predict  the class certified for the reference, or ABSTAIN
-    radius   its certified L2 radius
-    losses   of n_zeta paired samples: the model voted for the class, the reference did not
-    zeta     upper bound on the probability of that, a multiple of 1e-9
-    """
-
-    predict: int
-    radius: float
-    losses: int
-    n_zeta: int
-    zeta: float
-
-    def fields(self) -> tuple[object, ...]:
-        """The row's TRANSFER_COLUMNS."""
-        covers = covered_squared_distance(self.radius) if self.predict != ABSTAIN else 0
-        return (
-            self.predict,
-            f"{self.radius:.6f}",
-            covers,
-            self.losses,
-            self.n_zeta,
-            f"{self.zeta:.9f}",
-        )
 
 
 @dataclass(frozen=True)

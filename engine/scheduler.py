@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Backend, Rows
-from smoothcert.engine.procedures import Counts, Decision, Procedure, SampleRange, Trial
+from smoothcert.engine.statistics.procedures import Counts, Decision, Procedure, SampleRange, Trial
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,10 @@ from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.host import HostBackend
 from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
-from smoothcert.engine.bounds import ABSTAIN, RADIUS_STEPS
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
+from smoothcert.engine.statistics.bounds import ABSTAIN, round_down
+from smoothcert.engine.statistics.procedures import Decision, FixedCertify, Predict, Procedure
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +68,7 @@ class Smooth:
         decision = self._decide(procedure, image, batch_size)
         radius = decision.radius
         if moved > 0.0:
-            radius = math.floor((radius - moved) * RADIUS_STEPS) / RADIUS_STEPS
+            radius = float(round_down(radius - moved))
             if radius < 0.0:  # the ball around the grid point does not reach x
                 return ABSTAIN, 0.0
         return decision.predict, radius

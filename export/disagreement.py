@@ -9,10 +9,10 @@ import numpy.typing as npt
 from smoothcert.engine.backends.base import Network
 from smoothcert.engine.backends.host import votes_of
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import failure_bound
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler
 from smoothcert.engine.noise.streams import Purpose, counters
+from smoothcert.engine.statistics.bounds import failure_bound
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "engine": "cupy_kernels",
     "engine.base": "",
     "engine.noise": "engine.base",
+    "engine.statistics": "engine.base engine.noise.streams",
     "export": "engine",
     "analysis": "engine",
     "training": "engine export",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from smoothcert.engine.backends.base import Backend, MeasurableBackend
-from smoothcert.engine.procedures import FixedCertify
 from smoothcert.engine.scheduler import LabelledImage, Scheduler
+from smoothcert.engine.statistics.procedures import FixedCertify
 
 N0, N = 100, 10_000
 _IMAGES = 16

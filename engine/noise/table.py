@@ -1,4 +1,4 @@
-"""The sampler's table: from 32 uniform bits to an integer of the law (64 where 32 do not decide)."""
+"""The sampler's table: from 32 uniform bits to an integer; 64 where they do not decide."""
 
 from dataclasses import dataclass
 

@@ -22,9 +22,21 @@ ABSTAIN = -1
 RADIUS_STEPS = 10**6
 """Radii are multiples of 1 / RADIUS_STEPS, rounded down."""
 
-_WIDENING = 1e-7
+WIDENING = 1e-7
+"""What every bound on an upper tail is widened by, relative to it (see above)."""
 
 _Array = npt.NDArray[Any]
+
+
+def whole_steps(radius: npt.ArrayLike) -> _Array:
+    """Radii in steps of 1 / RADIUS_STEPS, rounded down: float64."""
+    return np.floor(np.asarray(radius, np.float64) * RADIUS_STEPS)
+
+
+def round_down(radius: npt.ArrayLike) -> _Array:
+    """The largest multiple of 1 / RADIUS_STEPS not above each radius: printing it in six decimals
+    cannot raise it. float64."""
+    return whole_steps(radius) / RADIUS_STEPS
 
 
 def check_alpha(alpha: float) -> float:
@@ -78,7 +90,7 @@ def failure_bound(k: npt.ArrayLike, n: npt.ArrayLike, alpha: float) -> _Array:
     bound = special.betainccinv(trials - inner + 1.0, inner, alpha)
     bound = np.where(successes == trials, -np.expm1(math.log(alpha) / trials), bound)
     bound = np.where(successes == 0.0, 1.0, bound)
-    return np.minimum(bound * (1.0 + _WIDENING), 1.0)
+    return np.minimum(bound * (1.0 + WIDENING), 1.0)
 
 
 @overload
@@ -95,7 +107,7 @@ def lower_confidence_bound(k: npt.ArrayLike, n: npt.ArrayLike, alpha: float) -> 
     successes, trials = _check_counts(k, n)
     # Below one half p itself is the small number to be accurate in.
     small = special.betaincinv(np.maximum(successes, 1.0), trials - successes + 1.0, alpha)
-    small = np.where(successes == 0.0, 0.0, small * (1.0 - _WIDENING))
+    small = np.where(successes == 0.0, 0.0, small * (1.0 - WIDENING))
     bound = np.where(upper < 0.5, np.nextafter(1.0 - upper, 0.0), np.minimum(small, 0.5))
     return bound if bound.ndim else float(bound)
 
@@ -132,8 +144,7 @@ def certified_radius(
     check_sigma(sigma)
     q = failure_bound(k, n, alpha) + total_variation
     z = -special.ndtri(np.minimum(q, 0.5))
-    radius = np.floor(sigma * z * RADIUS_STEPS) / RADIUS_STEPS
-    radius = np.where(q < 0.5, np.maximum(radius, 0.0), 0.0)
+    radius = np.where(q < 0.5, np.maximum(round_down(sigma * z), 0.0), 0.0)
     return radius if radius.ndim else float(radius)
 
 
@@ -177,4 +188,4 @@ def top_two_differ(first: int, second: int, alpha: float) -> bool:
         return False
     larger = max(first, second)
     tail = special.betainc(larger, trials - larger + 1.0, 0.5) if larger else 1.0
-    return bool(min(1.0, 2.0 * tail) * (1.0 + _WIDENING) <= alpha)
+    return bool(min(1.0, 2.0 * tail) * (1.0 + WIDENING) <= alpha)

@@ -15,16 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import (
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
     certified_radius,
     check_alpha,
     check_sigma,
+    covered_squared_distance,
     is_majority,
     smallest_useful_n,
     top_two_differ,
 )
-from smoothcert.engine.noise.streams import Purpose
 
 MAX_SAMPLES = 10**9
 """The bounds are checked up to here."""
@@ -39,6 +40,35 @@ class SampleRange:
     purpose: Purpose
     first: int
     count: int
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a row says of the reference model (transfer.py).
+
+    predict  the class certified for the reference, or ABSTAIN
+    radius   its certified L2 radius
+    losses   of n_zeta paired samples: the model voted for the class, the reference did not
+    zeta     upper bound on the probability of that, a multiple of 1e-9
+    """
+
+    predict: int
+    radius: float
+    losses: int
+    n_zeta: int
+    zeta: float
+
+    def fields(self) -> tuple[object, ...]:
+        """The row's TRANSFER_COLUMNS."""
+        covers = covered_squared_distance(self.radius) if self.predict != ABSTAIN else 0
+        return (
+            self.predict,
+            f"{self.radius:.6f}",
+            covers,
+            self.losses,
+            self.n_zeta,
+            f"{self.zeta:.9f}",
+        )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import (
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
     certified_radius,
     check_alpha,
@@ -18,10 +19,9 @@ from smoothcert.engine.bounds import (
     is_majority,
     smallest_useful_n,
 )
-from smoothcert.engine.futility import even_odds, futile_counts
-from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import Decision, SampleRange, Trial, check_samples
-from smoothcert.engine.radius_plan import RadiusPlan, sample_sizes
+from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial, check_samples
+from smoothcert.engine.statistics.sample_plan import SamplePlan, sample_sizes
+from smoothcert.engine.statistics.sequential import even_odds, futile_counts
 
 # Fractions of the planned samples after which a hopeless majority is given up, and how rarely a
 # class is given up that would prove it with probability 1/2.
@@ -87,9 +87,9 @@ class RadiusCertify:
         return self.pilot + self.n
 
     @cached_property
-    def plan(self) -> RadiusPlan:
+    def plan(self) -> SamplePlan:
         """What the pilot's votes are worth."""
-        return RadiusPlan(sample_sizes(self.n), self.alpha)
+        return SamplePlan(sample_sizes(self.n), self.alpha)
 
     def planned(self, votes: int) -> int:
         """The fresh samples planned after `votes` for the pilot's class; 0 to abstain at once."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import family_wise_alpha
-from smoothcert.engine.procedures import FixedCertify, Predict, Procedure
-from smoothcert.engine.radius_procedure import RadiusCertify
-from smoothcert.engine.table_procedure import TableCertify
-from smoothcert.engine.transfer import TransferCertify
+from smoothcert.engine.statistics.bounds import family_wise_alpha
+from smoothcert.engine.statistics.procedures import FixedCertify, Predict, Procedure
+from smoothcert.engine.statistics.radius import RadiusCertify
+from smoothcert.engine.statistics.table import TableCertify
+from smoothcert.engine.statistics.transfer import TransferCertify
 
 _DEFAULT_N0, _DEFAULT_PILOT = 100, 500
 

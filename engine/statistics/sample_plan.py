@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from smoothcert.engine.boundaries import Floats
-from smoothcert.engine.bounds import failure_bound
+from smoothcert.engine.statistics.bounds import failure_bound
+from smoothcert.engine.statistics.sequential import Floats
 
 _Z_STEP = 0.02
 _LOWEST_Z = -0.5
@@ -35,7 +35,7 @@ def sample_sizes(n: int, least: int = 200) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class RadiusPlan:
+class SamplePlan:
     """Plans a size out of `sizes` (ascending) for certificates at level alpha."""
 
     sizes: tuple[int, ...]

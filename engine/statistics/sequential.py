@@ -6,8 +6,12 @@ probability at most alpha. Everything is computed in failures (n - count), of pr
 q0 = 1 - p0, because certificates live where q0 is small.
 
 All terms are non-negative, so relative rounding errors only add up: over all looks to less than
-2e-10, up to MAX_SAMPLES. Boundaries spend at most 1 - 1e-9 of what is allowed, which covers that.
-Whatever the windows of the recursion leave out is counted as spent.
+2e-10, up to MAX_TABLE_SAMPLES. Boundaries spend at most 1 - 1e-9 of what is allowed, which covers
+that. Whatever the windows of the recursion leave out is counted as spent.
+
+A certificate can only be wrong if it is given. Stopping early without it, by whatever rule, leaves
+every procedure's guarantee as it is, so the bounds on futile counts cost no alpha: only, rarely, a
+certificate.
 """
 
 import math
@@ -19,11 +23,12 @@ from functools import partial
 import numba
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-MAX_SAMPLES = 10**7
+MAX_TABLE_SAMPLES = 10**7
 """Rounding is covered up to here; a table of all radii then takes half a minute."""
 
 # A state or increment of less probability than this is left out, and charged.
@@ -209,3 +214,30 @@ def convex_boundary(p: float, looks: Sequence[int]) -> Ints:
 def inflection(n: int, k: int) -> float:
     """The smaller inflection point of p^k (1 - p)^(n - k), for k > n/2."""
     return k / n - math.sqrt(k * (n - k) / max(n - 1, 1)) / n
+
+
+def even_odds(needed: npt.ArrayLike, n: int) -> Floats:
+    """The 1 - p at which Bin(n, p) reaches `needed` votes with probability 1/2; float64.
+
+    0.0 where needed > n: no p does. 1 <= needed.
+    """
+    votes = np.asarray(needed, np.float64)
+    within = np.minimum(votes, n)
+    return np.where(votes <= n, special.betaincinv(n - within + 1.0, within, 0.5), 0.0)
+
+
+def futile_counts(looks: Sequence[int], q: Floats, beta: float) -> Ints:
+    """int64 [K, A]: the most votes x with P[Bin(looks[j], 1 - q[a]) <= x] < beta; -1 for none.
+
+    A class of probability at least 1 - q[a] has so few votes at look j less often than beta.
+    Where q is 0, everything is futile: x is looks[j].
+    """
+    samples = np.asarray(looks, np.float64)[:, None] + np.zeros(len(q))
+    # Invariant: P[X <= low] < beta <= P[X <= high].
+    low, high = np.full(samples.shape, -1.0), samples.copy()
+    while np.any(high - low > 1.0):
+        middle = np.clip(np.floor((low + high) / 2), 0.0, samples - 1.0)
+        rare = special.betainc(samples - middle, middle + 1.0, q) < beta
+        low = np.where(rare & (middle < high), middle, low)
+        high = np.where(rare, high, middle)
+    return np.where(q > 0.0, low, samples).astype(np.int64)

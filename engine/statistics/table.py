@@ -11,17 +11,23 @@ from typing import Any
 import numpy as np
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.boundaries import MAX_SAMPLES, Ints, Spending, looks_until
-from smoothcert.engine.boundary_table import (
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.statistics.bounds import ABSTAIN, check_alpha, check_sigma, smallest_useful_n
+from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial, check_samples
+from smoothcert.engine.statistics.sequential import (
+    MAX_TABLE_SAMPLES,
+    Ints,
+    Spending,
+    even_odds,
+    futile_counts,
+    looks_until,
+)
+from smoothcert.engine.statistics.table_boundaries import (
     FINE_STEP,
     BoundaryTable,
     boundary_table,
     radius_steps,
 )
-from smoothcert.engine.bounds import ABSTAIN, check_alpha, check_sigma, smallest_useful_n
-from smoothcert.engine.futility import even_odds, futile_counts
-from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import Decision, SampleRange, Trial, check_samples
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,10 @@ class TableCertify:
         check_sigma(self.sigma)
         least = smallest_useful_n(check_alpha(self.alpha) / 2)
         check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
-        if self.n > MAX_SAMPLES:
-            raise InputError(f"n {self.n} is too large for a table: expected at most {MAX_SAMPLES}")
+        if self.n > MAX_TABLE_SAMPLES:
+            raise InputError(
+                f"n {self.n} is too large for a table: expected at most {MAX_TABLE_SAMPLES}"
+            )
         if self.setting not in SETTINGS:
             names = " or ".join(SETTINGS)
             raise InputError(f"setting {self.setting!r} is unknown: expected {names}")

@@ -47,7 +47,8 @@ from scipy import special
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import cache_folder, write_atomically
-from smoothcert.engine.boundaries import (
+from smoothcert.engine.statistics.bounds import RADIUS_STEPS, WIDENING, whole_steps
+from smoothcert.engine.statistics.sequential import (
     Floats,
     Ints,
     Spending,
@@ -55,15 +56,12 @@ from smoothcert.engine.boundaries import (
     crossing_probability,
     group_boundary,
 )
-from smoothcert.engine.bounds import RADIUS_STEPS
 
 FINE_STEP = 0.01
 """Levels lie this far apart in radius / sigma, besides the radii asked for."""
 
 # Raised whenever boundaries are computed differently.
 _FORMAT = 1
-# Covers the error of ndtr and of r / sigma many times, and costs less than 1e-7 in radius / sigma.
-_WIDENING = 1e-7
 # Once other classes reach level 0 this seldom, that bound serves all higher levels.
 _RARE = 1e-6
 
@@ -161,7 +159,7 @@ def _cache(key: str, needed: Ints) -> None:
 def _levels(sigma: float, asked: Ints, n: int, alpha: float) -> Ints:
     highest = -special.ndtri(-math.expm1(math.log(alpha) / n))
     fine = np.arange(0, max(0, math.floor(highest / FINE_STEP)) + 1) * FINE_STEP
-    fine_steps = np.floor(fine * sigma * RADIUS_STEPS).astype(np.int64)
+    fine_steps = whole_steps(fine * sigma).astype(np.int64)
     return np.union1d(fine_steps, asked)
 
 
@@ -175,9 +173,10 @@ def _needed(
 ) -> Ints:
     """The proof's boundaries, in the order of the module's text."""
     shares = spending.cumulative(len(looks))
+    # Widening covers the error of ndtr and of r / sigma many times.
     tail: Floats = special.ndtr(-steps / (sigma * RADIUS_STEPS))  # 1 - P_g
-    null = tail * (1.0 - _WIDENING) - total_variation  # 1 - p_g
-    others = tail * (1.0 + _WIDENING) + total_variation  # s_{g+1}
+    null = tail * (1.0 - WIDENING) - total_variation  # 1 - p_g
+    others = tail * (1.0 + WIDENING) + total_variation  # s_{g+1}
     convex = convex_boundary(1.0 - null[0], looks)
     columns = [group_boundary(null[0], looks, shares * (alpha / 2), convex)[0]]
     misled = alpha / 2

@@ -43,30 +43,27 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from scipy import special
 
-from smoothcert.engine.bounds import (
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
-    RADIUS_STEPS,
+    WIDENING,
     check_alpha,
     check_sigma,
     failure_bound,
+    round_down,
     smallest_useful_n,
 )
-from smoothcert.engine.ledger import Transfer
-from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import (
+from smoothcert.engine.statistics.procedures import (
     Counts,
     Decision,
     Procedure,
     SampleRange,
+    Transfer,
     Trial,
     check_samples,
 )
-
-_WIDENING = 1e-7
-"""As of the bounds: covers the error of scipy's functions, relative to the upper tail."""
 
 
 def zeta_upper(losses: int, n: int, alpha: float) -> float:
@@ -83,7 +80,7 @@ def transferred_tail(radius: float, sigma: float, zeta: float, total_variation: 
 
     zeta is that of the drawn noise; total_variation takes it to the ideal law.
     """
-    tail = float(special.ndtr(-radius / check_sigma(sigma))) * (1.0 + _WIDENING)
+    tail = float(special.ndtr(-radius / check_sigma(sigma))) * (1.0 + WIDENING)
     return tail + zeta + total_variation
 
 
@@ -95,8 +92,8 @@ def transferred_radius(
     tail = transferred_tail(radius, sigma, zeta, total_variation)
     if tail >= 0.5:
         return 0.0
-    z = -float(special.ndtri(tail * (1.0 + _WIDENING)))
-    return max(0.0, float(np.floor(sigma * z * RADIUS_STEPS)) / RADIUS_STEPS)
+    z = -float(special.ndtri(tail * (1.0 + WIDENING)))
+    return max(0.0, float(round_down(sigma * z)))
 
 
 NO_TRANSFER = Transfer(ABSTAIN, 0.0, 0, 0, 1.0)

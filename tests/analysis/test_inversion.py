@@ -8,7 +8,7 @@ import pytest
 
 from smoothcert.analysis.inversion import counts_of_print, radius_table
 from smoothcert.analysis.log import read_log
-from smoothcert.engine.bounds import certified_radius
+from smoothcert.engine.statistics.bounds import certified_radius
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from confidence_sequences import Ints, betting, replay, union_bound
 from scipy import special
 
-from smoothcert.engine.boundaries import crossing_probability
+from smoothcert.engine.statistics.sequential import crossing_probability
 
 Sequence: TypeAlias = Callable[[int, float, float], tuple[Ints, Ints]]
 

@@ -12,10 +12,10 @@ from scipy import stats
 from smoothcert.cli.main import main
 from smoothcert.engine.backends.host import votes_of
 from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.bounds import lower_confidence_bound
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.statistics.bounds import lower_confidence_bound
 from smoothcert.export.checkpoint_export import export_checkpoint
 from smoothcert.export.reduced_precision import Reduction
 

@@ -70,7 +70,8 @@ class Absent:
             raise ModuleNotFoundError(name, name=top)
 sys.meta_path.insert(0, Absent())
 import smoothcert.cli.main, smoothcert.engine, smoothcert.export, smoothcert.analysis
-import smoothcert.engine.bounds, smoothcert.engine.noise.lattice, smoothcert.engine.procedures
+import smoothcert.engine.noise.lattice
+import smoothcert.engine.statistics.bounds, smoothcert.engine.statistics.procedures
 import smoothcert.engine.scheduler, smoothcert.engine.ledger, smoothcert.engine.sources
 import smoothcert.engine.certification, smoothcert.engine.smooth
 from smoothcert.cli.main import main

@@ -102,9 +102,9 @@ def test_metrics_count_what_the_log_says(model: Path, photographs: Path, tmp_pat
     from smoothcert.engine.certification import RunSettings, run_procedure
     from smoothcert.engine.models import open_onnx
     from smoothcert.engine.noise.lattice import LatticeGaussian
-    from smoothcert.engine.procedures import FixedCertify
     from smoothcert.engine.selection import Selection
     from smoothcert.engine.sources import open_source
+    from smoothcert.engine.statistics.procedures import FixedCertify
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -15,15 +15,15 @@ import pytest
 from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import processor_flags
-from smoothcert.engine.bounds import certified_radius, covered_squared_distance
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.ledger import manifest_path, read_manifest
 from smoothcert.engine.merge import merge_shards
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.procedures import FixedCertify
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.statistics.bounds import certified_radius, covered_squared_distance
+from smoothcert.engine.statistics.procedures import FixedCertify
 
 SIGMA = 0.5
 SHAPE = (3, 6, 6)

@@ -15,8 +15,14 @@ from smoothcert.engine.backends.host import HostBackend
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import Decision, FixedCertify, Procedure, SampleRange, Trial
 from smoothcert.engine.scheduler import LabelledImage, Outcome, Scheduler
+from smoothcert.engine.statistics.procedures import (
+    Decision,
+    FixedCertify,
+    Procedure,
+    SampleRange,
+    Trial,
+)
 
 SHAPE = (1, 6, 5)
 LAW = LatticeGaussian(0.5)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from smoothcert.engine import Smooth
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import certified_radius
+from smoothcert.engine.statistics.bounds import certified_radius
 
 
 class Linear(torch.nn.Module):

@@ -20,10 +20,10 @@ from smoothcert.engine.execution import Executor
 from smoothcert.engine.ledger import Certificate, read_manifest
 from smoothcert.engine.models import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.procedures import FixedCertify, Procedure
 from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source
-from smoothcert.engine.table_procedure import TableCertify
+from smoothcert.engine.statistics.procedures import FixedCertify, Procedure
+from smoothcert.engine.statistics.table import TableCertify
 from smoothcert.engine.worker_processes import ProcessExecutor, devices_of, executor_for
 
 SIGMA = 0.5

@@ -25,7 +25,7 @@ from smoothcert.engine.execution import Job
 from smoothcert.engine.ledger import read_manifest
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.procedures import FixedCertify
+from smoothcert.engine.statistics.procedures import FixedCertify
 
 if importlib.util.find_spec("ray") is None:
     pytest.skip("ray is not installed: pip install 'smoothcert[ray]'", allow_module_level=True)
@@ -290,7 +290,7 @@ from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.models import open_onnx
-from smoothcert.engine.procedures import FixedCertify
+from smoothcert.engine.statistics.procedures import FixedCertify
 from smoothcert.engine.selection import Selection
 
 driver = os.getpid()

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import (
+from smoothcert.engine.statistics.bounds import (
     certified_radius,
     covered_squared_distance,
     failure_bound,

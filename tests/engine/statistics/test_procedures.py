@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import ABSTAIN, certified_radius, lower_confidence_bound
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import Decision, FixedCertify, Predict, Procedure, SampleRange
+from smoothcert.engine.statistics.bounds import ABSTAIN, certified_radius, lower_confidence_bound
+from smoothcert.engine.statistics.procedures import (
+    Decision,
+    FixedCertify,
+    Predict,
+    Procedure,
+    SampleRange,
+)
 
 Probabilities = tuple[Fraction, ...]
 

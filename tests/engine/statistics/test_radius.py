@@ -3,10 +3,10 @@ import pytest
 from scipy import special, stats
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import ABSTAIN, certified_radius
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import Decision, SampleRange
-from smoothcert.engine.radius_procedure import RadiusCertify
+from smoothcert.engine.statistics.bounds import ABSTAIN, certified_radius
+from smoothcert.engine.statistics.procedures import Decision, SampleRange
+from smoothcert.engine.statistics.radius import RadiusCertify
 
 
 def decide(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.modes import CertifyOptions, recorded_procedure
-from smoothcert.engine.procedures import FixedCertify, Predict, Procedure
-from smoothcert.engine.radius_procedure import RadiusCertify
-from smoothcert.engine.table_procedure import TableCertify
+from smoothcert.engine.statistics.procedures import FixedCertify, Predict, Procedure
+from smoothcert.engine.statistics.radius import RadiusCertify
+from smoothcert.engine.statistics.recorded import CertifyOptions, recorded_procedure
+from smoothcert.engine.statistics.table import TableCertify
 
 TAU = 1e-12
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from smoothcert.engine.bounds import lower_confidence_bound
-from smoothcert.engine.radius_plan import RadiusPlan, _expected_z, sample_sizes
+from smoothcert.engine.statistics.bounds import lower_confidence_bound
+from smoothcert.engine.statistics.sample_plan import SamplePlan, _expected_z, sample_sizes
 
 ALPHA = 0.001
 
@@ -19,7 +19,7 @@ def test_the_expectation_is_that_over_all_counts(n: int) -> None:
 
 
 def test_a_plan_spends_least_within_its_tolerance() -> None:
-    plan = RadiusPlan(sample_sizes(100_000), ALPHA)
+    plan = SamplePlan(sample_sizes(100_000), ALPHA)
     for votes in (260, 300, 450, 490, 500):
         size = plan.within_tolerance(votes, 500, 0.01)
         expected = dict(zip(plan.sizes, plan.expected(votes, 500).tolist(), strict=True))
@@ -30,7 +30,7 @@ def test_a_plan_spends_least_within_its_tolerance() -> None:
 
 
 def test_a_plan_pays_no_more_than_a_radius_is_worth() -> None:
-    plan = RadiusPlan(sample_sizes(1_000_000), ALPHA)
+    plan = SamplePlan(sample_sizes(1_000_000), ALPHA)
     for votes in (260, 400, 500):
         sizes = [plan.worth_its_price(votes, 500, price) for price in (0.01, 0.1, 1.0, 10.0)]
         assert sizes == sorted(sizes, reverse=True)

@@ -9,17 +9,19 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from smoothcert.engine.boundaries import (
+from smoothcert.engine.statistics.bounds import lower_confidence_bound
+from smoothcert.engine.statistics.sequential import (
     Floats,
     Ints,
     Spending,
     convex_boundary,
     crossing_probability,
+    even_odds,
+    futile_counts,
     group_boundary,
     inflection,
     looks_until,
 )
-from smoothcert.engine.bounds import lower_confidence_bound
 
 STRICT = Spending(0.0, 0.25, 0.75)
 FAST = Spending(0.2, 0.4, 0.4)
@@ -180,3 +182,24 @@ def test_a_null_of_one_cannot_be_rejected() -> None:
     needed, spent = group_boundary(0.0, (10, 20), STRICT.cumulative(2))
     assert needed.tolist() == [11, 21]
     assert spent == 0.0
+
+
+def test_even_odds() -> None:
+    q = even_odds([501, 990, 1000, 1001], 1000)
+    np.testing.assert_allclose(stats.binom.sf([500, 989, 999], 1000, 1 - q[:3]), 0.5, rtol=1e-9)
+    assert q[3] == 0.0
+
+
+def test_futile_counts_are_the_rare_ones() -> None:
+    looks, q = (10, 512, 100_000), np.array([0.49, 0.1, 1e-5, 0.0])
+    counts = futile_counts(looks, q, 0.01)
+    for j, n in enumerate(looks):
+        for a in range(3):
+            x = counts[j, a]
+            assert stats.binom.cdf(x, n, 1 - q[a]) < 0.01  # 0 for x = -1
+            assert stats.binom.cdf(x + 1, n, 1 - q[a]) >= 0.01
+    assert counts[:, 3].tolist() == list(looks)
+
+
+def test_without_beta_nothing_is_futile() -> None:
+    assert np.all(futile_counts((10, 100), np.array([0.1, 0.4]), 0.0) == -1)

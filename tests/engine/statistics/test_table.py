@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import ABSTAIN, lower_confidence_bound
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import Decision, Procedure, SampleRange
-from smoothcert.engine.table_procedure import SETTINGS, Setting, TableCertify
+from smoothcert.engine.statistics.bounds import ABSTAIN, lower_confidence_bound
+from smoothcert.engine.statistics.procedures import Decision, Procedure, SampleRange
+from smoothcert.engine.statistics.table import SETTINGS, Setting, TableCertify
 
 Path = tuple[tuple[int, ...], ...]
 ALPHA = 0.1

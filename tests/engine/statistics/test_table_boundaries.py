@@ -7,13 +7,17 @@ import pytest
 from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.boundaries import (
+from smoothcert.engine.statistics.sequential import (
     Spending,
     crossing_probability,
     group_boundary,
     looks_until,
 )
-from smoothcert.engine.boundary_table import BoundaryTable, boundary_table, radius_steps
+from smoothcert.engine.statistics.table_boundaries import (
+    BoundaryTable,
+    boundary_table,
+    radius_steps,
+)
 
 STRICT = Spending(0.0, 0.25, 0.75)
 ALPHA = 0.001

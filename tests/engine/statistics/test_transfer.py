@@ -10,11 +10,11 @@ import pytest
 from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.bounds import ABSTAIN
-from smoothcert.engine.modes import CertifyOptions
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.procedures import FixedCertify, Procedure, SampleRange
-from smoothcert.engine.transfer import (
+from smoothcert.engine.statistics.bounds import ABSTAIN
+from smoothcert.engine.statistics.procedures import FixedCertify, Procedure, SampleRange
+from smoothcert.engine.statistics.recorded import CertifyOptions
+from smoothcert.engine.statistics.transfer import (
     NO_TRANSFER,
     TransferCertify,
     TransferDecision,

@@ -10,8 +10,8 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from smoothcert.analysis.log import Log, read_log
 from smoothcert.analysis.report.page import write_report
 from smoothcert.analysis.table import accuracy_table
-from smoothcert.engine.bounds import covered_squared_distance
 from smoothcert.engine.ledger import Certificate, Ledger
+from smoothcert.engine.statistics.bounds import covered_squared_distance
 
 IMAGES = Path(__file__).parents[4] / "data" / "fashion_mnist_500.npz"
 
