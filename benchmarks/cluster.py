@@ -18,11 +18,11 @@ from typing import Any
 
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
-from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.ledger import Certificate
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.base import FailedImage
+from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.recorded import CertifyOptions
 from smoothcert.export.model_path import model_at
 

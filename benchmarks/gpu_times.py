@@ -14,7 +14,8 @@ from smoothcert.engine.backends.device_noise import DeviceNoise
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.benchmark.reference import ORIGINAL_BATCH, original_counts
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.scheduler import LabelledImage, Scheduler
+from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify
 
 SIGMA = 0.25

@@ -27,7 +27,8 @@ from smoothcert.engine.benchmark.loops import CertificationLoop, synthetic_image
 from smoothcert.engine.benchmark.rounds import Loop, measure_rates
 from smoothcert.engine.models import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.scheduler import LabelledImage, Scheduler
+from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify
 from smoothcert.export.random_model import write_random_model
 

@@ -26,11 +26,11 @@ from PIL import Image, ImageFilter
 
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
-from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.ledger import Certificate, Ledger
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source, photograph
+from smoothcert.engine.sources.base import FailedImage
+from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.procedures import Predict
 from smoothcert.export.model_path import model_at
 

@@ -15,11 +15,11 @@ import numpy as np
 from scipy import special
 
 from smoothcert.engine.backends import open_backend
-from smoothcert.engine.decoding import decoded_ahead
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.scheduler import Scheduler
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.reading import decoded_ahead
 from smoothcert.engine.statistics.bounds import certified_radius, failure_bound
 from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial
 from smoothcert.export.model_path import model_at

@@ -7,8 +7,8 @@ from wsgiref.simple_server import WSGIServer
 
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.machine import gpu_memory_used
-from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.statistics.bounds import ABSTAIN
 
 

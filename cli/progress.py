@@ -14,8 +14,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.sources.base import FailedImage
 
 
 class RunProgress:

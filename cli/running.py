@@ -112,8 +112,8 @@ def start_run(
     from smoothcert.engine.certification import RunSettings, run_procedure
     from smoothcert.engine.ledger import manifest_path
     from smoothcert.engine.noise.lattice import LatticeGaussian
-    from smoothcert.engine.selection import Selection
     from smoothcert.engine.sources import open_source
+    from smoothcert.engine.sources.selection import Selection
     from smoothcert.export.model_path import model_at
 
     law = LatticeGaussian(sigma)

@@ -10,8 +10,8 @@ from typing import Any
 
 from smoothcert.cli.progress import RunProgress
 from smoothcert.engine.certification import Watcher
-from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.sources.base import FailedImage
 
 _PROGRESS_SECONDS = 10.0
 

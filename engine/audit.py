@@ -9,7 +9,6 @@ from typing import Any
 
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.decoding import decoded_ahead
 from smoothcert.engine.ledger import (
     COLUMNS,
     TRANSFER_COLUMNS,
@@ -19,8 +18,9 @@ from smoothcert.engine.ledger import (
     read_rows,
 )
 from smoothcert.engine.scheduler import Outcome, Scheduler
-from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.reading import decoded_ahead
+from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.statistics.procedures import Procedure, Transfer
 from smoothcert.engine.statistics.transfer import NO_TRANSFER, TransferCertify, TransferDecision
@@ -184,9 +184,7 @@ def audit_log(
 
 
 def _missing_rows(run: dict[str, Any], images: int, present: set[int]) -> list[str]:
-    chosen = run["selection"]
-    selection = Selection(chosen["skip"], chosen["max"], chosen["shard"], chosen["shards"])
-    expected = set(selection.indices(images))
+    expected = set(Selection.of_description(run["selection"]).indices(images))
     if expected == present:
         return []
     return [

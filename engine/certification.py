@@ -8,14 +8,13 @@ from typing import Any, Protocol
 
 from smoothcert.engine.backends.host_runtimes import AUTO
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.execution import Executor, Job, NewMachine
 from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest
 from smoothcert.engine.models import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.scheduler import Outcome
-from smoothcert.engine.selection import Selection
-from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.base import FailedImage, ImageSource
+from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.bounds import ABSTAIN, covered_squared_distance
 from smoothcert.engine.statistics.procedures import Procedure
 from smoothcert.engine.statistics.transfer import TransferDecision

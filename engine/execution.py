@@ -8,11 +8,11 @@ from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.base.machine import describe_machine
-from smoothcert.engine.decoding import FailedImage, decoded_ahead
 from smoothcert.engine.models import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.scheduler import Outcome, Scheduler
-from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.base import FailedImage, ImageSource
+from smoothcert.engine.sources.reading import decoded_ahead
 from smoothcert.engine.statistics.procedures import Procedure
 
 

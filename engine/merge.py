@@ -13,7 +13,7 @@ from smoothcert.engine.ledger import (
     read_manifest,
     read_rows,
 )
-from smoothcert.engine.selection import Selection
+from smoothcert.engine.sources.selection import Selection
 
 
 def merge_shards(out: Path, shards: list[Path]) -> int:
@@ -83,8 +83,7 @@ def _checked_rows(path: Path, manifest: dict[str, Any]) -> dict[int, str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): expected a log") from None
     rows = read_rows(path, text, columns_of(manifest["run"]))
-    chosen = manifest["run"]["selection"]
-    selection = Selection(chosen["skip"], chosen["max"], chosen["shard"], chosen["shards"])
+    selection = Selection.of_description(manifest["run"]["selection"])
     expected = set(selection.indices(manifest["run"]["source"]["images"]))
     if lost := sorted(expected - set(rows)):
         raise InputError(f"{path} lacks image {lost[0]} ({len(lost)} in all): resume that shard")

@@ -14,16 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Backend, Rows
+from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import Counts, Decision, Procedure, SampleRange, Trial
-
-
-@dataclass(frozen=True)
-class LabelledImage:
-    """An image to certify: its index in the source, which is its identity for the noise."""
-
-    index: int
-    label: int
-    pixels: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

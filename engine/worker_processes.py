@@ -17,7 +17,6 @@ from typing import Any, Literal, NoReturn
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
 from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.cuda_driver import gpus
-from smoothcert.engine.decoding import decoded_ahead
 from smoothcert.engine.execution import (
     Executor,
     Job,
@@ -29,6 +28,7 @@ from smoothcert.engine.execution import (
 )
 from smoothcert.engine.scheduler import Scheduler
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.reading import decoded_ahead
 
 _AHEAD = 2
 """Images that a worker decodes ahead: more would leave other workers idle at the end of a run."""

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "engine.base": "",
     "engine.noise": "engine.base",
     "engine.statistics": "engine.base engine.noise.streams",
+    "engine.sources": "engine.base",
     "export": "engine",
     "analysis": "engine",
     "training": "engine export",

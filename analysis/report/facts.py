@@ -6,7 +6,7 @@ from typing import Any
 
 from smoothcert.analysis.log import Log
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.selection import Selection
+from smoothcert.engine.sources.selection import Selection
 
 NOT_RECORDED = "not recorded"
 _LONGEST = 400
@@ -90,10 +90,7 @@ _OPTIONAL = (
 def images_selected(log: Log) -> int | None:
     """How many images the run is to certify, where the manifest tells."""
     try:
-        selection = _part(log.run, "selection")
-        chosen = Selection(
-            selection["skip"], selection["max"], selection["shard"], selection["shards"]
-        )
+        chosen = Selection.of_description(_part(log.run, "selection"))
         return len(chosen.indices(int(_part(log.run, "source")["images"])))
     except (KeyError, TypeError, ValueError, OverflowError, InputError):
         return None

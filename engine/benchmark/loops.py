@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from smoothcert.engine.backends.base import Backend, MeasurableBackend
-from smoothcert.engine.scheduler import LabelledImage, Scheduler
+from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify
 
 N0, N = 100, 10_000

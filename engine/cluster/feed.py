@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import one_line
-from smoothcert.engine.decoding import UNREADABLE, FailedImage
-from smoothcert.engine.scheduler import LabelledImage
+from smoothcert.engine.sources.base import UNREADABLE, FailedImage, LabelledImage
 
 
 @dataclass(frozen=True)

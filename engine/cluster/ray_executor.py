@@ -25,11 +25,16 @@ from smoothcert.engine.cluster.dispatch import Dispatch
 from smoothcert.engine.cluster.feed import Assignment
 from smoothcert.engine.cluster.shipping import ship, shipped_bytes
 from smoothcert.engine.cluster.worker import Report, Worker, WorkerJob, digest_of
-from smoothcert.engine.decoding import UNREADABLE, FailedImage, load
 from smoothcert.engine.execution import Job, NewMachine, Results
 from smoothcert.engine.plan import is_plan
-from smoothcert.engine.scheduler import LabelledImage
-from smoothcert.engine.sources.base import ImageSource, PhotographSource
+from smoothcert.engine.sources.base import (
+    UNREADABLE,
+    FailedImage,
+    ImageSource,
+    LabelledImage,
+    PhotographSource,
+)
+from smoothcert.engine.sources.reading import load
 
 _POLL_SECONDS = 1.0
 _POLLS_PER_SECOND = 200

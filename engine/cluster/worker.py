@@ -11,10 +11,10 @@ from typing import Any
 from smoothcert.engine.cluster.connection import load_ray
 from smoothcert.engine.cluster.feed import Assignment, ImageFeed
 from smoothcert.engine.cluster.shipping import ShippedModel, receive
-from smoothcert.engine.decoding import UNREADABLE, FailedImage, load
 from smoothcert.engine.execution import Job, describe_session, open_job_backend
-from smoothcert.engine.scheduler import LabelledImage, Outcome, Scheduler
-from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.scheduler import Outcome, Scheduler
+from smoothcert.engine.sources.base import UNREADABLE, FailedImage, ImageSource, LabelledImage
+from smoothcert.engine.sources.reading import load
 
 _PAUSE_SECONDS = 0.02
 """Reports of one worker are at least so far apart: short images travel together."""

@@ -1,10 +1,33 @@
-"""The protocols that image sources follow."""
+"""What image sources are, and what they give: labelled images, or the reason why not."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from smoothcert.engine.base.errors import InputError
+
+UNREADABLE = (InputError, OSError)
+"""What a source raises for an image that it cannot read."""
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """An image to certify: its index in the source, which is its identity for the noise."""
+
+    index: int
+    label: int
+    pixels: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FailedImage:
+    """An image that could not be certified, and why, in one line."""
+
+    index: int
+    reason: str
 
 
 class ImageSource(Protocol):

@@ -1,20 +1,16 @@
 """A tree of class folders: `val/<class>/*.JPEG`, as torchvision's ImageFolder reads it."""
 
 import os
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
-
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
+from typing import NoReturn
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import digest, photograph
+from smoothcert.engine.sources.encoded import EncodedSource
 
 
-class FolderSource:
+class FolderSource(EncodedSource):
     """Photographs in class folders, class by class, sorted by path within a class.
 
     A class index is the folder's place among all folders in sorted order, so a class without
@@ -25,13 +21,13 @@ class FolderSource:
     `num_classes` (None: any number).
     """
 
+    kind = "folder"
+
     def __init__(
         self, root: Path, name: str, spec: InputSpec | None, num_classes: int | None
     ) -> None:
+        super().__init__(name, spec)
         self._root = root
-        self._name = name
-        self._spec = spec or photograph.DEFAULT_SPEC
-        photograph.check_channels(self._spec)
         with os.scandir(root) as entries:
             self._classes = sorted(entry.name for entry in entries if entry.is_dir())
         if num_classes is not None and len(self._classes) != num_classes:
@@ -40,6 +36,7 @@ class FolderSource:
                 "classes: a class index is the folder's place in sorted order, so expected all "
                 f"{num_classes} folders; add the missing ones (they may be empty), remove others"
             )
+        self.num_classes = len(self._classes)
         self._files: list[str] = []
         self._labels: list[int] = []
         for label, class_name in enumerate(self._classes):
@@ -61,29 +58,14 @@ class FolderSource:
         """The place of the photograph's class folder in sorted order."""
         return self._labels[index]
 
-    def image(self, index: int) -> npt.NDArray[np.uint8]:
-        """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
-        return photograph.read(Path(self._files[index]), self._spec)
-
-    def whole(self, index: int) -> Image.Image:
-        """The photograph in its own size; raises InputError as photograph.decode_whole does."""
+    def encoded(self, index: int) -> tuple[bytes, str]:
+        """See EncodedSource.encoded."""
         file = self._files[index]
-        data = photograph.read_bytes(Path(file))
-        return photograph.decode_whole(data, file, self._spec.channels)
+        return photograph.read_bytes(Path(file)), file
 
-    def describe(self) -> dict[str, Any]:
-        """Kind, name, number of images and classes, digest of the relative paths and sizes."""
-        return {
-            "kind": "folder",
-            "name": self._name,
-            "images": len(self),
-            "classes": len(self._classes),
-            "digest": self._digest,
-        }
-
-    @cached_property
-    def _digest(self) -> str:
-        # The names of all classes enter: an empty folder decides the index of those after it.
+    def digest(self) -> str:
+        """Of the relative paths and sizes; the names of all classes enter too, because an empty
+        folder decides the index of those after it."""
         return digest.of_listing(
             [(class_name,) for class_name in self._classes]
             + [

@@ -2,23 +2,22 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.sources import digest, photograph
+from smoothcert.engine.sources import digest
+from smoothcert.engine.sources.encoded import EncodedSource
 from smoothcert.engine.sources.labels import check_labels
 
 _FORM = "expected the columns image (a struct with bytes) and label (an integer)"
 
 
-class ParquetSource:
+class ParquetSource(EncodedSource):
     """The rows of parquet files in the order given: `image` struct<bytes, ...> and integer `label`.
 
     Opening reads labels and footers. Photographs are read a row group at a time, of which the last
@@ -27,15 +26,15 @@ class ParquetSource:
     Raises InputError where columns are missing or of another type, or a label is null or invalid.
     """
 
+    kind = "parquet"
+
     def __init__(
         self, files: Sequence[Path], name: str, spec: InputSpec | None, num_classes: int | None
     ) -> None:
-        self._spec = spec or photograph.DEFAULT_SPEC
-        photograph.check_channels(self._spec)
+        super().__init__(name, spec)
         self._arrow = require("pyarrow", "parquet", "a parquet source")
         self._parquet = require("pyarrow.parquet", "parquet", "a parquet source")
         self._files = files
-        self._name = name
         # Row group g is number _groups[g][1] of its file; its first image has index _firsts[g].
         self._groups: list[tuple[Path, int]] = []
         self._firsts: list[int] = []
@@ -69,16 +68,8 @@ class ParquetSource:
         """The class index in a row."""
         return int(self._labels[index])
 
-    def image(self, index: int) -> npt.NDArray[np.uint8]:
-        """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
-        return photograph.decode(*self._encoded(index), self._spec)
-
-    def whole(self, index: int) -> Image.Image:
-        """The photograph in its own size; raises InputError as photograph.decode_whole does."""
-        return photograph.decode_whole(*self._encoded(index), self._spec.channels)
-
-    def _encoded(self, index: int) -> tuple[bytes, str]:
-        """The encoded photograph of a row, and where it lies."""
+    def encoded(self, index: int) -> tuple[bytes, str]:
+        """See EncodedSource.encoded."""
         # An empty row group shares its first index with the next: take the last of them.
         group = bisect_right(self._firsts, index) - 1
         row = index - self._firsts[group]
@@ -92,18 +83,8 @@ class ParquetSource:
             )
         return data, where
 
-    def describe(self) -> dict[str, Any]:
-        """Kind, name, number of images, digest of the files."""
-        return {
-            "kind": "parquet",
-            "name": self._name,
-            "images": len(self),
-            "classes": None,
-            "digest": self._digest,
-        }
-
-    @cached_property
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """Of the files."""
         return digest.of_files(self._files)
 
     def _footer(self, file: Path) -> tuple[npt.NDArray[Any], list[int]]:

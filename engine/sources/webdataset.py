@@ -3,17 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import digest, photograph
+from smoothcert.engine.sources.encoded import EncodedSource
 from smoothcert.engine.sources.labels import check_label
 from smoothcert.engine.sources.tar_index import Member, members, read_member
 
@@ -38,7 +33,7 @@ class _Photograph:
     label: int
 
 
-class WebdatasetSource:
+class WebdatasetSource(EncodedSource):
     """The samples of uncompressed tar archives, archive by archive, in the order of their members.
 
     The key of a member is its path up to the first dot of its file name. A sample has exactly one
@@ -49,12 +44,12 @@ class WebdatasetSource:
     Raises InputError naming the sample that breaks a rule.
     """
 
+    kind = "webdataset"
+
     def __init__(
         self, files: Sequence[Path], name: str, spec: InputSpec | None, num_classes: int | None
     ) -> None:
-        self._name = name
-        self._spec = spec or photograph.DEFAULT_SPEC
-        photograph.check_channels(self._spec)
+        super().__init__(name, spec)
         self._photographs = [
             _photograph(file, sample, num_classes) for file in files for sample in _samples(file)
         ]
@@ -69,29 +64,13 @@ class WebdatasetSource:
         """The class index of a sample."""
         return self._photographs[index].label
 
-    def image(self, index: int) -> npt.NDArray[np.uint8]:
-        """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
+    def encoded(self, index: int) -> tuple[bytes, str]:
+        """See EncodedSource.encoded."""
         found = self._photographs[index]
-        return photograph.decode(read_member(found.file, found.member), found.where, self._spec)
+        return read_member(found.file, found.member), found.where
 
-    def whole(self, index: int) -> Image.Image:
-        """The photograph in its own size; raises InputError as photograph.decode_whole does."""
-        found = self._photographs[index]
-        data = read_member(found.file, found.member)
-        return photograph.decode_whole(data, found.where, self._spec.channels)
-
-    def describe(self) -> dict[str, Any]:
-        """Kind, name, number of images; the digest covers names, sizes and labels."""
-        return {
-            "kind": "webdataset",
-            "name": self._name,
-            "images": len(self),
-            "classes": None,
-            "digest": self._digest,
-        }
-
-    @cached_property
-    def _digest(self) -> str:
+    def digest(self) -> str:
+        """Of names, sizes and labels."""
         return digest.of_listing(
             (found.file.name, found.member.name, str(found.member.size), str(found.label))
             for found in self._photographs

@@ -102,8 +102,8 @@ def test_metrics_count_what_the_log_says(model: Path, photographs: Path, tmp_pat
     from smoothcert.engine.certification import RunSettings, run_procedure
     from smoothcert.engine.models import open_onnx
     from smoothcert.engine.noise.lattice import LatticeGaussian
-    from smoothcert.engine.selection import Selection
     from smoothcert.engine.sources import open_source
+    from smoothcert.engine.sources.selection import Selection
     from smoothcert.engine.statistics.procedures import FixedCertify
 
     with socket.socket() as probe:

@@ -14,8 +14,8 @@ from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.ledger import COLUMNS, read_manifest
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.recorded import CertifyOptions, recorded_procedure
 
 LAW = LatticeGaussian(0.5)

@@ -20,8 +20,8 @@ from smoothcert.engine.ledger import manifest_path, read_manifest
 from smoothcert.engine.merge import merge_shards
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.bounds import certified_radius, covered_squared_distance
 from smoothcert.engine.statistics.procedures import FixedCertify
 

@@ -15,7 +15,8 @@ from smoothcert.engine.backends.host import HostBackend
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.scheduler import LabelledImage, Outcome, Scheduler
+from smoothcert.engine.scheduler import Outcome, Scheduler
+from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import (
     Decision,
     FixedCertify,

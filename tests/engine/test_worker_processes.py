@@ -15,13 +15,13 @@ from PIL import Image
 from smoothcert.engine.base.errors import InputError, RunStoppedError
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cuda_driver import gpus
-from smoothcert.engine.decoding import FailedImage
 from smoothcert.engine.execution import Executor
 from smoothcert.engine.ledger import Certificate, read_manifest
 from smoothcert.engine.models import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.selection import Selection
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.base import FailedImage
+from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.procedures import FixedCertify, Procedure
 from smoothcert.engine.statistics.table import TableCertify
 from smoothcert.engine.worker_processes import ProcessExecutor, devices_of, executor_for

@@ -15,8 +15,9 @@ from smoothcert.engine.backends.device import DeviceBackend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.scheduler import LabelledImage, Scheduler
+from smoothcert.engine.scheduler import Scheduler
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify, Predict, Procedure
 from smoothcert.engine.statistics.table import TableCertify
 from smoothcert.export.model_path import model_at

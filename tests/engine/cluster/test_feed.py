@@ -8,7 +8,7 @@ import pytest
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cluster.feed import Assignment, ImageFeed
-from smoothcert.engine.scheduler import LabelledImage
+from smoothcert.engine.sources.base import LabelledImage
 
 
 def read(index: int) -> LabelledImage:

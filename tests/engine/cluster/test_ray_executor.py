@@ -291,7 +291,7 @@ from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.models import open_onnx
 from smoothcert.engine.statistics.procedures import FixedCertify
-from smoothcert.engine.selection import Selection
+from smoothcert.engine.sources.selection import Selection
 
 driver = os.getpid()
 

@@ -3,23 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 
-from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.scheduler import LabelledImage
-from smoothcert.engine.sources.base import ImageSource
-
-UNREADABLE = (InputError, OSError)
-"""What a source raises for an image that it cannot read."""
-
-
-@dataclass(frozen=True)
-class FailedImage:
-    """An image that could not be certified, and why, in one line."""
-
-    index: int
-    reason: str
+from smoothcert.engine.base.errors import one_line
+from smoothcert.engine.sources.base import UNREADABLE, FailedImage, ImageSource, LabelledImage
 
 
 def load(source: ImageSource, index: int) -> LabelledImage:

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pytest
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.decoding import FailedImage, decoded_ahead
+from smoothcert.engine.sources.base import FailedImage
+from smoothcert.engine.sources.reading import decoded_ahead
 
 
 class Numbered:

@@ -3,7 +3,7 @@
 import pytest
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.selection import Selection
+from smoothcert.engine.sources.selection import Selection
 
 
 def test_skip_and_max_as_in_the_original_but_max_counts_certified_images() -> None:

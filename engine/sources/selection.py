@@ -1,6 +1,7 @@
 """Which images of a source a run certifies: --skip, --max and --shard."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,11 @@ class Selection:
         if not match or int(match[2]) < 1:
             raise InputError(f"shard {shard!r} is not of the form i/k: expected 0/4, for instance")
         return cls(skip, limit, int(match[1]), int(match[2]))
+
+    @classmethod
+    def of_description(cls, described: Mapping[str, Any]) -> "Selection":
+        """The inverse of describe."""
+        return cls(described["skip"], described["max"], described["shard"], described["shards"])
 
     def indices(self, num_images: int) -> range:
         """The selected indices of a source of `num_images`, ascending."""

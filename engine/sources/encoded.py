@@ -1,0 +1,63 @@
+"""What sources of encoded photographs share: decoding, and what the manifest records."""
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.sources import photograph
+
+
+class EncodedSource(ABC):
+    """A PhotographSource (base.py), given the bytes of each photograph.
+
+    spec  the model's input; None for what photographs become where no model says otherwise
+    Raises InputError where the model's input is no photograph's.
+    """
+
+    kind: ClassVar[str]
+    num_classes: int | None = None
+    """Of the data set, where it is known."""
+
+    def __init__(self, name: str, spec: InputSpec | None) -> None:
+        self._name = name
+        self._spec = spec or photograph.DEFAULT_SPEC
+        photograph.check_channels(self._spec)
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """The number of photographs."""
+
+    @abstractmethod
+    def encoded(self, index: int) -> tuple[bytes, str]:
+        """A photograph's bytes, and where they lie; raises InputError where they cannot be read."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """What tells this source from another when a run is resumed: see digest.py."""
+
+    def image(self, index: int) -> npt.NDArray[np.uint8]:
+        """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
+        return photograph.decode(*self.encoded(index), self._spec)
+
+    def whole(self, index: int) -> Image.Image:
+        """The photograph in its own size; raises InputError as photograph.decode_whole does."""
+        return photograph.decode_whole(*self.encoded(index), self._spec.channels)
+
+    def describe(self) -> dict[str, Any]:
+        """Kind, name, number of images and classes (None: unknown), digest."""
+        return {
+            "kind": self.kind,
+            "name": self._name,
+            "images": len(self),
+            "classes": self.num_classes,
+            "digest": self._digest,
+        }
+
+    @cached_property
+    def _digest(self) -> str:
+        return self.digest()
