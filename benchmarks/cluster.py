@@ -24,7 +24,7 @@ from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.recorded import CertifyOptions
-from smoothcert.export.model_path import model_at
+from smoothcert.export.opening import open_model
 
 DATA = Path(__file__).parents[1] / "data"
 SIGMA = 0.25
@@ -76,7 +76,7 @@ class Timeline:
 
 def run(workers: int, images: int, n: int, batch: int) -> Timeline:
     timeline = Timeline()
-    model = model_at(DATA / "fashion_mnist_sigma25.pth")
+    model = open_model(DATA / "fashion_mnist_sigma25.pth")
     source = open_source(DATA / "fashion_mnist_500.npz", model.spec, model.num_classes)
     asked = CertifyOptions(SIGMA, None, n, 0.001, RADII, None, None, None, False, None)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,9 +12,9 @@ from gpu_machine import SCALARS, Machine
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.engine.backends.base import Rows
-from smoothcert.engine.backends.device import DeviceBackend
-from smoothcert.engine.backends.device_noise import DeviceNoise
-from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
+from smoothcert.engine.backends.device.backend import DeviceBackend
+from smoothcert.engine.backends.device.noise import DeviceNoise
+from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from smoothcert.engine.backends.device_network import (
-    SCALAR_BYTES,
+from smoothcert.engine.backends.device.network import (
     CapturingNetwork,
     DeviceNetwork,
     input_elements,
 )
+from smoothcert.engine.backends.device.runtime import DeviceArray, DeviceRuntime
 from smoothcert.engine.base.errors import one_line
-from smoothcert.engine.device.base import DeviceArray, DeviceRuntime
+from smoothcert.engine.base.input_spec import SCALAR_BYTES
 
 SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 

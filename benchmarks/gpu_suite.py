@@ -22,13 +22,13 @@ import gpu_times
 import torch
 from gpu_machine import Machine
 
-from smoothcert.engine.backends.device_network import DeviceNetwork
-from smoothcert.engine.backends.open_device import open_network
-from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
+from smoothcert.engine.backends.device.network import DeviceNetwork
+from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
+from smoothcert.engine.backends.opening import open_network
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.machine import describe_machine
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.architectures import architecture
 from smoothcert.export.random_model import write_random_model
 from smoothcert.export.reduced_precision import Precision
@@ -184,7 +184,7 @@ def openers(
 
 def gpu_machine() -> Machine:
     """The first GPU, by CuPy and torch; raises InputError where one of them cannot use it."""
-    from smoothcert.engine.device.cupy_runtime import CupyRuntime
+    from smoothcert.engine.backends.device.cupy_runtime import CupyRuntime
 
     runtime = CupyRuntime(0)
     if not torch.cuda.is_available():

@@ -8,10 +8,10 @@ import torch
 from gpu_machine import BareNetwork, Machine, interleaved, spread
 
 from smoothcert.cupy_kernels import loader
-from smoothcert.engine.backends.device import DeviceBackend
-from smoothcert.engine.backends.device_network import SCALAR_BYTES, DeviceNetwork, input_elements
-from smoothcert.engine.backends.device_noise import DeviceNoise
-from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.backends.device.backend import DeviceBackend
+from smoothcert.engine.backends.device.network import DeviceNetwork, input_elements
+from smoothcert.engine.backends.device.noise import DeviceNoise
+from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec
 from smoothcert.engine.benchmark.reference import ORIGINAL_BATCH, original_counts
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.scheduler import Scheduler

@@ -32,7 +32,7 @@ from smoothcert.engine.sources import open_source, photograph
 from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.procedures import Predict
-from smoothcert.export.model_path import model_at
+from smoothcert.export.opening import open_model
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -119,7 +119,7 @@ class _Clock:
 def measure_driver(images: int = 500) -> float:
     """Seconds of this process's processor time per image of a run on Ray, the ledger included:
     images of 50 samples, each of which makes its own way back. The first tenth warms up."""
-    model = model_at(DATA / "fashion_mnist_sigma25.pth")
+    model = open_model(DATA / "fashion_mnist_sigma25.pth")
     source = open_source(DATA / "fashion_mnist_500.npz", model.spec, model.num_classes)
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
-from smoothcert.engine.backends import open_backend
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.scheduler import Scheduler
@@ -22,7 +22,7 @@ from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.reading import decoded_ahead
 from smoothcert.engine.statistics.bounds import certified_radius, failure_bound
 from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial
-from smoothcert.export.model_path import model_at
+from smoothcert.export.opening import open_model
 
 ALPHA, N0 = 0.001, 100
 
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--skip", type=int, default=10)
     options = parser.parse_args()
-    model = model_at(options.model)
+    model = open_model(options.model)
     source = open_source(options.source, model.spec, model.num_classes)
     backend = open_backend(model, LatticeGaussian(options.sigma), 0)
     procedure = TwoReadings(options.n)

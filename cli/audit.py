@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from smoothcert.engine.models import Model
+    from smoothcert.engine.models.model import Model
 
 
 @click.command("audit")
@@ -26,8 +26,8 @@ def command(
     Exit 0 where all is as logged, 1 where it is not.
     """
     from smoothcert.engine.audit import audit_log
-    from smoothcert.engine.backends import open_backend
     from smoothcert.engine.backends.base import Backend
+    from smoothcert.engine.backends.opening import open_backend
     from smoothcert.engine.backends.pair import open_pair
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.base.machine import describe_machine
@@ -67,11 +67,11 @@ def command(
 def _logged_model(log: Path, found: Any, described: Any, option: str) -> "Model":
     """The model file at `found`, which must be the one the manifest describes."""
     from smoothcert.engine.base.errors import InputError
-    from smoothcert.export.model_path import model_at
+    from smoothcert.export.opening import open_model
 
     if not found:
         raise InputError(f"the manifest of {log} names no model file: give {option}")
-    opened = model_at(Path(found))
+    opened = open_model(Path(found))
     if opened.sha256 != described["sha256"]:
         raise InputError(
             f"model {found} is not the log's: sha256 {opened.sha256[:16]}... against "

@@ -52,7 +52,7 @@ def command(
     """
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.benchmark.comparison import BenchSettings, compare
-    from smoothcert.export.model_path import model_at
+    from smoothcert.export.opening import open_model
     from smoothcert.export.random_model import write_random_model
 
     wanted = _wanted(against)
@@ -62,7 +62,7 @@ def command(
         raise InputError("--export-only, --input-shape and --num-classes are for --arch NAME")
     with tempfile.TemporaryDirectory() as folder:
         if model is not None:
-            opened = model_at(model)
+            opened = open_model(model)
         else:
             assert arch is not None
             if export_only is not None:

@@ -50,11 +50,11 @@ def command(
     what it computes; `certify OUTPUT` needs both and no ONNX file.
     """
     from smoothcert.cli.build_progress import BuildProgress
+    from smoothcert.engine.backends.tensorrt.build import build_plan
+    from smoothcert.engine.backends.tensorrt.options import BuildOptions
+    from smoothcert.engine.backends.tensorrt.plan import record_path
     from smoothcert.engine.base.errors import InputError
-    from smoothcert.engine.plan import record_path
-    from smoothcert.export.engine_build import build_plan
-    from smoothcert.export.engine_options import BuildOptions
-    from smoothcert.export.model_path import onnx_at
+    from smoothcert.export.opening import onnx_at
 
     for file in (output, record_path(output)):
         if file.exists() and not force:

@@ -114,7 +114,7 @@ def start_run(
     from smoothcert.engine.noise.lattice import LatticeGaussian
     from smoothcert.engine.sources import open_source
     from smoothcert.engine.sources.selection import Selection
-    from smoothcert.export.model_path import model_at
+    from smoothcert.export.opening import open_model
 
     law = LatticeGaussian(sigma)
     make_procedure(0.0)  # refuse useless settings before any file is opened
@@ -122,8 +122,8 @@ def start_run(
     labour = Labour(ray, workers, threads, decode)
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
-    opened = model_at(model)
-    opened_reference = None if reference is None else model_at(reference)
+    opened = open_model(model)
+    opened_reference = None if reference is None else open_model(reference)
     images = open_source(source, opened.spec, opened.num_classes)
     with watching(log_json, metrics_port, metrics_host) as watchers:
         summary = run_procedure(

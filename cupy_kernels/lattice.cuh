@@ -1,5 +1,5 @@
 // The integer Gaussian on the pixel grid: inverse CDF of 32-bit words, refined to 64 bits where the
-// 32 do not decide. Bit for bit the noise of smoothcert.engine.lattice, whose NoiseTable it reads.
+// 32 do not decide. Bit for bit the noise of engine/noise, whose NoiseTable it reads.
 #ifndef SMOOTHCERT_LATTICE_CUH
 #define SMOOTHCERT_LATTICE_CUH
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from smoothcert.engine.backends.host_runtimes import AUTO
+from smoothcert.engine.backends.host.runtimes import AUTO
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.execution import Executor, Job, NewMachine
 from smoothcert.engine.ledger import Certificate, Ledger, manifest_path, read_manifest
-from smoothcert.engine.models import Model
+from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.scheduler import Outcome
 from smoothcert.engine.sources.base import FailedImage, ImageSource

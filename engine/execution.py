@@ -4,11 +4,11 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.base.machine import describe_machine
-from smoothcert.engine.models import Model
+from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.scheduler import Outcome, Scheduler
 from smoothcert.engine.sources.base import FailedImage, ImageSource

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend
-from smoothcert.engine.backends.host import HostBackend
+from smoothcert.engine.backends.host.backend import HostBackend
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -105,9 +105,9 @@ class Smooth:
     def _open(self, shape: tuple[int, int, int], batch_size: int) -> Backend:
         if isinstance(self.base_classifier, str | Path):
             # The one place where the engine reaches up: a checkpoint has to be exported first.
-            from smoothcert.export.model_path import model_at
+            from smoothcert.export.opening import open_model
 
-            model = model_at(Path(self.base_classifier))
+            model = open_model(Path(self.base_classifier))
             if model.spec.shape != shape or model.num_classes != self.num_classes:
                 raise InputError(
                     f"model {model.path} maps {model.spec.shape} to {model.num_classes} classes, "
@@ -120,16 +120,16 @@ class Smooth:
         if parameter is not None and parameter.device.type == "cuda":
             with contextlib.suppress(MissingPartError):  # CuPy, without which noise is the CPU's
                 return self._open_on_gpu(spec, batch_size, parameter.device.index)
-        from smoothcert.engine.backends.torch_network import TorchNetwork
+        from smoothcert.engine.backends.host.torch_network import TorchNetwork
 
         network = TorchNetwork(self.base_classifier, spec, self.num_classes, batch_size)
         return HostBackend(network, self._law, self._seed, num_slots=1)
 
     def _open_on_gpu(self, spec: InputSpec, batch_size: int, index: int) -> Backend:
         """Noise and votes on the module's own GPU."""
-        from smoothcert.engine.backends.device import DeviceBackend
-        from smoothcert.engine.backends.torch_device import TorchDeviceNetwork
-        from smoothcert.engine.device.opening import open_runtime
+        from smoothcert.engine.backends.device.backend import DeviceBackend
+        from smoothcert.engine.backends.device.opening import open_runtime
+        from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
 
         assert not isinstance(self.base_classifier, str | Path)
         runtime = open_runtime(index)

@@ -14,9 +14,9 @@ from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, NoReturn
 
+from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
 from smoothcert.engine.base.machine import usable_cores
-from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.execution import (
     Executor,
     Job,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.files import file_digest
-from smoothcert.engine.models import check_file
+from smoothcert.engine.models.model import check_file
 
 if TYPE_CHECKING:
     import torch

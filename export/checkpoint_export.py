@@ -10,7 +10,7 @@ import numpy as np
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import InputSpec, Interpolation
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.architectures import CIFAR, IMAGENET, architecture
 from smoothcert.export.checkpoint import inferred_classes, load_weights, read_checkpoint
 from smoothcert.export.onnx_model import write_onnx
@@ -172,8 +172,8 @@ def _spec(
 
 
 def _parity(module: Any, output: Path, spec: InputSpec, num_classes: int) -> Parity:
-    from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-    from smoothcert.engine.backends.torch_network import TorchNetwork
+    from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
+    from smoothcert.engine.backends.host.torch_network import TorchNetwork
 
     images = [
         np.random.default_rng(i).integers(0, 256, spec.shape).astype(np.uint8)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.backends.base import Network
-from smoothcert.engine.backends.host import votes_of
+from smoothcert.engine.backends.base import Network, votes_of
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler

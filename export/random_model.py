@@ -8,7 +8,7 @@ import numpy as np
 
 from smoothcert.engine.base.errors import require
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.export.architectures import CIFAR, architecture
 from smoothcert.export.checkpoint_export import DATASETS
 from smoothcert.export.onnx_model import write_onnx

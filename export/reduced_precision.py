@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
-from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.export.calibration import Calibration
 from smoothcert.export.disagreement import Disagreement, measure_disagreement

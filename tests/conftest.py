@@ -23,7 +23,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.models.model import Model, open_onnx
 
 _WHEEL = "foolbox==3.3.4"
 _NUM_PHOTOGRAPHS = 20

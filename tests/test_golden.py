@@ -17,13 +17,13 @@ import pytest
 from onnx import numpy_helper
 
 from smoothcert.cli.main import main
-from smoothcert.engine.backends import host_runtimes
+from smoothcert.engine.backends.host import runtimes
 from smoothcert.engine.base.files import file_digest
 
 GOLDEN = Path(__file__).parent / "golden"
 DATA = Path(__file__).parents[1] / "data"
 IMAGES = DATA / "fashion_mnist_500.npz"
-ONNXRUNTIME = host_runtimes.HOST_RUNTIMES["onnxruntime"]
+ONNXRUNTIME = runtimes.HOST_RUNTIMES["onnxruntime"]
 EXPORT = ["--precision", "int8", "--calibrate", IMAGES, "--sigma", 0.25, "--images", 8]
 SELECTION = ["--sigma", 0.5, "--skip", 40, "--max", 12, "--batch", 64, "--backend", "onnxruntime"]
 RUNS: dict[str, list[object]] = {
@@ -73,7 +73,7 @@ def write_log(name: str) -> None:
     write_reference(Path("reference.onnx"))
     with pytest.MonkeyPatch.context() as patch:
         # A reference takes the fastest runtime; only this one counts in exact integers.
-        patch.setattr(host_runtimes, "HOST_RUNTIMES", {"onnxruntime": ONNXRUNTIME})
+        patch.setattr(runtimes, "HOST_RUNTIMES", {"onnxruntime": ONNXRUNTIME})
         run(command, "int8.onnx", IMAGES, f"{name}.tsv", *SELECTION, *options)
 
 

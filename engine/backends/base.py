@@ -11,6 +11,8 @@ from smoothcert.engine.base.input_spec import InputSpec
 NO_VOTE = -1
 """The vote of a row whose logits are not all finite: it counts for no class."""
 
+_ALIGNMENT = 64
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -91,3 +93,21 @@ class Network(Protocol):
     def describe(self) -> dict[str, Any]:
         """The runtime's name, version and settings."""
         ...
+
+
+def votes_of(logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:
+    """The class of each row of logits [n, K]: the largest logit, ties to the lowest class;
+    NO_VOTE for a row that is not finite throughout. int32 [n]."""
+    votes: npt.NDArray[np.int32] = logits.argmax(axis=1).astype(np.int32)
+    # One reduction in the usual case that everything is finite.
+    if not np.isfinite(logits).all():
+        votes[~np.isfinite(logits).all(axis=1)] = NO_VOTE
+    return votes
+
+
+def aligned_zeros(shape: tuple[int, ...], dtype: type = np.float32) -> npt.NDArray[Any]:
+    """Zeros on a cache-line boundary, as runtimes and vector stores like them."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    raw = np.zeros(size + _ALIGNMENT, np.uint8)
+    offset = -raw.ctypes.data % _ALIGNMENT
+    return raw[offset : offset + size].view(dtype).reshape(shape)

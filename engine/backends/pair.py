@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend, Rows
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.models import Model
+from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 

@@ -19,6 +19,11 @@ METADATA_KEY = "smoothcert"
 
 Interpolation = Literal["bilinear", "bicubic"]
 
+Scalar = Literal["float32", "float16", "bfloat16"]
+"""What a network's inputs and logits may be made of."""
+
+SCALAR_BYTES: dict[str, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
+
 # From this input height on a model is taken to eat photographs, as the original ImageNet code does.
 _PHOTOGRAPH_HEIGHT = 128
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend, MeasurableBackend
-from smoothcert.engine.backends.host_runtimes import AUTO, HOST_RUNTIMES
+from smoothcert.engine.backends.host.runtimes import AUTO, HOST_RUNTIMES
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.machine import describe_machine, usable_cores
 from smoothcert.engine.benchmark import peak
 from smoothcert.engine.benchmark.flops import flops_per_sample
 from smoothcert.engine.benchmark.loops import N0, CertificationLoop, N, RuntimeLoop
 from smoothcert.engine.benchmark.rounds import Loop, Rate, measure_rates, ratios
-from smoothcert.engine.models import Model
+from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from smoothcert.engine.backends.base import Network
-from smoothcert.engine.backends.host_runtimes import open_host_network
+from smoothcert.engine.backends.host.runtimes import open_host_network
 from smoothcert.engine.base.errors import require
 from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 
 ROWS, WIDTH, LAYERS = 512, 2048, 4
 PRECISIONS = ("fp32", "bf16", "int8")

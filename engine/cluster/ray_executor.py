@@ -16,8 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from smoothcert.engine.backends import BACKENDS
-from smoothcert.engine.backends.host_runtimes import AUTO
+from smoothcert.engine.backends.host.runtimes import AUTO
+from smoothcert.engine.backends.opening import BACKENDS
+from smoothcert.engine.backends.tensorrt.plan import is_plan
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
 from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.cluster.connection import Connection
@@ -26,7 +27,6 @@ from smoothcert.engine.cluster.feed import Assignment
 from smoothcert.engine.cluster.shipping import ship, shipped_bytes
 from smoothcert.engine.cluster.worker import Report, Worker, WorkerJob, digest_of
 from smoothcert.engine.execution import Job, NewMachine, Results
-from smoothcert.engine.plan import is_plan
 from smoothcert.engine.sources.base import (
     UNREADABLE,
     FailedImage,

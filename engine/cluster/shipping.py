@@ -10,7 +10,7 @@ import numpy as np
 
 from smoothcert.engine.base.errors import RunStoppedError
 from smoothcert.engine.base.files import cache_folder, file_digest, write_atomically
-from smoothcert.engine.models import Model, model_files
+from smoothcert.engine.models.model import Model, model_files
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from gpu_machine import Machine, interleaved
 from gpu_suite import Suite, Workload, run_checks, run_times
 from host_device import HostDevice
 
+from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.cuda_driver import gpus
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.models.model import Model, open_onnx
 
 QUICK = ("--rounds", 1, "--seconds", 0.02, "--batch", 32, "--reference-batch", 40)
 

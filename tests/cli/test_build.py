@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smoothcert.engine.cuda_driver import gpus
-from smoothcert.engine.plan import record_path
+from smoothcert.engine.backends.device.driver import gpus
+from smoothcert.engine.backends.tensorrt.plan import record_path
 
 RUN = [sys.executable, "-m", "smoothcert.cli.main"]
 

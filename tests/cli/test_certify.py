@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from smoothcert.cli.certify import command as certify_command
-from smoothcert.engine.backends import BACKENDS
-from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
+from smoothcert.engine.backends.device.driver import gpus
+from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
+from smoothcert.engine.backends.opening import BACKENDS
 from smoothcert.engine.base.machine import processor_flags
-from smoothcert.engine.cuda_driver import gpus
 
 SHAPE = (3, 6, 6)
 

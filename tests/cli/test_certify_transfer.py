@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from smoothcert.cli.main import main
-from smoothcert.engine.backends.host import votes_of
-from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.backends.base import votes_of
+from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.statistics.bounds import lower_confidence_bound

@@ -100,7 +100,7 @@ def test_metrics_count_what_the_log_says(model: Path, photographs: Path, tmp_pat
     pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
     from smoothcert.cli.metrics import Metrics
     from smoothcert.engine.certification import RunSettings, run_procedure
-    from smoothcert.engine.models import open_onnx
+    from smoothcert.engine.models.model import open_onnx
     from smoothcert.engine.noise.lattice import LatticeGaussian
     from smoothcert.engine.sources import open_source
     from smoothcert.engine.sources.selection import Selection

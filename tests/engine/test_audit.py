@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from smoothcert.engine.audit import AuditReport, audit_log
-from smoothcert.engine.backends import open_backend
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.ledger import COLUMNS, read_manifest
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection

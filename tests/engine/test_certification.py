@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES
+from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import processor_flags
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.ledger import manifest_path, read_manifest
 from smoothcert.engine.merge import merge_shards
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Rows
-from smoothcert.engine.backends.host import HostBackend
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.backends.host.backend import HostBackend
+from smoothcert.engine.backends.opening import open_backend
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.scheduler import Outcome, Scheduler

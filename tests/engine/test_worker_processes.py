@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.base.errors import InputError, RunStoppedError
 from smoothcert.engine.certification import RunSettings, run_procedure
-from smoothcert.engine.cuda_driver import gpus
 from smoothcert.engine.execution import Executor
 from smoothcert.engine.ledger import Certificate, read_manifest
-from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import FailedImage

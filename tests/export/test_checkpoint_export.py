@@ -13,10 +13,10 @@ import torch
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.input_spec import METADATA_KEY
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.architectures import architecture
 from smoothcert.export.checkpoint_export import export_checkpoint
-from smoothcert.export.model_path import model_at
+from smoothcert.export.opening import open_model
 
 
 def saved(tmp_path: Path, name: str, shape: tuple[int, int, int], **facts: Any) -> Path:
@@ -96,10 +96,10 @@ def test_options_override_what_is_implied(checkpoint: Path, tmp_path: Path) -> N
 def test_a_checkpoint_that_says_all_is_a_model(tmp_path: Path) -> None:
     """`certify` takes it as MODEL; its export is made once, in the cache."""
     path = saved(tmp_path, "small_cnn", (1, 28, 28), arch="small_cnn", dataset="fashion-mnist")
-    model = model_at(path)
+    model = open_model(path)
     assert model.spec.shape == (1, 28, 28)
     made = model.path.stat().st_mtime_ns
-    assert model_at(path).path.stat().st_mtime_ns == made
+    assert open_model(path).path.stat().st_mtime_ns == made
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(
 
 def test_exported_votes_do_not_depend_on_the_batch(checkpoint: Path, tmp_path: Path) -> None:
     """Bitwise equal logits at every batch size and row order: what makes the log exact."""
-    from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
+    from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 
     out = tmp_path / "model.onnx"
     export_checkpoint(checkpoint, out)

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.export.disagreement import Disagreement, measure_disagreement

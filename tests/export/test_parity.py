@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from smoothcert.engine.backends.torch_network import TorchNetwork
+from smoothcert.engine.backends.host.torch_network import TorchNetwork
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.export.architectures import architecture

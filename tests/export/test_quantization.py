@@ -10,8 +10,8 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.checkpoint_export import export_checkpoint
 from smoothcert.export.reduced_precision import Reduction, reduce_precision
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.checkpoint_export import export_checkpoint
 from smoothcert.export.quantization import Target
 from smoothcert.export.reduced_precision import Precision, Reduction, reduce_precision
@@ -120,7 +120,7 @@ def test_what_onnx_runtime_computes_is_what_the_file_says(
 ) -> None:
     """Against the reference implementation of ONNX: the optimiser must not change the function
     beyond rounding (it does for float8, which is therefore run unoptimised)."""
-    from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
+    from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 
     out = tmp_path / "out.onnx"
     reduce_precision(float32, out, Reduction(precision, SOURCE, 0.25, target, images=8))

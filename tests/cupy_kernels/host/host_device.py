@@ -1,10 +1,10 @@
 """A device runtime on the CPU: the kernels by g++, memory in numpy, streams that run late.
 
-A HostDevice implements smoothcert.engine.device.base.DeviceRuntime and does what a GPU may do: work
-queued on a stream happens at any time until something waits for it, and work of two streams in any
-order that their events allow. How late is chosen: "eager" runs everything when it is queued,
-"late" only what is waited for, an integer seeds something in between. A copy that reads host memory
-too late, or a buffer used again too early, then gives other bytes.
+A HostDevice implements DeviceRuntime (engine/backends/device/runtime.py) and does what a GPU may
+do: work queued on a stream happens at any time until something waits for it, and work of two
+streams in any order that their events allow. How late is chosen: "eager" runs everything when it is
+queued, "late" only what is waited for, an integer seeds something in between. A copy that reads
+host memory too late, or a buffer used again too early, then gives other bytes.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from host_runtime import HostRuntime, host_runtime
 
 from smoothcert.cupy_kernels.loader import Kernel
-from smoothcert.engine.device.base import (
+from smoothcert.engine.backends.device.runtime import (
     Argument,
     DeviceArray,
     DeviceProperties,

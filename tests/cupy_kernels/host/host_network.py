@@ -7,8 +7,8 @@ import ml_dtypes
 import numpy as np
 from host_device import HostDevice, array_at
 
-from smoothcert.engine.backends.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.models import Model
+from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.models.model import Model
 
 SCALAR_TYPES = {
     "float32": np.dtype(np.float32),

@@ -8,11 +8,11 @@ import onnx
 import pytest
 from onnx import helper
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Rows
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.models import Model, open_onnx
+from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 

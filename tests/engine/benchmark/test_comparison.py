@@ -5,7 +5,7 @@ import json
 import pytest
 
 from smoothcert.engine.benchmark.comparison import BenchSettings, compare
-from smoothcert.engine.models import Model
+from smoothcert.engine.models.model import Model
 
 SETTINGS = BenchSettings(
     backend="onnxruntime", batch=32, threads=1, reference_batch=40, rounds=1, seconds=0.05

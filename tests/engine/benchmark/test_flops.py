@@ -9,7 +9,7 @@ import pytest
 
 from smoothcert.engine.benchmark.flops import flops_per_sample
 from smoothcert.engine.benchmark.peak import write_products
-from smoothcert.engine.models import Model
+from smoothcert.engine.models.model import Model
 
 
 def test_a_linear_classifier(linear_model: Callable[..., Path]) -> None:

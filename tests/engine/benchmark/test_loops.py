@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine.backends import open_backend
 from smoothcert.engine.backends.base import Backend, MeasurableBackend, Rows
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.benchmark.loops import CertificationLoop, RuntimeLoop, synthetic_images
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
 SHAPE = (3, 5, 4)

@@ -8,9 +8,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from smoothcert.engine.backends.host_runtimes import HOST_RUNTIMES, open_host_network
+from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, open_host_network
 from smoothcert.engine.benchmark.peak import PeakLoop, write_products
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

@@ -23,7 +23,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 from smoothcert.engine.execution import Job
 from smoothcert.engine.ledger import read_manifest
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.statistics.procedures import FixedCertify
 
@@ -289,7 +289,7 @@ import numpy as np
 from smoothcert.engine.certification import RunSettings, run_procedure
 from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.models import open_onnx
+from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.statistics.procedures import FixedCertify
 from smoothcert.engine.sources.selection import Selection
 

@@ -10,7 +10,7 @@ import pytest
 
 from smoothcert.engine.base.errors import RunStoppedError
 from smoothcert.engine.cluster.shipping import receive, ship, shipped_bytes
-from smoothcert.engine.models import model_files, open_onnx
+from smoothcert.engine.models.model import model_files, open_onnx
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Networks on a GPU: memory, streams, kernels, graphs."""

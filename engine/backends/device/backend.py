@@ -1,0 +1,241 @@
+"""The device backend: noise, network and votes on a GPU, one graph launch per batch.
+
+Images go up once, sixteen bytes a row go up and four come down; noise, inputs and logits never
+leave the device. All memory is planned in the constructor. Every batch has a place in a ring of
+`depth`, so that the host prepares the next one while the device works on this one.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.cupy_kernels import loader
+from smoothcert.engine.backends.base import Rows
+from smoothcert.engine.backends.device.network import (
+    CapturingNetwork,
+    DeviceNetwork,
+    input_elements,
+)
+from smoothcert.engine.backends.device.noise import DeviceNoise, upload_constant
+from smoothcert.engine.backends.device.runtime import (
+    DeviceArray,
+    DeviceRuntime,
+    Launch,
+    Replay,
+)
+from smoothcert.engine.base.errors import one_line
+from smoothcert.engine.base.input_spec import SCALAR_BYTES
+from smoothcert.engine.noise.lattice import LatticeGaussian
+
+_PADDING = np.uint32(2**32 - 1)  # slot -1
+_NULL = np.uint64(0)
+_VOTE_BLOCK = 256
+
+
+@dataclass
+class _Place:
+    """What a batch in flight needs to itself; `count` is the rows it holds."""
+
+    staged_rows: npt.NDArray[np.uint32]
+    rows: DeviceArray
+    noise: Launch
+    vote: Launch
+    votes: DeviceArray
+    staged_votes: npt.NDArray[np.int32]
+    drawn: Any
+    done: Any
+    replay: Replay | None = None
+    count: int = 0
+
+
+class DeviceBackend:
+    """A Backend (base.py) on one device.
+
+    runtime    the device
+    network    what classifies; this backend binds it to its buffers
+    law, seed  the noise
+    num_slots  images held at a time
+    depth      batches in flight; two keep the device busy
+    graph      record noise, network and votes into a CUDA graph, where runtime and network can
+    overlap    draw a batch's noise on a stream of its own while the network runs the one before
+
+    Raises InputError where the device's memory is too small.
+    """
+
+    def __init__(
+        self,
+        runtime: DeviceRuntime,
+        network: DeviceNetwork,
+        law: LatticeGaussian,
+        seed: int,
+        *,
+        num_slots: int = 64,
+        depth: int = 2,
+        graph: bool = True,
+        overlap: bool = False,
+    ) -> None:
+        self.spec = network.spec
+        self.num_classes = network.num_classes
+        self.batch_size = network.batch_size
+        self.num_slots = num_slots
+        self.depth = depth
+        self._runtime = runtime
+        self._network = network
+        self._overlap = overlap
+        self._stream = runtime.stream()
+        self._feed = runtime.stream() if overlap else self._stream
+        # A slot's pixels are staged in a place of their own: the slot has no rows in flight when
+        # it is filled again, so its last copy is long done.
+        self._staged_images = runtime.pinned((num_slots, self.spec.num_pixels), np.uint8)
+        self._staged_ids = runtime.pinned((num_slots, 1), np.uint32)
+        self._images = runtime.allocate((num_slots, self.spec.num_pixels), np.uint8)
+        self._image_ids = runtime.allocate((num_slots, 1), np.uint32)
+        input_bytes = input_elements(network) * SCALAR_BYTES[network.input_scalar]
+        self._inputs = [runtime.allocate((input_bytes,), np.uint8) for _ in range(depth)]
+        row_bytes = self.num_classes * SCALAR_BYTES[network.logits_scalar]
+        self._logits = runtime.allocate((self.batch_size, row_bytes), np.uint8)
+        network.bind(
+            [buffer.pointer for buffer in self._inputs],
+            self._logits.pointer,
+            self._stream.pointer,
+        )
+        self._noise = DeviceNoise(runtime, network, law, seed)
+        self._ring = [self._make_place(inputs) for inputs in self._inputs]
+        self._submitted = self._collected = 0
+        for number in range(depth):  # the first runs allocate, and must not be recorded
+            self._enqueue(number)
+            self._synchronize()
+        self._launches = self._record() if graph else "one by one, as asked"
+
+    def _make_place(self, inputs: DeviceArray) -> _Place:
+        runtime, batch = self._runtime, self.batch_size
+        staged_rows = runtime.pinned((batch, 4), np.uint32)
+        staged_rows[:, 0] = _PADDING
+        rows = upload_constant(runtime, staged_rows)
+        votes = runtime.allocate((batch,), np.int32)
+        sizes = (np.uint32(batch), np.uint32(self.num_classes))
+        return _Place(
+            staged_rows,
+            rows,
+            self._noise.launch(self._images, self._image_ids, rows, inputs),
+            runtime.kernel(
+                loader.vote_kernel(self._network.logits_scalar),
+                -(-batch * 32 // _VOTE_BLOCK),
+                _VOTE_BLOCK,
+                (self._logits, rows, *sizes, _NULL, votes, _NULL),  # counted on the host
+            ),
+            votes,
+            runtime.pinned((batch,), np.int32),
+            runtime.event(),
+            runtime.event(),
+        )
+
+    def _record(self) -> str:
+        """Record each place's batch into a graph; says how batches will be launched."""
+        network = self._network
+        if not network.capturable:
+            return "one by one: the network cannot be recorded into a graph"
+        replays: list[Replay] = []
+        try:
+            for number in range(self.depth):
+
+                def work(number: int = number) -> None:
+                    self._enqueue(number, with_noise=not self._overlap)
+
+                if isinstance(network, CapturingNetwork):
+                    replays.append(network.capture(work))
+                elif self._runtime.can_capture:
+                    replays.append(self._runtime.capture(work, self._stream))
+                else:
+                    return "one by one: this runtime does not record graphs"
+        except RuntimeError as error:
+            self._enqueue(0)  # shows whether the stream survived
+            self._synchronize()
+            return f"one by one: a graph could not be recorded ({one_line(error, None)})"
+        for number, replay in enumerate(replays):
+            if not self._agrees(number, replay):
+                return "one by one: a recorded batch gave other logits than the batch itself"
+        for place, replay in zip(self._ring, replays, strict=True):
+            place.replay = replay
+        return "a graph per batch"
+
+    def _agrees(self, number: int, replay: Replay) -> bool:
+        """Whether a replay does what it recorded: samples of a black image, bit for bit."""
+        place, runtime = self._ring[number], self._runtime
+        place.staged_rows[:] = 0
+        place.staged_rows[:, 1] = np.arange(self.batch_size)
+        runtime.upload(place.staged_rows, place.rows, self._stream)
+        runs: tuple[Replay, Replay] = (lambda: self._enqueue(number), replay)
+        found = []
+        for run in runs:
+            logits = runtime.pinned(self._logits.shape, np.uint8)  # zeros
+            runtime.upload(logits, self._logits, self._stream)
+            runtime.upload(place.staged_votes, place.votes, self._stream)
+            run()
+            runtime.download(self._logits, logits, self._stream)
+            votes = runtime.pinned(place.votes.shape, np.int32)
+            runtime.download(place.votes, votes, self._stream)
+            self._synchronize()
+            found.append((logits, votes))
+        (logits, votes), (logits_again, votes_again) = found
+        return np.array_equal(logits, logits_again) and np.array_equal(votes, votes_again)
+
+    def _enqueue(self, number: int, with_noise: bool = True) -> None:
+        """Noise (unless it runs ahead on its own stream), network and votes of a place."""
+        if with_noise:
+            self._ring[number].noise(self._stream)
+        self._network.enqueue(number)
+        self._ring[number].vote(self._stream)
+
+    def _synchronize(self) -> None:
+        self._feed.synchronize()
+        self._stream.synchronize()
+
+    def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
+        """See Backend.place; does not wait for the copy."""
+        self._staged_images[slot] = image.reshape(-1)
+        self._staged_ids[slot] = image_id
+        self._runtime.upload(self._staged_images[slot], self._images[slot], self._feed)
+        self._runtime.upload(self._staged_ids[slot], self._image_ids[slot], self._feed)
+
+    def submit(self, rows: Rows) -> None:
+        """See Backend.submit; does not wait."""
+        number = self._submitted % self.depth
+        place = self._ring[number]
+        self._submitted += 1
+        place.count = count = len(rows)
+        place.staged_rows[:count, 0] = rows.slots.view(np.uint32)
+        place.staged_rows[:count, 1] = rows.samples
+        place.staged_rows[:count, 2] = rows.purposes
+        place.staged_rows[count:, 0] = _PADDING
+        self._runtime.upload(place.staged_rows, place.rows, self._feed)
+        if self._overlap:
+            place.noise(self._feed)
+            place.drawn.record(self._feed)
+            self._stream.wait(place.drawn)
+        if place.replay is not None:
+            place.replay()
+        else:
+            self._enqueue(number, with_noise=not self._overlap)
+        self._runtime.download(place.votes, place.staged_votes, self._stream)
+        place.done.record(self._stream)
+
+    def collect(self) -> npt.NDArray[np.int32]:
+        """See Backend.collect; waits for that batch alone."""
+        place = self._ring[self._collected % self.depth]
+        self._collected += 1
+        place.done.synchronize()
+        return place.staged_votes[: place.count].copy()
+
+    def describe(self) -> dict[str, Any]:
+        """See Backend.describe."""
+        return {
+            **self._network.describe(),
+            **self._runtime.describe(),
+            "batch": self.batch_size,
+            "noise": self._noise.describe(),
+            "launches": self._launches,
+            "overlap": self._overlap,
+        }

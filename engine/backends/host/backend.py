@@ -1,0 +1,77 @@
+"""The CPU backend: noise drawn straight into the network's input buffer, votes counted in numpy."""
+
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smoothcert.engine.backends.base import Network, Rows, votes_of
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.sampler import RowSampler
+
+
+class HostBackend:
+    """A Backend (base.py) around any CPU Network.
+
+    law, seed  the noise
+    num_slots  images held at a time
+    threads    cores for the noise; None for all usable ones
+    """
+
+    depth = 1  # The cores are busy with this batch; queueing another would gain nothing.
+
+    def __init__(
+        self,
+        network: Network,
+        law: LatticeGaussian,
+        seed: int,
+        num_slots: int = 64,
+        threads: int | None = None,
+    ) -> None:
+        self.spec = network.spec
+        self.num_classes = network.num_classes
+        self.num_slots = num_slots
+        self.batch_size = len(network.inputs)
+        self._network = network
+        self._sampler = RowSampler(law.table, seed, *self.spec.affine(), threads)
+        self._images = np.zeros((num_slots, self.spec.num_pixels), np.uint8)
+        self._image_ids = np.zeros(num_slots, np.uint32)
+        self._counters = np.zeros((3, self.batch_size), np.uint32)
+        self.stage_seconds = {"noise": 0.0, "network": 0.0, "vote": 0.0}
+        self._results: deque[npt.NDArray[np.int32]] = deque()
+
+    def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
+        """See Backend.place."""
+        self._images[slot] = image.reshape(-1)
+        self._image_ids[slot] = image_id
+
+    def submit(self, rows: Rows) -> None:
+        """See Backend.submit; the work is done here, rows beyond the given ones are stale."""
+        count = len(rows)
+        counters = self._counters[:, :count]
+        counters[0] = rows.samples
+        counters[1] = self._image_ids[rows.slots]
+        counters[2] = rows.purposes
+        start = time.perf_counter()
+        self._sampler.fill(self._images, rows.slots, counters, self._network.inputs)
+        filled = time.perf_counter()
+        logits = self._network.run()
+        ran = time.perf_counter()
+        self._results.append(votes_of(logits[:count]))
+        self.stage_seconds["noise"] += filled - start
+        self.stage_seconds["network"] += ran - filled
+        self.stage_seconds["vote"] += time.perf_counter() - ran
+
+    def collect(self) -> npt.NDArray[np.int32]:
+        """See Backend.collect."""
+        return self._results.popleft()
+
+    def run_network(self) -> None:
+        """See MeasurableBackend.run_network."""
+        self._network.run()
+
+    def describe(self) -> dict[str, Any]:
+        """See Backend.describe."""
+        return {**self._network.describe(), "batch": self.batch_size}

@@ -1,0 +1,1 @@
+"""Everything TensorRT: build, plan, trust, cache, run."""

@@ -1,0 +1,187 @@
+"""Model files: what they are, what they expect, and their digest."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import file_digest
+from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec, Scalar
+from smoothcert.engine.models.onnx_graph import GraphValue, inspect_graph
+
+if TYPE_CHECKING:
+    import torch
+
+
+_INPUT_TYPES: dict[str, Scalar] = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(bfloat16)": "bfloat16",
+}
+
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file that a backend can run.
+
+    sha256    of the file (and of its external data, if any)
+    batch     its batch dimension: a fixed size, a symbol's name, or None (open, unnamed)
+    metadata  what `smoothcert export` recorded; empty for a foreign model
+    input_type  what the network's first input is made of: the affine's float32 is rounded to it
+                once (a half model takes half inputs)
+    module      makes the torch module that it was exported from, where the checkpoint is at hand
+    """
+
+    path: Path
+    sha256: str
+    spec: InputSpec
+    num_classes: int
+    batch: int | str | None
+    metadata: dict[str, Any]
+    input_type: Scalar = "float32"
+    module: "Callable[[], torch.nn.Module] | None" = field(default=None, compare=False)
+
+    @property
+    def precision(self) -> str:
+        """The precision it was exported in: fp32, fp16, bf16, int8 or fp8."""
+        return str(self.metadata.get("precision", "fp32"))
+
+    def batch_for(self, asked: int | None) -> int | None:
+        """The rows of every batch: its own where that is fixed, else those asked for.
+
+        Raises InputError where both are given and differ.
+        """
+        return batch_of(self.path, self.batch, asked)
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest records and a resumed run compares."""
+        return {
+            "name": self.path.name,
+            "sha256": self.sha256,
+            "classes": self.num_classes,
+            "arch": self.metadata.get("arch"),
+            "precision": self.precision,
+            **self.spec.to_metadata(),
+        }
+
+
+def batch_of(path: Path, own: int | str | None, asked: int | None) -> int | None:
+    """Model.batch_for of a model file whose batch dimension is `own`."""
+    if not isinstance(own, int):
+        return asked
+    if asked not in (None, own):
+        raise InputError(
+            f"batch {asked} does not fit model {path}, whose batch is fixed at {own}: leave "
+            "--batch out, or export with an open batch dimension"
+        )
+    return own
+
+
+def check_file(path: Path, kind: str) -> Path:
+    """Return path; raises InputError unless it is a readable, non-empty regular file."""
+    if not path.exists():
+        raise InputError(f"{kind} {path} does not exist: expected a file; check the path")
+    if not path.is_file():
+        raise InputError(f"{kind} {path} is not a file: expected one file")
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise InputError(f"{kind} {path} cannot be read ({error.strerror})") from None
+    if empty:
+        raise InputError(f"{kind} {path} is empty (0 bytes): expected a model; make it again")
+    return path
+
+
+def open_onnx(path: Path) -> Model:
+    """Read an ONNX classifier's input, classes, metadata and digest.
+
+    The first input must be float32, float16 or bfloat16 [N, C, H, W] with fixed C, H, W; the
+    first output [N, K]. Raises InputError with the reason otherwise. A half-precision model is
+    described even where ONNX Runtime cannot run it.
+    """
+    check_file(path, "model")
+    graph = inspect_graph(path)
+    inputs, outputs = graph.inputs, graph.outputs
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs)
+        raise InputError(
+            f"model {path} has {len(inputs)} inputs ({names}): expected one, images NCHW"
+        )
+    shape = inputs[0].shape
+    input_type = _INPUT_TYPES.get(inputs[0].type)
+    if input_type is None or len(shape) != 4:
+        raise InputError(
+            f"model {path} takes {inputs[0].type} {shape}: expected float32, float16 or bfloat16 "
+            "[N, C, H, W]; export it again"
+        )
+    sides = [side for side in shape[1:] if isinstance(side, int)]
+    if len(sides) != 3:
+        raise InputError(
+            f"model {path} leaves its input shape {shape} open: expected fixed C, H, W; "
+            "export it with --input-shape C,H,W"
+        )
+    classes = _num_classes(path, outputs[0])
+    metadata = metadata_of(path, graph.metadata)
+    if metadata:
+        spec = InputSpec.from_metadata(metadata)
+        if list(spec.shape) != sides:
+            raise InputError(
+                f"model {path} takes {sides} but its metadata says {list(spec.shape)}: "
+                "expected them to agree; export it again"
+            )
+    else:
+        spec = InputSpec.of_shape(*sides)
+    digest = file_digest(*model_files(path))
+    batch = shape[0] if isinstance(shape[0], int | str) else None
+    return Model(path, digest, spec, classes, batch, metadata, input_type)
+
+
+def _num_classes(path: Path, output: GraphValue) -> int:
+    shape = output.shape
+    classes = shape[1] if len(shape) == 2 else None
+    if not isinstance(classes, int) or classes < 1:
+        raise InputError(
+            f"model {path} returns {shape}: expected logits [N, K] with a fixed number of classes"
+        )
+    return classes
+
+
+def metadata_of(path: Path, properties: dict[str, str]) -> dict[str, Any]:
+    """What `export` recorded among an ONNX file's properties; empty for a foreign model."""
+    text = properties.get(METADATA_KEY)
+    if text is None:
+        return {}
+    try:
+        metadata = json.loads(text)
+    except ValueError:
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise InputError(
+            f"model {path} has {METADATA_KEY!r} metadata that is no JSON object: {text[:80]!r}; "
+            "export it again"
+        )
+    return metadata
+
+
+def model_files(path: Path) -> list[Path]:
+    """A model's file and those it cannot do without, which lie beside it or below."""
+    return [path, *external_data(path)]
+
+
+def external_data(path: Path) -> list[Path]:
+    """The files beside an ONNX file that hold its large tensors, in name order."""
+    import onnx
+
+    model = onnx.load(str(path), load_external_data=False)
+    names = {
+        entry.value
+        for tensor in model.graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return [path.parent / name for name in sorted(names)]
