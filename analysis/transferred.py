@@ -7,7 +7,7 @@ import numpy as np
 from smoothcert.analysis.columns import decimals, integers, split_columns
 from smoothcert.analysis.log import Log
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.ledger import TRANSFER_COLUMNS
+from smoothcert.engine.log.rows import TRANSFER_COLUMNS
 
 
 def transferred(log: Log) -> Log:

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.certification import RunSettings, run_procedure
-from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
-from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.run.certification import RunSettings, run_procedure
+from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.sources.selection import Selection

@@ -12,9 +12,9 @@ from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.network import DeviceNetwork, input_elements
 from smoothcert.engine.backends.device.noise import DeviceNoise
 from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec
-from smoothcert.engine.benchmark.reference import ORIGINAL_BATCH, original_counts
+from smoothcert.engine.bench.reference import ORIGINAL_BATCH, original_counts
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify
 

@@ -23,11 +23,11 @@ import numpy as np
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import require
 from smoothcert.engine.base.machine import describe_machine, usable_cores
-from smoothcert.engine.benchmark.loops import CertificationLoop, synthetic_images
-from smoothcert.engine.benchmark.rounds import Loop, measure_rates
+from smoothcert.engine.bench.loops import CertificationLoop, synthetic_images
+from smoothcert.engine.bench.rounds import Loop, measure_rates
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify
 from smoothcert.export.random_model import write_random_model

@@ -24,10 +24,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
-from smoothcert.engine.certification import RunSettings, run_procedure
-from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
-from smoothcert.engine.ledger import Certificate, Ledger
+from smoothcert.engine.log.ledger import Ledger
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.run.certification import RunSettings, run_procedure
+from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 from smoothcert.engine.sources import open_source, photograph
 from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.sources.selection import Selection

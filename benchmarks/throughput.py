@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.benchmark.comparison import BenchSettings, compare
+from smoothcert.engine.bench.comparison import BenchSettings, compare
 from smoothcert.engine.models.model import Model
 from smoothcert.export.random_model import random_module, write_random_model
 from smoothcert.export.reduced_precision import Precision

@@ -17,7 +17,7 @@ from scipy import special
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.reading import decoded_ahead
 from smoothcert.engine.statistics.bounds import certified_radius, failure_bound

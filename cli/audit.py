@@ -25,14 +25,14 @@ def command(
 
     Exit 0 where all is as logged, 1 where it is not.
     """
-    from smoothcert.engine.audit import audit_log
     from smoothcert.engine.backends.base import Backend
     from smoothcert.engine.backends.opening import open_backend
     from smoothcert.engine.backends.pair import open_pair
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.base.machine import describe_machine
-    from smoothcert.engine.ledger import read_manifest
+    from smoothcert.engine.log.manifest import read_manifest
     from smoothcert.engine.noise.lattice import LatticeGaussian
+    from smoothcert.engine.run.audit import audit_log
     from smoothcert.engine.sources import open_source
     from smoothcert.engine.statistics.recorded import recorded_procedure
 

@@ -51,7 +51,7 @@ def command(
     runtime on a constant batch; large matrix products, as the processor's limit.
     """
     from smoothcert.engine.base.errors import InputError
-    from smoothcert.engine.benchmark.comparison import BenchSettings, compare
+    from smoothcert.engine.bench.comparison import BenchSettings, compare
     from smoothcert.export.opening import open_model
     from smoothcert.export.random_model import write_random_model
 

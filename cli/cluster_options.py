@@ -30,7 +30,7 @@ class Labour:
                     "add --ray local"
                 )
             return None
-        from smoothcert.engine.cluster.ray_executor import ClusterOptions, RayExecutor
+        from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 
         options = ClusterOptions(self.ray, self.workers, self.threads or 1, self.decode)
         return RayExecutor(options, on_event)

@@ -10,7 +10,7 @@ import click
 @click.argument("shards", type=click.Path(path_type=Path), nargs=-1, required=True)
 def command(out: Path, shards: tuple[Path, ...]) -> None:
     """Join the complete logs of all SHARDS of one run into OUT.tsv."""
-    from smoothcert.engine.merge import merge_shards
+    from smoothcert.engine.log.merge import merge_shards
 
     rows = merge_shards(out, list(shards))
     click.echo(f"{out}: {rows} rows from {len(shards)} shards")

@@ -7,7 +7,7 @@ from wsgiref.simple_server import WSGIServer
 
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.machine import gpu_memory_used
-from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.statistics.bounds import ABSTAIN
 

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.sources.base import FailedImage
 
 

@@ -109,9 +109,9 @@ def start_run(
     # SIGTERM (a spot machine going away) ends a run as Ctrl-C does: flushed and resumable.
     signal.signal(signal.SIGTERM, _interrupt)
     from smoothcert.cli.watchers import watching
-    from smoothcert.engine.certification import RunSettings, run_procedure
-    from smoothcert.engine.ledger import manifest_path
+    from smoothcert.engine.log.manifest import manifest_path
     from smoothcert.engine.noise.lattice import LatticeGaussian
+    from smoothcert.engine.run.certification import RunSettings, run_procedure
     from smoothcert.engine.sources import open_source
     from smoothcert.engine.sources.selection import Selection
     from smoothcert.export.opening import open_model

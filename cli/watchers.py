@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from smoothcert.cli.progress import RunProgress
-from smoothcert.engine.certification import Watcher
-from smoothcert.engine.ledger import Certificate
+from smoothcert.engine.log.rows import Certificate
+from smoothcert.engine.run.certification import Watcher
 from smoothcert.engine.sources.base import FailedImage
 
 _PROGRESS_SECONDS = 10.0

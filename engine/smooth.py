@@ -14,7 +14,7 @@ from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.bounds import ABSTAIN, round_down
 from smoothcert.engine.statistics.procedures import Decision, FixedCertify, Predict, Procedure

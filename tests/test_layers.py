@@ -22,6 +22,11 @@ MAY_IMPORT = {
     " cupy_kernels",
     "engine.backends.tensorrt": "engine.base engine.models engine.backends.device",
     "engine.backends": "engine.base engine.noise engine.models",
+    "engine.log": "engine.base engine.statistics engine.sources",
+    "engine.run": "engine.base engine.noise engine.statistics engine.sources engine.models"
+    " engine.log engine.backends",
+    "engine.bench": "engine.base engine.noise engine.statistics engine.sources engine.models"
+    " engine.backends engine.run",
     "export": "engine",
     "analysis": "engine",
     "training": "engine export",

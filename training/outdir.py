@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.files import write_atomically
-from smoothcert.engine.ledger import differences
+from smoothcert.engine.log.manifest import differences
 from smoothcert.training import epoch_log
 from smoothcert.training.data import TrainingData
 from smoothcert.training.network import load_original_state, original_state

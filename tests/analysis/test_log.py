@@ -10,7 +10,8 @@ import pytest
 
 from smoothcert.analysis.log import read_log
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.ledger import Certificate, Ledger
+from smoothcert.engine.log.ledger import Ledger
+from smoothcert.engine.log.rows import Certificate
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 

@@ -8,7 +8,7 @@ import pytest
 from smoothcert.analysis.log import read_log
 from smoothcert.analysis.transferred import transferred
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.ledger import COLUMNS, TRANSFER_COLUMNS
+from smoothcert.engine.log.rows import COLUMNS, TRANSFER_COLUMNS
 
 HEADER = "\t".join(COLUMNS + TRANSFER_COLUMNS) + "\n"
 ROWS = (

@@ -72,8 +72,8 @@ sys.meta_path.insert(0, Absent())
 import smoothcert.cli.main, smoothcert.engine, smoothcert.export, smoothcert.analysis
 import smoothcert.engine.noise.lattice
 import smoothcert.engine.statistics.bounds, smoothcert.engine.statistics.procedures
-import smoothcert.engine.scheduler, smoothcert.engine.ledger, smoothcert.engine.sources
-import smoothcert.engine.certification, smoothcert.engine.smooth
+import smoothcert.engine.run.scheduler, smoothcert.engine.log.ledger, smoothcert.engine.sources
+import smoothcert.engine.run.certification, smoothcert.engine.smooth
 from smoothcert.cli.main import main
 main(["certify", sys.argv[1], "absent", "out.tsv", "--sigma", "0.5"])
 """

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.ledger import manifest_path, read_manifest
+from smoothcert.engine.log.manifest import manifest_path, read_manifest
 
 
 def command(*arguments: object) -> list[str]:
@@ -99,9 +99,9 @@ def test_events_are_json_lines(model: Path, photographs: Path, tmp_path: Path) -
 def test_metrics_count_what_the_log_says(model: Path, photographs: Path, tmp_path: Path) -> None:
     pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
     from smoothcert.cli.metrics import Metrics
-    from smoothcert.engine.certification import RunSettings, run_procedure
     from smoothcert.engine.models.model import open_onnx
     from smoothcert.engine.noise.lattice import LatticeGaussian
+    from smoothcert.engine.run.certification import RunSettings, run_procedure
     from smoothcert.engine.sources import open_source
     from smoothcert.engine.sources.selection import Selection
     from smoothcert.engine.statistics.procedures import FixedCertify

@@ -10,7 +10,8 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from smoothcert.analysis.log import Log, read_log
 from smoothcert.analysis.report.page import write_report
 from smoothcert.analysis.table import accuracy_table
-from smoothcert.engine.ledger import Certificate, Ledger
+from smoothcert.engine.log.ledger import Ledger
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.statistics.bounds import covered_squared_distance
 
 IMAGES = Path(__file__).parents[4] / "data" / "fashion_mnist_500.npz"

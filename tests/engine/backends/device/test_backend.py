@@ -15,7 +15,7 @@ from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.scheduler import Scheduler
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify, Predict, Procedure

@@ -1,0 +1,1 @@
+"""Measures what run does."""

@@ -1,1 +1,0 @@
-"""Measuring the certification loop against the original's, the bare runtime and the processor."""

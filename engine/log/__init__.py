@@ -1,0 +1,1 @@
+"""Rows and manifest: what a run writes, reads, resumes, merges."""

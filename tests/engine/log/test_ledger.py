@@ -1,0 +1,204 @@
+"""The ledger: what it writes, what it refuses, and that nothing is lost or doubled."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log.ledger import Ledger
+from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest
+from smoothcert.engine.log.rows import HEADER, Certificate, format_time
+
+RUN = {"sigma": 0.25, "model": {"sha256": "ab"}, "n": 100}
+
+
+def certificate(index: int, predict: int = 3) -> Certificate:
+    return Certificate(index, 3, predict, 0.5, 61.5, 90, 100, 10, 110, 16256)
+
+
+def write(path: Path, indices: list[int], run: dict[str, Any] | None = None) -> None:
+    with Ledger(path, run or RUN, {"pid": 1}) as ledger:
+        for index in indices:
+            ledger.append(certificate(index))
+
+
+def test_a_row_is_what_the_interface_says(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [4])
+    header, row = path.read_text().splitlines()
+    assert header.split("\t")[:6] == ["idx", "label", "predict", "radius", "correct", "time"]
+    assert row == "4\t3\t3\t0.500000\t1\t0:01:01.500000\t90\t100\t10\t110\t16256"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0:00:00.000000"),
+        (0.0000004, "0:00:00.000000"),
+        (59.9999996, "0:01:00.000000"),
+        (151.238689, "0:02:31.238689"),
+        (360000.5, "100:00:00.500000"),
+    ],
+)
+def test_time_is_printed_as_the_original_does(seconds: float, text: str) -> None:
+    assert format_time(seconds) == text
+
+
+def test_resuming_keeps_rows_and_finishing_sorts_them(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [5, 0])
+    with Ledger(path, RUN, {"pid": 2}) as ledger:
+        assert ledger.done == {0, 5}
+        ledger.append(certificate(3))
+        ledger.finish({"images": 3})
+    lines = path.read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["idx", "0", "3", "5"]
+    manifest = read_manifest(path)
+    assert manifest["status"] == "complete"
+    assert manifest["images"] == 3
+    assert [session["pid"] for session in manifest["sessions"]] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "torn", ["7", "7\t3\t3\t0.5", "7\t3\t3\t0.500000\t1\t0:00:01.0\t90\t100\t10\t110\t162"]
+)
+def test_a_torn_last_line_is_cut(tmp_path: Path, torn: str) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [0])
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn.encode())
+    with Ledger(path, RUN, {}) as ledger:
+        assert ledger.done == {0}
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("cut", [0, 1, len(HEADER) - 1, len(HEADER)])
+def test_killed_before_the_first_row(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [])
+    path.write_text(HEADER[:cut])
+    write(path, [1])
+    assert path.read_text().startswith(HEADER + "1\t")
+
+
+def test_another_command_is_refused_with_the_difference(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [0])
+    before = path.read_bytes(), manifest_path(path).read_bytes()
+    with pytest.raises(InputError, match=r"sigma 0\.25 \(log\) against 0\.5 \(asked\)"):
+        Ledger(path, {**RUN, "sigma": 0.5}, {})
+    with pytest.raises(InputError, match=r"model\.sha256 ab \(log\) against cd \(asked\)"):
+        Ledger(path, {**RUN, "model": {"sha256": "cd"}}, {})
+    assert (path.read_bytes(), manifest_path(path).read_bytes()) == before
+
+
+def test_a_file_that_is_not_ours_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    path.write_text("my notes\n")
+    with pytest.raises(InputError, match="no manifest"):
+        Ledger(path, RUN, {})
+    manifest_path(path).write_text(json.dumps({"run": RUN}))
+    with pytest.raises(InputError, match="header"):
+        Ledger(path, RUN, {})
+    assert path.read_text() == "my notes\n"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"run": 3}'])
+def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [0])
+    manifest_path(path).write_text(content)
+    with pytest.raises(InputError, match="manifest"):
+        Ledger(path, RUN, {})
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [("x\t1\n", "line 3 is no row"), ("0" + "\t0" * 10 + "\n", "line 3 repeats image 0")],
+)
+def test_damaged_rows_are_named(tmp_path: Path, row: str, words: str) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [0])
+    with path.open("a") as file:
+        file.write(row)
+    with pytest.raises(InputError, match=words):
+        Ledger(path, RUN, {})
+
+
+SECOND_WRITER = """
+import sys
+from pathlib import Path
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log.ledger import Ledger
+try:
+    Ledger(Path(sys.argv[1]), {}, {})
+except InputError as error:
+    print(error)
+"""
+
+
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    with Ledger(path, RUN, {}):
+        second = subprocess.run(
+            [sys.executable, "-c", SECOND_WRITER, str(path)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert "being written by another process" in second.stdout
+    write(path, [0])  # and the lock goes with its holder
+
+
+def test_unwritable_places_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "absent" / "out.tsv", tmp_path):
+        with pytest.raises(InputError, match="cannot be written"):
+            Ledger(path, RUN, {})
+
+
+def test_rows_survive_without_a_clean_end(tmp_path: Path) -> None:
+    """A process that dies without any clean-up has its appended rows in the file."""
+    path = tmp_path / "out.tsv"
+    pid = os.fork()
+    if pid == 0:
+        ledger = Ledger(path, RUN, {})
+        ledger.append(certificate(0))
+        ledger.append(certificate(9))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    with Ledger(path, RUN, {}) as ledger:
+        assert ledger.done == {0, 9}
+
+
+def test_differences_names_every_key() -> None:
+    assert differences({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}, "d": 4}) == [
+        "b.c 2 (log) against 3 (asked)",
+        "d None (log) against 4 (asked)",
+    ]
+
+
+def test_a_log_that_lacks_images_is_partial_until_they_have_rows(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    with Ledger(path, RUN, {"pid": 1}) as ledger:
+        ledger.append(certificate(2))
+        ledger.append(certificate(0))
+        ledger.add_session({"pid": 2})
+        ledger.finish({"images": 4}, {3: "torn", 1: "absent"})
+    manifest = read_manifest(path)
+    assert manifest["status"] == "partial"
+    assert manifest["failed"] == [{"idx": 1, "reason": "absent"}, {"idx": 3, "reason": "torn"}]
+    assert manifest["sessions"] == [{"pid": 1}, {"pid": 2}]
+    assert [line.split("\t")[0] for line in path.read_text().splitlines()[1:]] == ["0", "2"]
+    with Ledger(path, RUN, {"pid": 3}) as ledger:
+        assert ledger.done == {0, 2}
+        ledger.append(certificate(1))
+        ledger.append(certificate(3))
+        ledger.finish({"images": 4})
+    manifest = read_manifest(path)
+    assert manifest["status"] == "complete"
+    assert "failed" not in manifest

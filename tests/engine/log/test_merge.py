@@ -1,0 +1,100 @@
+"""Merging refuses everything that is not exactly the shards of one run."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log.ledger import Ledger
+from smoothcert.engine.log.manifest import manifest_path, read_manifest
+from smoothcert.engine.log.merge import merge_shards
+from smoothcert.engine.log.rows import Certificate
+
+
+def shard(tmp_path: Path, i: int, k: int, **changes: Any) -> Path:
+    """The complete log of shard i of k over 7 images."""
+    path = tmp_path / f"{i}of{k}.tsv"
+    run = {
+        "sigma": 0.25,
+        "source": {"images": 7},
+        "selection": {"skip": 1, "max": -1, "shard": i, "shards": k},
+        **changes,
+    }
+    with Ledger(path, run, {"shard": i}) as ledger:
+        for index in range(i, 7, k):
+            ledger.append(Certificate(index, 1, 1, 0.25, 1.0, 90, 100, 10, 110, 4064))
+        ledger.finish({"images": len(range(i, 7, k))})
+    return path
+
+
+def test_merge(tmp_path: Path) -> None:
+    out = tmp_path / "out.tsv"
+    assert merge_shards(out, [shard(tmp_path, i, 3) for i in (2, 0, 1)]) == 7
+    indices = [line.split("\t")[0] for line in out.read_text().splitlines()]
+    assert indices == ["idx", *map(str, range(7))]
+    manifest = read_manifest(out)
+    assert manifest["run"]["selection"] == {"skip": 1, "max": -1, "shard": 0, "shards": 1}
+    assert len(manifest["sessions"]) == 3
+
+
+def test_existing_output_is_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out.tsv"
+    out.write_text("precious")
+    with pytest.raises(InputError, match="exists already"):
+        merge_shards(out, [shard(tmp_path, 0, 1)])
+    assert out.read_text() == "precious"
+
+
+def refused(tmp_path: Path, shards: list[Path], words: str) -> None:
+    out = tmp_path / "out.tsv"
+    with pytest.raises(InputError, match=words) as caught:
+        merge_shards(out, shards)
+    assert "\n" not in str(caught.value)
+    assert not out.exists()
+    assert not manifest_path(out).exists()
+
+
+def test_missing_and_double_shards(tmp_path: Path) -> None:
+    parts = [shard(tmp_path, i, 3) for i in range(3)]
+    refused(tmp_path, parts[:2], "shards 2 of 3 are missing")
+    copy = tmp_path / "copy.tsv"
+    copy.write_bytes(parts[0].read_bytes())
+    manifest_path(copy).write_bytes(manifest_path(parts[0]).read_bytes())
+    refused(tmp_path, [*parts, copy], "both shard 0")
+    refused(tmp_path, [], "no shard")
+
+
+def test_other_runs(tmp_path: Path) -> None:
+    refused(
+        tmp_path,
+        [shard(tmp_path, 0, 2), shard(tmp_path, 1, 2, sigma=0.5)],
+        r"sigma 0\.25 \(first\) against 0\.5 \(this\)",
+    )
+
+
+def test_incomplete_runs(tmp_path: Path) -> None:
+    parts = [shard(tmp_path, i, 2) for i in range(2)]
+    manifest = json.loads(manifest_path(parts[1]).read_text())
+    manifest_path(parts[1]).write_text(json.dumps({**manifest, "status": "running"}))
+    refused(tmp_path, parts, "not complete")
+
+
+def test_lost_extra_and_double_rows(tmp_path: Path) -> None:
+    parts = [shard(tmp_path, i, 2) for i in range(2)]
+    whole = parts[1].read_text()
+    lines = whole.splitlines(keepends=True)
+    parts[1].write_text("".join(lines[:-1]))
+    refused(tmp_path, parts, "lacks image 5")
+    parts[1].write_text(whole + lines[1].replace("1\t", "6\t", 1))
+    refused(tmp_path, parts, "has image 6, which is not of its shard")
+    parts[1].write_text(whole + lines[1])
+    refused(tmp_path, parts, "repeats image 1")
+
+
+def test_missing_files(tmp_path: Path) -> None:
+    refused(tmp_path, [tmp_path / "absent.tsv"], "does not exist")
+    part = shard(tmp_path, 0, 1)
+    part.unlink()
+    refused(tmp_path, [part], "cannot be read")
