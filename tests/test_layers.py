@@ -27,9 +27,10 @@ MAY_IMPORT = {
     " engine.log engine.backends",
     "engine.bench": "engine.base engine.noise engine.statistics engine.sources engine.models"
     " engine.backends engine.run",
-    "export": "engine",
-    "analysis": "engine",
-    "training": "engine export",
+    "export": "engine.base engine.noise engine.statistics engine.sources engine.models"
+    " engine.backends",
+    "analysis": "engine.base engine.noise engine.sources engine.log",
+    "training": "engine.base engine.noise engine.sources engine.log export",
     "cli": "engine export analysis training",
 }
 """What the files of a room may import of ours, beside the room itself."""
