@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := cli cupy_kernels engine export analysis training
+PACKAGES := api cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 EXTRAS := cpu,openvino,export,parquet,report,tensorrt-rtx,ray,metrics,dev,kernel-tests
@@ -30,7 +30,7 @@ $(VENV)/installed: $(VENV)/dependencies setup.py $(FOLDERS)
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(addprefix -p smoothcert.,$(PACKAGES))
+	$(BIN)/mypy -p smoothcert
 	$(BIN)/mypy tests benchmarks
 
 test: setup

@@ -1,6 +1,5 @@
 """Reading certification logs: ours, and those of the original code."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from smoothcert.analysis.columns import decimals, integers, shown, split_columns
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log.manifest import manifest_path, read_json
 
 REQUIRED = ("idx", "label", "predict", "radius", "correct", "time")
 # What the original code's predict.py writes.
@@ -104,8 +104,8 @@ class Log:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not 0.0 < value < below:
             raise InputError(
-                f"{_beside(self.path)} has {name} {shown(value)}: expected a number above 0 and "
-                f"below {below:g}"
+                f"{manifest_path(self.path)} has {name} {shown(value)}: expected a number above 0 "
+                f"and below {below:g}"
             )
         return float(value)
 
@@ -118,7 +118,7 @@ def read_log(path: Path) -> Log:
     image twice, no rows, or a torn line in a log whose manifest calls it complete.
     """
     # Before the rows: a writer that finishes in between must not make them look complete.
-    manifest = _manifest(path)
+    manifest = read_json(path)
     finished = manifest is not None and manifest.get("status") == "complete"
     lines, torn = _complete_lines(path, finished)
     columns = split_columns(path, lines)
@@ -198,22 +198,3 @@ def _refuse_contradictions(log: Log) -> None:
             f"{log.path} line {row + 2} abstains (predict -1) with radius {log.radius[row]}: "
             "expected 0.0"
         )
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + ".json")
-
-
-def _manifest(path: Path) -> dict[str, Any] | None:
-    beside = _beside(path)
-    try:
-        manifest = json.loads(beside.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{beside} cannot be read as a manifest ({error}): expected JSON"
-        ) from None
-    if not isinstance(manifest, dict):
-        raise InputError(f"{beside} is no manifest: expected a JSON object")
-    return manifest

@@ -16,15 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import RunSettings, run_procedure
+from smoothcert.engine.run.certification import certify_images
 from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
+from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.sources.selection import Selection
-from smoothcert.engine.statistics.recorded import CertifyOptions
 from smoothcert.export.opening import open_model
+from smoothcert.options import CertifyOptions
 
 DATA = Path(__file__).parents[1] / "data"
 SIGMA = 0.25
@@ -80,16 +82,15 @@ def run(workers: int, images: int, n: int, batch: int) -> Timeline:
     source = open_source(DATA / "fashion_mnist_500.npz", model.spec, model.num_classes)
     asked = CertifyOptions(SIGMA, None, n, 0.001, RADII, None, None, None, False, None)
     with tempfile.TemporaryDirectory() as folder:
-        run_procedure(
-            model,
+        law = LatticeGaussian(SIGMA)
+        procedure = asked.procedure(law.total_variation(model.spec.num_pixels))
+        certify_images(
+            Job(model=model, law=law, procedure=procedure, compute=Compute(batch=batch)),
             source,
-            Path(folder) / "out.tsv",
-            LatticeGaussian(SIGMA),
-            asked.procedure,
             Selection(limit=images),
-            RunSettings(batch=batch),
-            timeline,
-            RayExecutor(ClusterOptions("local", workers, 1), timeline.event),
+            Path(folder) / "out.tsv",
+            watcher=timeline,
+            executor=RayExecutor(ClusterOptions("local", workers, 1), timeline.event),
         )
     return timeline
 
@@ -107,7 +108,7 @@ def main() -> None:
     rates = {}
     for workers in dict.fromkeys((1, 2, options.workers)):
         timeline = run(workers, options.images, options.n, options.batch)
-        drawn = [certificate.drawn for _, certificate in timeline.images]
+        drawn = [certificate.decision.drawn for _, certificate in timeline.images]
         rates[workers] = timeline.rate
         idle, avoidable = timeline.idle()
         print(

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import require
 from smoothcert.engine.base.machine import describe_machine, usable_cores
@@ -53,7 +54,7 @@ class ManyImages:
 
     def __init__(self, name: str, model: Model, samples: int, batch: int, backend: str) -> None:
         self.name = name
-        self._backend = open_backend(model, LAW, 0, backend=backend, batch=batch)
+        self._backend = open_backend(model, LAW, 0, Compute(backend=backend, batch=batch))
         n0 = max(1, samples // 10)
         self._procedure = FixedCertify(SIGMA, n0, samples - n0)
 
@@ -92,7 +93,9 @@ def certification(
     name: str, model: Model, options: argparse.Namespace, batch: int, threads: int | None = None
 ) -> Loop:
     """The product's loop on a model, under a name of its own."""
-    backend = open_backend(model, LAW, 0, backend=options.backend, batch=batch, threads=threads)
+    backend = open_backend(
+        model, LAW, 0, Compute(backend=options.backend, batch=batch, threads=threads)
+    )
     loop = CertificationLoop(backend, SIGMA)
     loop.name = name
     return loop
@@ -100,7 +103,7 @@ def certification(
 
 def memory(model: Model, images: int, batch: int, backend_name: str) -> dict[str, Any]:
     """The resident set after each tenth of a run of `images` images, and of one with large n."""
-    backend = open_backend(model, LAW, 0, backend=backend_name, batch=batch)
+    backend = open_backend(model, LAW, 0, Compute(backend=backend_name, batch=batch))
     result: dict[str, Any] = {"images": images}
     for title, count, n in (("small_n", images, 20), ("large_n", 2, images * 10)):
         procedure = FixedCertify(SIGMA, 10, n)

@@ -24,15 +24,17 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFilter
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import RunSettings, run_procedure
+from smoothcert.engine.run.certification import certify_images
 from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
+from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source, photograph
 from smoothcert.engine.sources.base import FailedImage
 from smoothcert.engine.sources.selection import Selection
-from smoothcert.engine.statistics.procedures import Predict
+from smoothcert.engine.statistics.procedures import Decision, Predict
 from smoothcert.export.opening import open_model
 
 DATA = Path(__file__).parents[1] / "data"
@@ -68,7 +70,7 @@ def measure_ledger(rows: int = 20_000) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.tsv"
         certificates = [
-            Certificate(i, 3, 3, 0.523416, 1.25, 99_321, 100_000, 100, 100_100, 17_815)
+            Certificate(i, 3, Decision(3, 0.523416, 99_321, 100_000, 100, 100_100), 1.25)
             for i in range(rows)
         ]
         with Ledger(path, {}, {}) as ledger:
@@ -124,16 +126,15 @@ def measure_driver(images: int = 500) -> float:
     source = open_source(DATA / "fashion_mnist_500.npz", model.spec, model.num_classes)
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
-        run_procedure(
-            model,
+        law = LatticeGaussian(0.25)
+        procedure = Predict(50, 0.001, law.total_variation(model.spec.num_pixels))
+        certify_images(
+            Job(model=model, law=law, procedure=procedure, compute=Compute(batch=50)),
             source,
-            Path(folder) / "out.tsv",
-            LatticeGaussian(0.25),
-            lambda tau: Predict(50, 0.001, tau),
             Selection(limit=images),
-            RunSettings(batch=50),
-            clock,
-            RayExecutor(ClusterOptions("local", 1, 1)),
+            Path(folder) / "out.tsv",
+            watcher=clock,
+            executor=RayExecutor(ClusterOptions("local", 1, 1)),
         )
     first = images // 10
     return (clock.times[-1] - clock.times[first]) / (images - 1 - first)

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bench.comparison import BenchSettings, compare
 from smoothcert.engine.models.model import Model
@@ -75,9 +76,7 @@ def main() -> None:
                         path = Path(folder) / f"{arch}_{form}.onnx"
                         models[form] = write_random_model(arch, path, precision=form)
                     settings = BenchSettings(
-                        backend=backend,
-                        precision=precision,
-                        batch=options.batch,
+                        compute=Compute(backend=backend, precision=precision, batch=options.batch),
                         reference_batch=options.reference_batch,
                         rounds=options.rounds,
                         seconds=options.seconds,

@@ -7,7 +7,7 @@ import click
 from smoothcert.analysis.formats import FORMATS, render
 from smoothcert.analysis.log import read_log
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
-from smoothcert.cli.numbers import Numbers
+from smoothcert.cli.options import Numbers
 from smoothcert.engine.base.errors import InputError
 
 

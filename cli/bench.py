@@ -42,6 +42,11 @@ def command(
     num_classes: int | None,
     as_json: bool,
     export_only: Path | None,
+    sigma: float,
+    backend: str,
+    device: str,
+    batch: int | None,
+    threads: int | None,
     **settings: Any,
 ) -> None:
     """Measure the certification loop in samples per second.
@@ -50,6 +55,7 @@ def command(
     randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; the bare
     runtime on a constant batch; large matrix products, as the processor's limit.
     """
+    from smoothcert.engine.backends.base import Compute
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.bench.comparison import BenchSettings, compare
     from smoothcert.export.opening import open_model
@@ -73,16 +79,19 @@ def command(
                 input_shape=_shape(input_shape),
                 num_classes=num_classes,
                 precision=precision or "fp32",
-                target="cpu" if settings["device"] == "cpu" else "gpu",
+                target="cpu" if device == "cpu" else "gpu",
             )
         if export_only is not None:
             click.echo(f"{export_only}: {arch} with random weights, input {opened.spec.shape}")
             return
+        compute = Compute(
+            backend=backend, device=device, precision=precision, batch=batch, threads=threads
+        )
         module = _torch_network(opened, "reference" in wanted, explicit=against is not None)
         result = compare(
             opened,
             module,
-            BenchSettings(precision=precision, **settings),
+            BenchSettings(sigma, compute, **settings),
             runtime="runtime" in wanted,
         )
     if as_json:

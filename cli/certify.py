@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from smoothcert.cli.running import run_options, start_run
+from smoothcert.cli.options import run_options
+from smoothcert.cli.running import watched
 
 
 @click.command("certify")
@@ -24,28 +25,13 @@ from smoothcert.cli.running import run_options, start_run
 @click.option("--family-wise", type=int, metavar="M", help="alpha is for M images together.")
 @click.option(
     "--transfer-to",
-    "reference",
     type=click.Path(path_type=Path),
     metavar="REFERENCE",
     help="Certify this model too, through how rarely its votes differ from MODEL's.",
 )
 @click.option("--n-zeta", type=int, help="Paired samples [default: n / 10, at least 1000].")
 @click.option("--alpha-zeta", type=float, help="Further failure probability [default: alpha].")
-def command(
-    n0: int | None,
-    n: int,
-    alpha: float,
-    radii: str | None,
-    setting: str | None,
-    tolerance: float | None,
-    samples_price: float | None,
-    label_aware: bool,
-    family_wise: int | None,
-    reference: Path | None,
-    n_zeta: int | None,
-    alpha_zeta: float | None,
-    **options: Any,
-) -> None:
+def command(radii: str | None, **options: Any) -> None:
     """Certify the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 
     With probability at least 1 - ALPHA per image, the smoothed classifier's prediction is constant
@@ -53,29 +39,9 @@ def command(
     With --transfer-to, the columns *_transfer certify REFERENCE with probability at least
     1 - (ALPHA + ALPHA_ZETA).
     """
-    from smoothcert.engine.base.errors import InputError
-    from smoothcert.engine.statistics.recorded import CertifyOptions
+    from smoothcert.runs import certify
 
-    if reference is None and (n_zeta is not None or alpha_zeta is not None):
-        raise InputError("n-zeta and alpha-zeta are of a transfer only: give --transfer-to too")
-    if reference is not None and n_zeta is None:
-        n_zeta = max(1000, n // 10)
-    asked = CertifyOptions(
-        options["sigma"],
-        n0,
-        n,
-        alpha,
-        None if radii is None else _radii(radii),
-        setting,
-        tolerance,
-        samples_price,
-        label_aware,
-        family_wise,
-        n_zeta,
-        alpha_zeta,
-    )
-    notes = {} if family_wise is None else {"family_wise": family_wise}
-    start_run(asked.procedure, notes=notes, reference=reference, **options)
+    watched(certify, radii=None if radii is None else _radii(radii), **options)
 
 
 def _radii(text: str) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smoothcert.cli.numbers import Numbers
+from smoothcert.cli.options import Numbers
 
 if TYPE_CHECKING:
     from smoothcert.export.reduced_precision import ReducedModel

@@ -77,7 +77,7 @@ class Metrics:
     def image(self, certificate: Certificate, unused: int) -> None:
         """See Watcher.image."""
         self._images.inc()
-        if certificate.predict == ABSTAIN:
+        if certificate.decision.predict == ABSTAIN:
             self._abstained.inc()
 
     def failed(self, image: FailedImage, unused: int) -> None:

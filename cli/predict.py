@@ -4,18 +4,19 @@ from typing import Any
 
 import click
 
-from smoothcert.cli.running import run_options, start_run
+from smoothcert.cli.options import run_options
+from smoothcert.cli.running import watched
 
 
 @click.command("predict")
 @run_options
 @click.option("--n", default=1000, show_default=True, help="Samples.")
-def command(n: int, alpha: float, **options: Any) -> None:
+def command(**options: Any) -> None:
     """Predict the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 
     With probability at least 1 - ALPHA per image, a prediction in OUT.tsv is the smoothed
     classifier's (or -1, abstention); the radius column is 0.
     """
-    from smoothcert.engine.statistics.procedures import Predict
+    from smoothcert.runs import predict
 
-    start_run(lambda tau: Predict(n, alpha, tau), notes={}, **options)
+    watched(predict, **options)

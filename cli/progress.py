@@ -69,7 +69,7 @@ class RunProgress:
         """See Watcher.image."""
         self._done += 1
         self._here += 1
-        self._correct += certificate.predict == certificate.label
+        self._correct += certificate.decision.predict == certificate.label
         self._total -= unused
         self._show()
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
-from smoothcert.cli.numbers import Numbers
+from smoothcert.cli.options import Numbers
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from smoothcert.cli.numbers import Numbers
+from smoothcert.cli.options import Numbers
 
 
 @click.command("visualize")

@@ -3,49 +3,17 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from smoothcert.cli.progress import RunProgress
 from smoothcert.engine.log.rows import Certificate
-from smoothcert.engine.run.certification import Watcher
+from smoothcert.engine.run.certification import Watcher, Watchers
 from smoothcert.engine.sources.base import FailedImage
 
 _PROGRESS_SECONDS = 10.0
-
-
-class Watchers:
-    """Several Watchers (engine/certification.py) as one."""
-
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        self._watchers = watchers
-
-    def begin(self, images: int, done: int, samples: int) -> None:
-        """See Watcher.begin."""
-        for watcher in self._watchers:
-            watcher.begin(images, done, samples)
-
-    def batch(self, samples: int) -> None:
-        """See Watcher.batch."""
-        for watcher in self._watchers:
-            watcher.batch(samples)
-
-    def image(self, certificate: Certificate, unused: int) -> None:
-        """See Watcher.image."""
-        for watcher in self._watchers:
-            watcher.image(certificate, unused)
-
-    def failed(self, image: FailedImage, unused: int) -> None:
-        """See Watcher.failed."""
-        for watcher in self._watchers:
-            watcher.failed(image, unused)
-
-    def event(self, name: str, details: dict[str, Any]) -> None:
-        """See Watcher.event."""
-        for watcher in self._watchers:
-            watcher.event(name, details)
 
 
 class JsonLog:
@@ -76,11 +44,11 @@ class JsonLog:
     def image(self, certificate: Certificate, unused: int) -> None:
         """See Watcher.image."""
         details = {
-            "image": certificate.idx,
+            "image": certificate.index,
             "label": certificate.label,
-            "predict": certificate.predict,
-            "radius": certificate.radius,
-            "samples": certificate.drawn,
+            "predict": certificate.decision.predict,
+            "radius": certificate.decision.radius,
+            "samples": certificate.decision.drawn,
         }
         self.event("image", details)
 

@@ -1,5 +1,6 @@
 """The backend protocol: a deterministic function from rows to votes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -7,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.input_spec import InputSpec
+
+AUTO = "auto"
 
 NO_VOTE = -1
 """The vote of a row whose logits are not all finite: it counts for no class."""
@@ -62,6 +65,34 @@ class Backend(Protocol):
     def describe(self) -> dict[str, Any]:
         """What the manifest records about this session: runtime, batch, threads, device."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compute:
+    """How a model is run. `backend`, `precision` and the kind of device (and the model) decide its
+    votes; `batch` and `threads` only how fast they come.
+
+    backend    one of opening.BACKENDS. On a CPU, auto takes the fastest, measured once per model
+               and machine. On a GPU, "tensorrt" builds an engine, once per GPU and model;
+               "onnxruntime" takes its CUDA provider; "torch" runs a checkpoint's module; auto is
+               the first of these that is installed
+    device     cpu, or a GPU: cuda:0
+    precision  None for the model's own; bf16 runs an fp32 model in bfloat16
+    batch      rows per batch; None measures the fastest once per model and machine (on a GPU: a
+               rule by the input's size)
+    threads    cores to use; None for all usable ones
+    """
+
+    backend: str = AUTO
+    device: str = "cpu"
+    precision: str | None = None
+    batch: int | None = None
+    threads: int | None = None
+
+
+def runtime_name(described: Mapping[str, Any]) -> str:
+    """The backend's name out of what Backend.describe returned: `runtime` without its version."""
+    return str(described["runtime"]).partition(" ")[0]
 
 
 @runtime_checkable

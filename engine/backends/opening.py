@@ -1,19 +1,25 @@
 """Which backend runs a model: one door for ONNX files, checkpoints and plans, on a CPU or a GPU."""
 
+import contextlib
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.backends.base import AUTO, Backend, Compute
 from smoothcert.engine.backends.device.driver import require_gpu
 from smoothcert.engine.backends.device.network import DeviceNetwork, default_batch
 from smoothcert.engine.backends.host.backend import HostBackend
-from smoothcert.engine.backends.host.runtimes import AUTO, HOST_RUNTIMES, open_host_network
+from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, open_host_network
+from smoothcert.engine.backends.pair import PairBackend
 from smoothcert.engine.backends.tensorrt.plan import is_plan
 from smoothcert.engine.base.errors import InputError, MissingPartError, require
-from smoothcert.engine.base.input_spec import SCALAR_BYTES
+from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec
 from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
+
+if TYPE_CHECKING:
+    import torch
 
 _DEVICE_BACKENDS = ("onnxruntime", "tensorrt", "torch")
 BACKENDS = (AUTO, *HOST_RUNTIMES, "tensorrt", "torch")
@@ -23,49 +29,83 @@ def open_backend(
     model: Model,
     law: LatticeGaussian,
     seed: int,
+    compute: Compute | None = None,
     *,
-    backend: str = AUTO,
-    device: str = "cpu",
-    precision: str | None = None,
-    batch: int | None = None,
-    threads: int | None = None,
+    reference: Model | None = None,
 ) -> Backend:
-    """The backend that runs a model file.
+    """The backend that runs a model file; with `reference`, the pair that certificates are
+    transferred with.
 
-    backend    one of BACKENDS. On a CPU, auto takes the fastest, measured once per model and
-               machine. On a GPU, "tensorrt" builds an engine, once per GPU and model;
-               "onnxruntime" takes its CUDA provider; "torch" runs a checkpoint's module; auto is
-               the first of these that is installed
-    precision  None for the model's own; bf16 runs an fp32 model in bfloat16
-    batch      rows per batch; None measures the fastest once per model and machine (on a GPU: a
-               rule by the input's size)
-    threads    cores to use; None for all usable ones
     Raises InputError, naming what is missing, for a backend, device, precision or batch that
-    cannot be had.
+    cannot be had, and for a reference that does not see the model's images.
     """
+    compute = compute or Compute()
+    if reference is None:
+        return _open_one(model, law, seed, compute)
+    fast = _open_one(model, law, seed, compute)
+    _check_pair(model, reference)
+    batch = None if isinstance(reference.batch, int) else fast.batch_size
+    threads = compute.threads
+    return PairBackend(fast, _open_one(reference, law, seed, Compute(batch=batch, threads=threads)))
+
+
+def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
+    backend, device = compute.backend, compute.device
     if is_plan(model.path):
-        return _open_plan(model, law, seed, backend, device, batch)
+        return _open_plan(model, law, seed, compute)
     if backend not in BACKENDS:
         raise InputError(f"backend {backend!r} is unknown: expected one of {', '.join(BACKENDS)}")
-    if batch is not None and batch < 1:
-        raise InputError(f"batch {batch} is too small: expected at least 1")
+    if compute.batch is not None and compute.batch < 1:
+        raise InputError(f"batch {compute.batch} is too small: expected at least 1")
     if device != "cpu":
-        if backend not in (AUTO, *_DEVICE_BACKENDS):
-            raise InputError(
-                f"backend {backend} runs on a CPU, not on {device}: expected --device cpu, or "
-                f"one of {', '.join(_DEVICE_BACKENDS)}"
-            )
-        if precision not in (None, model.precision):
-            raise InputError(
-                f"precision {precision} is not to be had of an {model.precision} model on "
-                f"{device}: export the checkpoint with --precision {precision}"
-            )
-        return _open_device(model, law, seed, backend, device, batch)
+        return _open_device(model, law, seed, compute)
     if backend not in (AUTO, *HOST_RUNTIMES):
         raise InputError(f"backend {backend} runs on a GPU: expected --device cuda:0 with it")
-    threads = threads or usable_cores()
-    network = open_host_network(model, backend, precision, batch, threads)
+    threads = compute.threads or usable_cores()
+    network = open_host_network(model, backend, compute.precision, compute.batch, threads)
     return HostBackend(network, law, seed, threads=threads)
+
+
+def _check_pair(model: Model, reference: Model) -> None:
+    """Raise InputError for models that do not see the same image: of another shape, or that resize
+    photographs otherwise. (Their normalisations may differ.)"""
+    one, other = model.spec, reference.spec
+    if (one.resize, one.interpolation) != (other.resize, other.interpolation):
+        raise InputError(
+            f"the reference {reference.path} resizes photographs to {other.resize} "
+            f"{other.interpolation}, the model to {one.resize} {one.interpolation}: expected the "
+            "same, or they see different images"
+        )
+    if one.shape != other.shape or model.num_classes != reference.num_classes:
+        raise InputError(
+            f"the reference {reference.path} maps {other.shape} to {reference.num_classes} "
+            f"classes, the model {one.shape} to {model.num_classes}: expected the same"
+        )
+
+
+def open_module(
+    module: "torch.nn.Module",
+    spec: InputSpec,
+    num_classes: int,
+    law: LatticeGaussian,
+    seed: int,
+    batch: int,
+) -> Backend:
+    """The backend that runs a torch module where it is, one image at a time: on its GPU, noise and
+    votes too (without CuPy or PyCUDA there, the noise is the CPU's)."""
+    parameter = next(module.parameters(), None)
+    if parameter is not None and parameter.device.type == "cuda":
+        index = parameter.device.index
+        from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
+
+        def network() -> DeviceNetwork:
+            return TorchDeviceNetwork(module, spec, num_classes, batch, device=f"cuda:{index}")
+
+        with contextlib.suppress(MissingPartError):
+            return _on_gpu(index, network, law, seed, num_slots=1)
+    from smoothcert.engine.backends.host.torch_network import TorchNetwork
+
+    return HostBackend(TorchNetwork(module, spec, num_classes, batch), law, seed, num_slots=1)
 
 
 def device_index(device: str) -> int | None:
@@ -74,10 +114,19 @@ def device_index(device: str) -> int | None:
     return int(match[1] or 0) if match else None
 
 
-def _open_device(
-    model: Model, law: LatticeGaussian, seed: int, backend: str, device: str, batch: int | None
-) -> Backend:
+def _open_device(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
     """The backend that runs an ONNX model or checkpoint on one GPU."""
+    backend, device, precision = compute.backend, compute.device, compute.precision
+    if backend not in (AUTO, *_DEVICE_BACKENDS):
+        raise InputError(
+            f"backend {backend} runs on a CPU, not on {device}: expected --device cpu, or one of "
+            f"{', '.join(_DEVICE_BACKENDS)}"
+        )
+    if precision not in (None, model.precision):
+        raise InputError(
+            f"precision {precision} is not to be had of an {model.precision} model on {device}: "
+            f"export the checkpoint with --precision {precision}"
+        )
     index = device_index(device)
     if index is None:
         raise InputError(
@@ -85,13 +134,12 @@ def _open_device(
             "certify and predict cuda:all or a list such as cuda:0,cuda:1"
         )
     require_gpu(index, "certifying on a GPU")
-    return _on_gpu(index, lambda: open_network(model, index, backend, batch), law, seed)
+    return _on_gpu(index, lambda: open_network(model, index, backend, compute.batch), law, seed)
 
 
-def _open_plan(
-    model: Model, law: LatticeGaussian, seed: int, backend: str, device: str, batch: int | None
-) -> Backend:
+def _open_plan(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
     """The backend that runs a TensorRT plan, whose batch and runtime are fixed."""
+    backend, device, batch = compute.backend, compute.device, compute.batch
     if backend not in (AUTO, "tensorrt"):
         raise InputError(
             f"backend {backend!r} does not run the plan {model.path}: expected tensorrt"
@@ -114,7 +162,11 @@ def _open_plan(
 
 
 def _on_gpu(
-    index: int, make_network: Callable[[], DeviceNetwork], law: LatticeGaussian, seed: int
+    index: int,
+    make_network: Callable[[], DeviceNetwork],
+    law: LatticeGaussian,
+    seed: int,
+    num_slots: int = 64,
 ) -> Backend:
     from smoothcert.engine.backends.device.backend import DeviceBackend
     from smoothcert.engine.backends.device.opening import open_runtime
@@ -122,7 +174,7 @@ def _on_gpu(
     # Before the network: it reports a driver too old for it, and makes the device's primary
     # context current, which both share.
     runtime = open_runtime(index)
-    return DeviceBackend(runtime, make_network(), law, seed)
+    return DeviceBackend(runtime, make_network(), law, seed, num_slots=num_slots)
 
 
 def open_network(model: Model, device: int, backend: str, batch: int | None) -> DeviceNetwork:

@@ -6,10 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Backend, Rows
-from smoothcert.engine.backends.opening import open_backend
-from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.models.model import Model
-from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 
 
@@ -61,32 +57,3 @@ class PairBackend:
     def describe(self) -> dict[str, Any]:
         """See Backend.describe: that of the fast backend, and the reference's beside it."""
         return {**self._fast.describe(), "reference": self._reference.describe()}
-
-
-def open_pair(
-    model: Model,
-    fast: Backend,
-    reference: Model,
-    law: LatticeGaussian,
-    seed: int,
-    threads: int | None = None,
-) -> PairBackend:
-    """A model's open backend with that of a reference, which the reference's kind chooses.
-
-    Raises InputError for models that do not see the same image: of another shape, or that resize
-    photographs otherwise. (Their normalisations may differ.)
-    """
-    one, other = model.spec, reference.spec
-    if (one.resize, one.interpolation) != (other.resize, other.interpolation):
-        raise InputError(
-            f"the reference {reference.path} resizes photographs to {other.resize} "
-            f"{other.interpolation}, the model to {one.resize} {one.interpolation}: expected the "
-            "same, or they see different images"
-        )
-    if one.shape != other.shape or model.num_classes != reference.num_classes:
-        raise InputError(
-            f"the reference {reference.path} maps {other.shape} to {reference.num_classes} "
-            f"classes, the model {one.shape} to {model.num_classes}: expected the same"
-        )
-    batch = None if isinstance(reference.batch, int) else fast.batch_size
-    return PairBackend(fast, open_backend(reference, law, seed, batch=batch, threads=threads))

@@ -1,12 +1,12 @@
 """One model, one process: our loop, the original's, the bare runtime and the processor's limit."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.backends.base import Backend, MeasurableBackend
-from smoothcert.engine.backends.host.runtimes import AUTO, HOST_RUNTIMES
+from smoothcert.engine.backends.base import Backend, Compute, MeasurableBackend, runtime_name
+from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.machine import describe_machine, usable_cores
 from smoothcert.engine.bench import peak
@@ -22,14 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """How to measure; None is measured (batch), the model's own (precision) or all (threads)."""
+    """What is measured, and how long."""
 
     sigma: float = 0.25
-    backend: str = AUTO
-    device: str = "cpu"
-    precision: str | None = None
-    batch: int | None = None
-    threads: int | None = None
+    compute: Compute = field(default_factory=Compute)
     reference_batch: int = 1000
     rounds: int = 15
     seconds: float = 0.5
@@ -56,14 +52,10 @@ def compare(
         model,
         LatticeGaussian(settings.sigma),
         0,
-        backend=settings.backend,
-        device=settings.device,
-        precision=settings.precision,
-        batch=settings.batch,
-        threads=settings.threads,
+        settings.compute,
     )
     described = backend.describe()
-    threads = settings.threads or usable_cores()
+    threads = settings.compute.threads or usable_cores()
     ours = CertificationLoop(backend, settings.sigma)
     loops: list[Loop] = [ours]
     if runtime and isinstance(backend, MeasurableBackend):
@@ -75,11 +67,11 @@ def compare(
     rates = measure_rates(loops, settings.rounds, settings.seconds)
     return {
         **_figures(rates),
-        "backend": described["runtime"].partition(" ")[0],
+        "backend": runtime_name(described),
         "runtime": described["runtime"],
         "precision": described.get("precision", model.precision),
         "batch": backend.batch_size,
-        "device": settings.device,
+        "device": settings.compute.device,
         "threads": described.get("threads", threads),
         "reference_batch": settings.reference_batch if module is not None else None,
         "stages": _stages(ours),
@@ -112,13 +104,13 @@ def _references(
     batches = {"reference": settings.reference_batch, "reference_same_batch": backend.batch_size}
     return [
         ReferenceLoop(name, module, model.spec.shape, model.num_classes, settings.sigma, batch,
-                      settings.device)
+                      settings.compute.device)
         for name, batch in batches.items()
     ]  # fmt: skip
 
 
 def _limit(described: dict[str, Any], threads: int) -> list[Loop]:
-    name, precision = described["runtime"].partition(" ")[0], described.get("precision")
+    name, precision = runtime_name(described), described.get("precision")
     if name not in HOST_RUNTIMES or precision not in peak.PRECISIONS:
         return []
     with tempfile.TemporaryDirectory() as folder:

@@ -79,7 +79,7 @@ class Ledger:
         """Add a row: handed to the system at once (a killed process loses nothing), and synced
         to the disk every second (a power cut loses a second)."""
         line = certificate.line()
-        self._rows[certificate.idx] = line
+        self._rows[certificate.index] = line
         self._file.write(line)
         self._file.flush()
         if time.monotonic() - self._synced > _SYNC_SECONDS:

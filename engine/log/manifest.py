@@ -3,9 +3,12 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError
+
+if TYPE_CHECKING:  # scipy behind it takes longer than reading a manifest
+    from smoothcert.engine.statistics.procedures import Procedure
 
 
 def manifest_path(log: Path) -> Path:
@@ -13,18 +16,80 @@ def manifest_path(log: Path) -> Path:
     return log.with_name(log.name + ".json")
 
 
-def read_manifest(log: Path) -> dict[str, Any]:
-    """The manifest of a log; raises InputError where it is missing or damaged."""
+def describe_run(
+    procedure: "Procedure",
+    *,
+    sigma: float,
+    seed: int,
+    noise: str,
+    total_variation: float,
+    model: Mapping[str, Any],
+    backend: str,
+    precision: str,
+    device: str,
+    source: Mapping[str, Any],
+    selection: Mapping[str, Any],
+    notes: Mapping[str, Any] | None = None,
+    transfer_to: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What decides every byte of a log but its time column: the manifest's `run`.
+
+    device       of its name only the kind is recorded: a GPU's number decides nothing
+    notes        further entries
+    transfer_to  the reference model that certificates are transferred to
+    """
+    run = {
+        **procedure.describe(),
+        **(notes or {}),
+        "sigma": sigma,
+        "seed": seed,
+        "noise": noise,
+        "total_variation": total_variation,
+        "model": model,
+        "backend": backend,
+        "precision": precision,
+        "device": device.partition(":")[0],
+        "source": source,
+        "selection": selection,
+    }
+    if transfer_to is not None:
+        run["transfer_to"] = transfer_to
+    return run
+
+
+def read_json(log: Path) -> dict[str, Any] | None:
+    """The JSON object beside a log, of whoever wrote it; None where there is none.
+
+    Raises InputError where it is damaged.
+    """
     path = manifest_path(log)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: expected the manifest of {log}") from None
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as a manifest ({error}): expected JSON") from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("run"), dict):
+    if not isinstance(manifest, dict):
+        raise InputError(f"{path} is no manifest: expected a JSON object")
+    return manifest
+
+
+def read_manifest(log: Path) -> dict[str, Any]:
+    """The manifest of a log; raises InputError where it is missing or damaged."""
+    path, manifest = manifest_path(log), read_json(log)
+    if manifest is None:
+        raise InputError(f"{path} does not exist: expected the manifest of {log}")
+    if not isinstance(manifest.get("run"), dict):
         raise InputError(f"{path} is no manifest of a run: expected a JSON object with `run`")
     return manifest
+
+
+def recorded_backend(log: Path) -> str | None:
+    """The backend that a log was started with; None where there is no log to resume."""
+    if not (log.is_file() and log.stat().st_size and manifest_path(log).exists()):
+        return None
+    backend = read_manifest(log)["run"].get("backend")
+    return None if backend is None else str(backend)
 
 
 def differences(logged: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.statistics.procedures import Transfer
+from smoothcert.engine.statistics.procedures import Decision, Transfer
 
 COLUMNS = (
     "idx",
@@ -41,40 +41,73 @@ def columns_of(run: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Certificate:
-    """One row: `count` of `n` estimation samples carry the radius, `n0` selected the class, and
-    `drawn` samples were used altogether. `covers` is the integer claim: every 8-bit image whose
-    squared pixel differences sum to at most this is classified the same; 0 on abstention."""
+    """A decided image, which is a row of the log.
 
-    idx: int
+    index    in the source
+    label    the source's
+    seconds  its share, by samples, of the run's wall time
+    """
+
+    index: int
     label: int
-    predict: int
-    radius: float
+    decision: Decision
     seconds: float
-    count: int
-    n: int
-    n0: int
-    drawn: int
-    covers: int
-    transfer: Transfer | None = None
+
+    def fields(self) -> dict[str, str]:
+        """The row's text by column, in their order; radii are multiples of 1e-6, so printing
+        cannot raise them."""
+        decision, transfer = self.decision, self.decision.transfer
+        found: dict[str, object] = {
+            "idx": self.index,
+            "label": self.label,
+            "predict": decision.predict,
+            "radius": f"{decision.radius:.6f}",
+            "correct": int(decision.predict == self.label),
+            "time": format_time(self.seconds),
+            "count": decision.count,
+            "n": decision.n,
+            "n0": decision.n0,
+            "drawn": decision.drawn,
+            "covers": decision.covers,
+        }
+        if transfer is not None:
+            found |= {
+                "predict_transfer": transfer.predict,
+                "radius_transfer": f"{transfer.radius:.6f}",
+                "covers_transfer": transfer.covers,
+                "losses": transfer.losses,
+                "n_zeta": transfer.n_zeta,
+                "zeta_upper": f"{transfer.zeta:.9f}",
+            }
+        return {name: str(value) for name, value in found.items()}
 
     def line(self) -> str:
-        """The row as text; the radius is a multiple of 1e-6, so printing cannot raise it."""
-        fields: tuple[object, ...] = (
-            self.idx,
-            self.label,
-            self.predict,
-            f"{self.radius:.6f}",
-            int(self.predict == self.label),
-            format_time(self.seconds),
-            self.count,
-            self.n,
-            self.n0,
-            self.drawn,
-            self.covers,
+        """The row as text."""
+        return "\t".join(self.fields().values()) + "\n"
+
+    @classmethod
+    def of_fields(cls, fields: Mapping[str, str]) -> "Certificate":
+        """The inverse of `fields`, of those that nothing else implies: `correct`, `covers` and
+        `time` are not read (the seconds are 0). Raises ValueError for text that is no number."""
+        transfer = None
+        if "losses" in fields:
+            transfer = Transfer(
+                int(fields["predict_transfer"]),
+                float(fields["radius_transfer"]),
+                int(fields["losses"]),
+                int(fields["n_zeta"]),
+                float(fields["zeta_upper"]),
+            )
+        decision = Decision(
+            int(fields["predict"]),
+            float(fields["radius"]),
+            int(fields["count"]),
+            int(fields["n"]),
+            int(fields["n0"]),
+            int(fields["drawn"]),
+            transfer,
         )
-        if self.transfer is not None:
-            fields += self.transfer.fields()
-        return "\t".join(map(str, fields)) + "\n"
+        return cls(int(fields["idx"]), int(fields["label"]), decision, 0.0)
 
 
 def format_time(seconds: float) -> str:
@@ -104,40 +137,15 @@ def read_rows(path: Path, text: str, columns: tuple[str, ...] = COLUMNS) -> dict
     return rows
 
 
-def parse_certificates(path: Path, columns: tuple[str, ...] = COLUMNS) -> list[Certificate]:
-    """The complete rows of a log of ours; raises InputError for a field that does not parse."""
+def read_fields(path: Path, columns: tuple[str, ...]) -> dict[int, dict[str, str]]:
+    """The complete rows of a log by index, each as text by column; raises InputError as read_rows
+    does, and for a file that cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a log ({error})") from None
-    certificates = []
-    for line in read_rows(path, text[: text.rfind("\n") + 1], columns).values():
-        field = dict(zip(columns, line.rstrip("\n").split("\t"), strict=True))
-        try:
-            certificate = Certificate(
-                int(field["idx"]),
-                int(field["label"]),
-                int(field["predict"]),
-                float(field["radius"]),
-                0.0,
-                int(field["count"]),
-                int(field["n"]),
-                int(field["n0"]),
-                int(field["drawn"]),
-                int(field["covers"]),
-                _transfer(field) if "losses" in field else None,
-            )
-        except ValueError as error:
-            raise InputError(f"{path} image {field['idx']} does not parse: {error}") from None
-        certificates.append(certificate)
-    return certificates
-
-
-def _transfer(field: dict[str, str]) -> Transfer:
-    return Transfer(
-        int(field["predict_transfer"]),
-        float(field["radius_transfer"]),
-        int(field["losses"]),
-        int(field["n_zeta"]),
-        float(field["zeta_upper"]),
-    )
+    rows = read_rows(path, text[: text.rfind("\n") + 1], columns)
+    return {
+        index: dict(zip(columns, line.rstrip("\n").split("\t"), strict=True))
+        for index, line in rows.items()
+    }

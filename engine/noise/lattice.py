@@ -24,6 +24,9 @@ from smoothcert.engine.noise.table import NoiseTable
 MAX_SIGMA = 4.0
 """Up to here the noise and the noisy pixel fit int16."""
 
+NOISE_LAW = "integer Gaussian on the 1/255 grid, Philox4x32-10, 64-bit thresholds"
+"""What a manifest calls this law; another law, generator or table is another name."""
+
 # The support ends at 9.2 standard deviations: beyond 9.16 a 64-bit threshold is 0 or all ones.
 _SUPPORT = 9.2
 _DIGITS = 60

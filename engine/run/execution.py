@@ -1,16 +1,16 @@
-"""What carries a run out: in this process (here), or on a cluster (engine/cluster/)."""
+"""What carries a run out: in this process (here), or on a cluster (cluster/)."""
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.backends.base import Backend, Compute
 from smoothcert.engine.backends.opening import open_backend
-from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.base.machine import describe_machine
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.scheduler import Outcome, Scheduler
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import FailedImage, ImageSource
 from smoothcert.engine.sources.reading import decoded_ahead
 from smoothcert.engine.statistics.procedures import Procedure
@@ -23,26 +23,31 @@ class NewMachine:
     session: dict[str, Any]
 
 
-Results = Generator[Outcome | FailedImage | NewMachine, None, None]
+Results = Generator[Certificate | FailedImage | NewMachine, None, None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
-    """What decides the outcome of an image, and how it is computed.
+    """One run: what decides the outcome of an image, and how it is computed.
 
-    device, precision, batch, threads and reference are those of RunSettings.
+    procedure  made with the total variation of `law` over one image of the model's
+    reference  the model that certificates are transferred to, with a TransferCertify procedure
     """
 
     model: Model
     law: LatticeGaussian
     procedure: Procedure
-    seed: int
-    backend: str = "auto"
-    device: str = "cpu"
-    precision: str | None = None
-    batch: int | None = None
-    threads: int | None = None
+    seed: int = 0
+    compute: Compute = field(default_factory=Compute)
     reference: Model | None = None
+
+    def computed(self, **changes: Any) -> "Job":
+        """The same run with another way to compute: fields of Compute."""
+        return replace(self, compute=replace(self.compute, **changes))
+
+    def open_backend(self) -> Backend:
+        """The backend that runs it."""
+        return open_backend(self.model, self.law, self.seed, self.compute, reference=self.reference)
 
 
 class Executor(Protocol):
@@ -55,7 +60,7 @@ class Executor(Protocol):
     def results(
         self, source: ImageSource, indices: Sequence[int], on_batch: Callable[[int], None]
     ) -> Results:
-        """Every image's outcome, or its failure to be read, once each and in any order; and
+        """Every image's certificate, or its failure to be read, once each and in any order; and
         between them, what other machines took part.
 
         on_batch is told of samples as they are drawn.
@@ -72,30 +77,13 @@ def describe_session(backend: Backend) -> dict[str, Any]:
     return {**describe_machine(), "backend": backend.describe()}
 
 
-def open_job_backend(job: Job) -> Backend:
-    """The backend that a job asks for: a pair where certificates are transferred."""
-    backend: Backend = open_backend(
-        job.model,
-        job.law,
-        job.seed,
-        backend=job.backend,
-        device=job.device,
-        precision=job.precision,
-        batch=job.batch,
-        threads=job.threads,
-    )
-    if job.reference is None:
-        return backend
-    return open_pair(job.model, backend, job.reference, job.law, job.seed, job.threads)
-
-
 class LocalExecutor:
     """An Executor that is this process: one backend, images decoded in a thread of their own."""
 
     def open(self, job: Job) -> dict[str, Any]:
         """See Executor.open."""
         self._procedure = job.procedure
-        self._backend = open_job_backend(job)
+        self._backend = job.open_backend()
         return describe_session(self._backend)
 
     def results(
@@ -105,10 +93,10 @@ class LocalExecutor:
         failed: list[FailedImage] = []
         images = decoded_ahead(source, indices, on_failure=failed.append)
         try:
-            for outcome in Scheduler(self._backend, self._procedure, on_batch).run(images):
+            for certificate in Scheduler(self._backend, self._procedure, on_batch).run(images):
                 while failed:
                     yield failed.pop(0)
-                yield outcome
+                yield certificate
             yield from failed
         finally:
             images.close()

@@ -10,7 +10,6 @@ import multiprocessing
 import signal
 import traceback
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, NoReturn
 
@@ -24,7 +23,6 @@ from smoothcert.engine.run.execution import (
     NewMachine,
     Results,
     describe_session,
-    open_job_backend,
 )
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import ImageSource
@@ -76,11 +74,11 @@ class ProcessExecutor:
     def open(self, job: Job) -> dict[str, Any]:
         """See Executor.open. The first worker opens its backend alone: what it measures or builds,
         the others find in the cache."""
-        threads = job.threads or max(1, usable_cores() // len(self._devices))
+        threads = job.compute.threads or max(1, usable_cores() // len(self._devices))
         try:
             for batch in (self._devices[:1], self._devices[1:]):
                 started = [
-                    _Worker(replace(job, device=device, threads=threads)) for device in batch
+                    _Worker(job.computed(device=device, threads=threads)) for device in batch
                 ]
                 self._workers += started
                 self._sessions += [worker.session() for worker in started]
@@ -134,11 +132,11 @@ class _Worker:
     """The parent's side of a worker."""
 
     def __init__(self, job: Job) -> None:
-        self._device = job.device
+        self._device = job.compute.device
         context = multiprocessing.get_context("spawn")  # CUDA does not survive a fork
         self.connection, other = context.Pipe()
         self._process = context.Process(
-            target=_work, args=(other, job), name=f"smoothcert {job.device}", daemon=True
+            target=_work, args=(other, job), name=f"smoothcert {self._device}", daemon=True
         )
         self._process.start()
         other.close()  # so that the end of the process is the end of the pipe
@@ -194,7 +192,7 @@ def _work(connection: Connection, job: Job) -> None:
     # Ctrl-C reaches the whole group: the parent ends the run, and with it this process.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        backend = open_job_backend(job)
+        backend = job.open_backend()
         connection.send(("ready", describe_session(backend)))
         source: ImageSource = connection.recv()
         images = decoded_ahead(
@@ -204,8 +202,8 @@ def _work(connection: Connection, job: Job) -> None:
             lambda image: connection.send(("result", image)),
         )
         scheduler = Scheduler(backend, job.procedure, lambda n: connection.send(("drew", n)))
-        for outcome in scheduler.run(images):
-            connection.send(("result", outcome))
+        for certificate in scheduler.run(images):
+            connection.send(("result", certificate))
         connection.send(("done", None))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the parent is gone

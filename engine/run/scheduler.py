@@ -14,18 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Backend, Rows
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import Counts, Decision, Procedure, SampleRange, Trial
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A decided image. `seconds` is its share, by samples, of the run's wall time."""
-
-    index: int
-    label: int
-    decision: Decision
-    seconds: float
 
 
 @dataclass(eq=False)
@@ -68,11 +59,11 @@ class Scheduler:
         self._free_slots = list(range(backend.num_slots))[::-1]
         self._in_flight: deque[list[_Segment]] = deque()
 
-    def run(self, images: Iterable[LabelledImage]) -> Iterator[Outcome]:
-        """Yield every image's outcome as soon as it is decided.
+    def run(self, images: Iterable[LabelledImage]) -> Iterator[Certificate]:
+        """Yield every image's certificate as soon as it is decided.
 
         What is yielded for an image depends on that image alone: not on the batch size, on the
-        other images or on their order (only the order of the outcomes does).
+        other images or on their order (only the order of the certificates does).
         """
         waiting = iter(images)
         mark = time.perf_counter()
@@ -130,7 +121,7 @@ class Scheduler:
 
     def _absorb(
         self, segments: list[_Segment], votes: npt.NDArray[np.int32], seconds_per_row: float
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[Certificate]:
         start = 0
         for segment in segments:
             active = segment.active
@@ -143,7 +134,7 @@ class Scheduler:
                 decision = self._advance(active)
                 if decision:
                     image = active.image
-                    yield Outcome(image.index, image.label, decision, active.seconds)
+                    yield Certificate(image.index, image.label, decision, active.seconds)
 
     def _advance(self, active: _Active) -> Decision | None:
         """Hand the counts of the finished range to the trial; its decision, once it has one."""

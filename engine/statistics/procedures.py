@@ -7,9 +7,9 @@ depends on index prefixes only: never on batch sizes, on the order of work, or o
 samples.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +44,7 @@ class SampleRange:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a row says of the reference model (transfer.py).
+    """What is known of the reference model, where a certificate is transferred (transfer.py).
 
     predict  the class certified for the reference, or ABSTAIN
     radius   its certified L2 radius
@@ -58,17 +58,10 @@ class Transfer:
     n_zeta: int
     zeta: float
 
-    def fields(self) -> tuple[object, ...]:
-        """The row's TRANSFER_COLUMNS."""
-        covers = covered_squared_distance(self.radius) if self.predict != ABSTAIN else 0
-        return (
-            self.predict,
-            f"{self.radius:.6f}",
-            covers,
-            self.losses,
-            self.n_zeta,
-            f"{self.zeta:.9f}",
-        )
+    @property
+    def covers(self) -> int:
+        """See Decision.covers."""
+        return _covers(self.predict, self.radius)
 
 
 @dataclass(frozen=True)
@@ -82,6 +75,7 @@ class Decision:
              certifying `radius`, the look at which it did
     n0       selection (or pilot) samples used
     drawn    samples used altogether, whatever for: at least n + n0
+    transfer what it says of a reference model, where it was asked
 
     A result can be checked from its procedure, count and n alone: see Procedure.radius_of.
     """
@@ -92,6 +86,17 @@ class Decision:
     n: int
     n0: int
     drawn: int
+    transfer: Transfer | None = None
+
+    @property
+    def covers(self) -> int:
+        """The integer claim: every 8-bit image whose squared pixel differences sum to at most this
+        is classified the same; 0 on abstention."""
+        return _covers(self.predict, self.radius)
+
+
+def _covers(predict: int, radius: float) -> int:
+    return 0 if predict == ABSTAIN else covered_squared_distance(radius)
 
 
 Trial: TypeAlias = Generator[SampleRange, Counts, Decision]
@@ -110,7 +115,8 @@ class Procedure(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """The name and every number that decides the outcome, for the manifest."""
+        """The name and every number that decides the outcome, for the manifest: what the
+        procedure's `of_description` makes it of again (recorded.py)."""
         ...
 
     def certifies(self, count: int, n: int) -> bool:
@@ -143,6 +149,8 @@ class FixedCertify:
     total_variation  of the sampler over one image, taken off the bound (lattice.py)
     Raises InputError for sigma, n0, n, alpha out of range, and for an n that can never certify.
     """
+
+    NAME: ClassVar = "certify"
 
     sigma: float
     n0: int = 100
@@ -186,7 +194,12 @@ class FixedCertify:
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""
-        return {"procedure": "certify", "n0": self.n0, "n": self.n, "alpha": self.alpha}
+        return {"procedure": self.NAME, "n0": self.n0, "n": self.n, "alpha": self.alpha}
+
+    @classmethod
+    def of_description(cls, run: Mapping[str, Any]) -> "FixedCertify":
+        """The inverse of `describe`, out of a manifest's run; KeyError where a part is missing."""
+        return cls(run["sigma"], run["n0"], run["n"], run["alpha"], run["total_variation"])
 
 
 @dataclass(frozen=True)
@@ -198,6 +211,8 @@ class Predict:
     n * total_variation of the ideal noise, which is taken off alpha.
     Raises InputError for n or alpha out of range, and for an n that must always abstain.
     """
+
+    NAME: ClassVar = "predict"
 
     n: int = 1000
     alpha: float = 0.001
@@ -241,4 +256,9 @@ class Predict:
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""
-        return {"procedure": "predict", "n": self.n, "alpha": self.alpha}
+        return {"procedure": self.NAME, "n": self.n, "alpha": self.alpha}
+
+    @classmethod
+    def of_description(cls, run: Mapping[str, Any]) -> "Predict":
+        """See FixedCertify.of_description."""
+        return cls(run["n"], run["alpha"], run["total_variation"])

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +50,8 @@ class RadiusCertify:
 
     Raises InputError for settings out of range, and for an n that can never certify.
     """
+
+    NAME: ClassVar = "radius"
 
     sigma: float
     n: int = 100_000
@@ -155,7 +158,7 @@ class RadiusCertify:
         planned = [(size, self._checks.get(size)) for size in sizes]
         rule = "tolerance" if self.tolerance is not None else "samples_price"
         return {
-            "procedure": "radius",
+            "procedure": self.NAME,
             "n0": self.pilot,
             "n": self.n,
             "alpha": self.alpha,
@@ -166,3 +169,17 @@ class RadiusCertify:
             "label_aware": self.label_aware,
             "plan": hashlib.sha256(json.dumps(planned).encode()).hexdigest(),
         }
+
+    @classmethod
+    def of_description(cls, run: Mapping[str, Any]) -> "RadiusCertify":
+        """See FixedCertify.of_description."""
+        return cls(
+            run["sigma"],
+            run["n"],
+            run["alpha"],
+            run.get("tolerance"),
+            run.get("samples_price"),
+            run["n0"],
+            run["label_aware"],
+            run["total_variation"],
+        )

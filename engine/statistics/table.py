@@ -4,9 +4,10 @@ A table of certified accuracies asks of each image only which of a few radii it 
 images are far from all of them, and exact group-sequential tests see that early.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -76,6 +77,8 @@ class TableCertify:
     Raises InputError for sigma, radii, n, alpha or looks out of range, an unknown setting, and
     where none of the radii can ever be certified.
     """
+
+    NAME: ClassVar = "table"
 
     sigma: float
     radii: tuple[float, ...]
@@ -190,7 +193,7 @@ class TableCertify:
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe; `boundaries` is the digest of the table's integers."""
         return {
-            "procedure": "table",
+            "procedure": self.NAME,
             "radii": list(self.radii),
             "n0": 0,
             "n": self.n,
@@ -202,3 +205,17 @@ class TableCertify:
             "label_aware": self.label_aware,
             "boundaries": self.table.digest,
         }
+
+    @classmethod
+    def of_description(cls, run: Mapping[str, Any]) -> "TableCertify":
+        """See FixedCertify.of_description."""
+        return cls(
+            run["sigma"],
+            tuple(run["radii"]),
+            run["n"],
+            run["alpha"],
+            run["setting"],
+            tuple(run["looks"]),
+            run["label_aware"],
+            run["total_variation"],
+        )

@@ -39,8 +39,8 @@ classes are many and losses few (p well below 1), and no better where p is near 
 """
 
 import math
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scipy import special
@@ -101,13 +101,6 @@ NO_TRANSFER = Transfer(ABSTAIN, 0.0, 0, 0, 1.0)
 
 
 @dataclass(frozen=True)
-class TransferDecision(Decision):
-    """A fast model's Decision, and what it says of the reference."""
-
-    transfer: Transfer
-
-
-@dataclass(frozen=True)
 class TransferCertify:
     """A procedure for the fast model, then paired samples with the reference: see the module.
 
@@ -146,11 +139,11 @@ class TransferCertify:
         """The fast procedure's trial, then the paired samples of an image it certifies."""
         decision = yield from _first_half(self.fast.trial(label))
         if decision.predict == ABSTAIN:
-            return _with(decision, NO_TRANSFER, 0)
+            return replace(decision, transfer=NO_TRANSFER)
         counts = yield SampleRange(Purpose.DISAGREEMENT, 0, self.n_zeta)
         losses = int(counts[len(counts) // 2 + decision.predict])
         transfer = self.transfer_of(decision.predict, decision.radius, losses)
-        return _with(decision, transfer, self.n_zeta)
+        return replace(decision, drawn=decision.drawn + self.n_zeta, transfer=transfer)
 
     def transfer_of(self, predict: int, radius: float, losses: int) -> Transfer:
         """What a class certified for the fast model, its radius and its losses say of the
@@ -172,6 +165,12 @@ class TransferCertify:
         """See Procedure.describe."""
         return {**self.fast.describe(), "n_zeta": self.n_zeta, "alpha_zeta": self.alpha_zeta}
 
+    @classmethod
+    def of_description(cls, run: Mapping[str, Any], fast: Procedure) -> "TransferCertify":
+        """The inverse of `describe` around the fast model's procedure."""
+        tau = run["total_variation"]
+        return cls(fast, run["sigma"], run["n_zeta"], run["alpha_zeta"], tau)
+
 
 def _first_half(trial: Trial) -> Generator[SampleRange, Counts, Decision]:
     """The fast model's trial, which must not see that counts come in two halves: the reference is
@@ -185,15 +184,3 @@ def _first_half(trial: Trial) -> Generator[SampleRange, Counts, Decision]:
             decision = end.value
             assert isinstance(decision, Decision)
             return decision
-
-
-def _with(decision: Decision, transfer: Transfer, drawn: int) -> TransferDecision:
-    return TransferDecision(
-        decision.predict,
-        decision.radius,
-        decision.count,
-        decision.n,
-        decision.n0,
-        decision.drawn + drawn,
-        transfer,
-    )

@@ -12,6 +12,7 @@ from smoothcert.analysis.log import read_log
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.rows import Certificate
+from smoothcert.engine.statistics.procedures import Decision
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 
@@ -39,7 +40,7 @@ def test_the_original_codes_rows(tmp_path: Path) -> None:
 def test_our_rows_and_manifest(tmp_path: Path) -> None:
     path = tmp_path / "out.tsv"
     with Ledger(path, {"sigma": 0.25, "alpha": 0.001}, {}) as ledger:
-        ledger.append(Certificate(4, 3, 3, 0.5, 61.5, 90, 100, 10, 110, 16256))
+        ledger.append(Certificate(4, 3, Decision(3, 0.5, 90, 100, 10, 110), 61.5))
         running = read_log(path)
         ledger.finish({})
     log = read_log(path)

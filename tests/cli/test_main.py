@@ -73,7 +73,7 @@ import smoothcert.cli.main, smoothcert.engine, smoothcert.export, smoothcert.ana
 import smoothcert.engine.noise.lattice
 import smoothcert.engine.statistics.bounds, smoothcert.engine.statistics.procedures
 import smoothcert.engine.run.scheduler, smoothcert.engine.log.ledger, smoothcert.engine.sources
-import smoothcert.engine.run.certification, smoothcert.engine.smooth
+import smoothcert.engine.run.certification, smoothcert.smooth, smoothcert.runs
 from smoothcert.cli.main import main
 main(["certify", sys.argv[1], "absent", "out.tsv", "--sigma", "0.5"])
 """

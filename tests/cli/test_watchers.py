@@ -99,29 +99,14 @@ def test_events_are_json_lines(model: Path, photographs: Path, tmp_path: Path) -
 def test_metrics_count_what_the_log_says(model: Path, photographs: Path, tmp_path: Path) -> None:
     pytest.importorskip("prometheus_client", reason="prometheus_client is not installed")
     from smoothcert.cli.metrics import Metrics
-    from smoothcert.engine.models.model import open_onnx
-    from smoothcert.engine.noise.lattice import LatticeGaussian
-    from smoothcert.engine.run.certification import RunSettings, run_procedure
-    from smoothcert.engine.sources import open_source
-    from smoothcert.engine.sources.selection import Selection
-    from smoothcert.engine.statistics.procedures import FixedCertify
+    from smoothcert.runs import certify
 
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    opened = open_onnx(model)
     out = tmp_path / "out.tsv"
     with Metrics(port) as metrics:
-        run_procedure(
-            opened,
-            open_source(photographs, opened.spec, opened.num_classes),
-            out,
-            LatticeGaussian(0.5),
-            lambda tau: FixedCertify(0.5, 20, 200, 0.001, tau),
-            Selection(),
-            RunSettings(batch=32),
-            metrics,
-        )
+        certify(model, photographs, out, sigma=0.5, n0=20, n=200, batch=32, watcher=metrics)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             text = answer.read().decode()
         with pytest.raises(InputError, match=f"metrics port {port}"):

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from smoothcert.engine.backends.base import Network
+from smoothcert.engine.backends.base import AUTO, Network
 from smoothcert.engine.backends.host.speed import Speed, remembered_speed
 from smoothcert.engine.base.errors import InputError, MissingPartError, require
 from smoothcert.engine.base.machine import processor_name, usable_cores, version_of
 from smoothcert.engine.models.model import Model
 
-AUTO = "auto"
 _CLEARLY = 1.1
 
 

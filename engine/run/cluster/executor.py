@@ -13,10 +13,10 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from smoothcert.engine.backends.host.runtimes import AUTO
+from smoothcert.engine.backends.base import AUTO, runtime_name
 from smoothcert.engine.backends.opening import BACKENDS
 from smoothcert.engine.backends.tensorrt.plan import is_plan
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
@@ -120,22 +120,22 @@ class RayExecutor:
         size = sum(shipped_bytes(model) for model in models)
         self._connection = Connection(options.address, cpus, size)
         self._ray = self._connection.ray
-        self._gpus = int(job.device.startswith("cuda"))
-        self._job = replace(job, threads=options.threads)
+        self._gpus = int(job.compute.device.startswith("cuda"))
+        self._job = job.computed(threads=options.threads)
         self._models = [ship(model, self._ray.put) for model in models]
         if self._gpus and not self._ray.cluster_resources().get("GPU"):
             raise InputError(
-                f"device {job.device!r} cannot be used: the Ray cluster has no GPU; expected nodes "
-                "with one, or --device cpu"
+                f"device {job.compute.device!r} cannot be used: the Ray cluster has no GPU; "
+                "expected nodes with one, or --device cpu"
             )
         resources = self._ray.cluster_resources()
         self._on_event("cluster", {kind: resources.get(kind, 0) for kind in ("CPU", "GPU")})
         self._hire()
         session = self._first_session()
         # What the first worker chose all others take: one log speaks of one classifier.
-        runtime = session["backend"]["runtime"].partition(" ")[0]
-        if job.backend == AUTO and runtime in BACKENDS:
-            self._job = replace(self._job, backend=runtime)
+        runtime = runtime_name(session["backend"])
+        if job.compute.backend == AUTO and runtime in BACKENDS:
+            self._job = self._job.computed(backend=runtime)
         return session
 
     def _wanted(self) -> int:
@@ -281,11 +281,10 @@ class RayExecutor:
 
     def _started(self, actor: _Actor, session: dict[str, Any]) -> Results:
         first = self._sessions[0]
-        for part in ("smoothcert", ("backend", "runtime")):
-            ours, theirs = (
-                s[part] if isinstance(part, str) else s[part[0]][part[1]].partition(" ")[0]
-                for s in (first, session)
-            )
+        for ours, theirs in (
+            (first["smoothcert"], session["smoothcert"]),
+            (runtime_name(first["backend"]), runtime_name(session["backend"])),
+        ):
             if ours != theirs:
                 raise RunStoppedError(
                     f"a worker runs {theirs} where the first runs {ours}: expected the same "
@@ -320,12 +319,12 @@ class RayExecutor:
 
     def _reported(self, actor: _Actor, report: Report) -> Results:
         actor.busy += report.busy
-        for outcome in report.outcomes:
-            if self._dispatch.done(actor.number, outcome.index):
+        for certificate in report.certificates:
+            if self._dispatch.done(actor.number, certificate.index):
                 self._barren = 0
                 actor.images += 1
                 actor.last = time.monotonic()
-                yield outcome
+                yield certificate
         for failed in report.failed:
             # Perhaps only this node cannot read it.
             self._read_here(actor, failed.index)

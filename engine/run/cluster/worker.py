@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.cluster.connection import load_ray
 from smoothcert.engine.run.cluster.feed import Assignment, ImageFeed
 from smoothcert.engine.run.cluster.shipping import ShippedModel, receive
-from smoothcert.engine.run.execution import Job, describe_session, open_job_backend
-from smoothcert.engine.run.scheduler import Outcome, Scheduler
+from smoothcert.engine.run.execution import Job, describe_session
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import UNREADABLE, FailedImage, ImageSource, LabelledImage
 from smoothcert.engine.sources.reading import load
 
@@ -42,7 +43,7 @@ class Report:
     busy     seconds in which it had an image to work on
     """
 
-    outcomes: list[Outcome]
+    certificates: list[Certificate]
     failed: list[FailedImage]
     samples: int
     waiting: int
@@ -65,7 +66,7 @@ class Worker:
         self._feed = ImageFeed(self._read, self._changed)
         self._session: dict[str, Any] | None = None
         self._error: BaseException | None = None
-        self._outcomes: list[Outcome] = []
+        self._certificates: list[Certificate] = []
         self._samples = 0
         self._busy = 0.0
         self._busy_since: float | None = None
@@ -98,7 +99,7 @@ class Worker:
         (once all `sent` have arrived), and in any case after `seconds`."""
 
         def telling() -> bool:
-            if self._error or self._outcomes or self._feed.failed:
+            if self._error or self._certificates or self._feed.failed:
                 return True
             return self._feed.accepted >= sent and len(self._feed) < low
 
@@ -119,12 +120,12 @@ class Worker:
         if self._busy_since is not None:
             busy += now - self._busy_since
             self._busy_since = now
-        outcomes, self._outcomes = self._outcomes, []
+        certificates, self._certificates = self._certificates, []
         failed, self._feed.failed = self._feed.failed, []
         samples, self._samples = self._samples, 0
         starved, self._feed.starved = self._feed.starved, False
         waiting, accepted = len(self._feed), self._feed.accepted
-        return Report(outcomes, failed, samples, waiting, accepted, starved, busy)
+        return Report(certificates, failed, samples, waiting, accepted, starved, busy)
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -140,7 +141,7 @@ class Worker:
             job = self._shipped.job
             model, *others = [receive(each, self._ray.get) for each in self._shipped.models]
             job = replace(job, model=model, reference=others[0] if others else None)
-            backend = open_job_backend(job)
+            backend = job.open_backend()
             with self._changed:
                 self._session = describe_session(backend)
                 self._changed.notify_all()
@@ -148,9 +149,9 @@ class Worker:
             while self._feed.wait():
                 with self._changed:
                     self._busy_since = time.perf_counter()
-                for outcome in scheduler.run(self._feed):
+                for certificate in scheduler.run(self._feed):
                     with self._changed:
-                        self._outcomes.append(outcome)
+                        self._certificates.append(certificate)
                         self._changed.notify_all()
                 with self._changed:
                     self._busy += time.perf_counter() - self._busy_since

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from smoothcert.engine.backends import opening
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.device.cupy_runtime import CupyRuntime
 from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.backends.device.opening import open_runtime
@@ -32,14 +33,14 @@ def model(linear_model: Callable[..., Path]) -> Model:
 @pytest.mark.parametrize("device", ["tpu", "cuda:x", "cuda:-1", "gpu", "cuda:0,cuda:1"])
 def test_unknown_devices_are_named(model: Model, device: str) -> None:
     with pytest.raises(InputError, match=f"device '{device}' is unknown: expected cpu, cuda:0"):
-        open_backend(model, LAW, 0, device=device)
+        open_backend(model, LAW, 0, Compute(device=device))
 
 
 @no_gpu
 @pytest.mark.parametrize("backend", ["auto", "tensorrt", "onnxruntime", "torch"])
 def test_no_gpu_is_one_line(model: Model, backend: str) -> None:
     with pytest.raises(InputError) as caught:
-        open_backend(model, LAW, 0, backend=backend, device="cuda:0")
+        open_backend(model, LAW, 0, Compute(backend=backend, device="cuda:0"))
     assert "needs an NVIDIA GPU and its driver, and this machine shows none" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -47,7 +48,7 @@ def test_no_gpu_is_one_line(model: Model, backend: str) -> None:
 @pytest.mark.parametrize("backend", ["tensorrt", "torch"])
 def test_gpu_backends_are_refused_on_a_cpu(model: Model, backend: str) -> None:
     with pytest.raises(InputError, match="expected --device cuda:0 with it"):
-        open_backend(model, LAW, 0, backend=backend)
+        open_backend(model, LAW, 0, Compute(backend=backend))
 
 
 @no_gpu

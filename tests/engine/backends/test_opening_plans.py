@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from plan_files import write_plan
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.backends.opening import device_index, open_backend
 from smoothcert.engine.backends.tensorrt.trust import open_plan
@@ -38,12 +39,12 @@ def test_what_does_not_fit_a_plan_is_refused(
 ) -> None:
     model = open_plan(write_plan(tmp_path / "model.plan"))
     with pytest.raises(InputError, match=message):
-        open_backend(model, LatticeGaussian(0.5), 0, **options)
+        open_backend(model, LatticeGaussian(0.5), 0, Compute(**options))
 
 
 @pytest.mark.skipif(bool(gpus()), reason="this machine has a GPU")
 def test_without_a_gpu_a_plan_is_refused_in_one_line(tmp_path: Path) -> None:
     model = open_plan(write_plan(tmp_path / "model.plan"))
     with pytest.raises(InputError, match="needs an NVIDIA GPU") as caught:
-        open_backend(model, LatticeGaussian(0.5), 0, device="cuda:0", batch=256)
+        open_backend(model, LatticeGaussian(0.5), 0, Compute(device="cuda:0", batch=256))
     assert "\n" not in str(caught.value)

@@ -8,9 +8,8 @@ import onnx
 import pytest
 from onnx import helper
 
-from smoothcert.engine.backends.base import Rows
+from smoothcert.engine.backends.base import Compute, Rows
 from smoothcert.engine.backends.opening import open_backend
-from smoothcert.engine.backends.pair import open_pair
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -31,7 +30,7 @@ def models(linear_model: Linear) -> tuple[Model, Model]:
 
 
 def votes(model: Model, rows: Rows, image: np.ndarray) -> np.ndarray:
-    backend = open_backend(model, LAW, 0, batch=40)
+    backend = open_backend(model, LAW, 0, Compute(batch=40))
     backend.place(2, 9, image)
     backend.submit(rows)
     return backend.collect()
@@ -41,7 +40,7 @@ def test_votes_tell_agreement_from_loss(models: tuple[Model, Model]) -> None:
     purposes = np.tile(np.array([Purpose.ESTIMATION, Purpose.DISAGREEMENT], np.uint32), 20)
     rows = Rows(np.full(40, 2, np.int32), np.arange(40, dtype=np.uint32), purposes)
     image = np.array([[[10, 120], [200, 90]]], np.uint8)
-    pair = open_pair(models[0], open_backend(models[0], LAW, 0, batch=40), models[1], LAW, 0)
+    pair = open_backend(models[0], LAW, 0, Compute(batch=40), reference=models[1])
     assert pair.num_classes == 6
     pair.place(2, 9, image)
     pair.submit(rows)
@@ -65,7 +64,7 @@ def test_a_reference_that_is_not_finite_always_loses(
                 np.full(8, Purpose.DISAGREEMENT, np.uint32))  # fmt: skip
     image = np.zeros(SHAPE, np.uint8)
     for pair, expected in (((models[0], nan), (3, 5)), ((nan, models[0]), (-1, -1))):
-        backend = open_pair(pair[0], open_backend(pair[0], LAW, 0, batch=8), pair[1], LAW, 0)
+        backend = open_backend(pair[0], LAW, 0, Compute(batch=8), reference=pair[1])
         backend.place(0, 1, image)
         backend.submit(rows)
         found = backend.collect()
@@ -76,14 +75,13 @@ def test_a_reference_that_is_not_finite_always_loses(
 def test_models_that_see_different_images_are_refused(
     models: tuple[Model, Model], linear_model: Linear, tmp_path: Path
 ) -> None:
-    fast = open_backend(models[0], LAW, 0, batch=8)
     classes = open_onnx(linear_model(np.ones((2, 4)), np.zeros(2), SHAPE, name="two.onnx"))
     with pytest.raises(InputError, match="classes") as caught:
-        open_pair(models[0], fast, classes, LAW, 0)
+        open_backend(models[0], LAW, 0, reference=classes)
     assert "\n" not in str(caught.value)
     resized = onnx.load(str(models[1].path))
     spec = '{"input_shape": [1, 2, 2], "mean": [], "std": [], "resize": 4, '
     helper.set_model_props(resized, {"smoothcert": spec + '"interpolation": "bilinear"}'})
     onnx.save(resized, str(tmp_path / "resized.onnx"))
     with pytest.raises(InputError, match="resizes photographs to 4"):
-        open_pair(models[0], fast, open_onnx(tmp_path / "resized.onnx"), LAW, 0)
+        open_backend(models[0], LAW, 0, reference=open_onnx(tmp_path / "resized.onnx"))

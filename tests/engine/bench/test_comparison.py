@@ -4,11 +4,15 @@ import json
 
 import pytest
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.bench.comparison import BenchSettings, compare
 from smoothcert.engine.models.model import Model
 
 SETTINGS = BenchSettings(
-    backend="onnxruntime", batch=32, threads=1, reference_batch=40, rounds=1, seconds=0.05
+    compute=Compute(backend="onnxruntime", batch=32, threads=1),
+    reference_batch=40,
+    rounds=1,
+    seconds=0.05,
 )
 
 

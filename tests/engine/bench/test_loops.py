@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine.backends.base import Backend, MeasurableBackend, Rows
+from smoothcert.engine.backends.base import Backend, Compute, MeasurableBackend, Rows
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.bench.loops import CertificationLoop, RuntimeLoop, synthetic_images
 from smoothcert.engine.models.model import open_onnx
@@ -21,7 +21,10 @@ def backend(linear_model: Callable[..., Path]) -> Backend:
     rng = np.random.default_rng(0)
     path = linear_model(rng.normal(size=(5, 60)), rng.normal(size=5), SHAPE)
     return open_backend(
-        open_onnx(path), LatticeGaussian(0.25), 0, backend="onnxruntime", batch=64, threads=1
+        open_onnx(path),
+        LatticeGaussian(0.25),
+        0,
+        Compute(backend="onnxruntime", batch=64, threads=1),
     )
 
 

@@ -13,12 +13,13 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest
 from smoothcert.engine.log.rows import HEADER, Certificate, format_time
+from smoothcert.engine.statistics.procedures import Decision
 
 RUN = {"sigma": 0.25, "model": {"sha256": "ab"}, "n": 100}
 
 
 def certificate(index: int, predict: int = 3) -> Certificate:
-    return Certificate(index, 3, predict, 0.5, 61.5, 90, 100, 10, 110, 16256)
+    return Certificate(index, 3, Decision(predict, 0.5, 90, 100, 10, 110), 61.5)
 
 
 def write(path: Path, indices: list[int], run: dict[str, Any] | None = None) -> None:

@@ -11,6 +11,7 @@ from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.manifest import manifest_path, read_manifest
 from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.log.rows import Certificate
+from smoothcert.engine.statistics.procedures import Decision
 
 
 def shard(tmp_path: Path, i: int, k: int, **changes: Any) -> Path:
@@ -24,7 +25,7 @@ def shard(tmp_path: Path, i: int, k: int, **changes: Any) -> Path:
     }
     with Ledger(path, run, {"shard": i}) as ledger:
         for index in range(i, 7, k):
-            ledger.append(Certificate(index, 1, 1, 0.25, 1.0, 90, 100, 10, 110, 4064))
+            ledger.append(Certificate(index, 1, Decision(1, 0.25, 90, 100, 10, 110), 1.0))
         ledger.finish({"images": len(range(i, 7, k))})
     return path
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import describe_machine
@@ -14,10 +15,12 @@ from smoothcert.engine.log.rows import COLUMNS
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.run.audit import AuditReport, audit_log
-from smoothcert.engine.run.certification import RunSettings, run_procedure
+from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection
-from smoothcert.engine.statistics.recorded import CertifyOptions, recorded_procedure
+from smoothcert.engine.statistics.recorded import recorded_procedure
+from smoothcert.options import CertifyOptions
 
 LAW = LatticeGaussian(0.5)
 MODES = {
@@ -46,23 +49,25 @@ def source(tmp_path: Path) -> Path:
 def certify(model: Path, source: Path, out: Path, options: CertifyOptions) -> None:
     opened = open_onnx(model)
     images = open_source(source, opened.spec, opened.num_classes)
-    run_procedure(opened, images, out, LAW, options.procedure, Selection(), RunSettings(batch=32))
+    procedure = options.procedure(LAW.total_variation(opened.spec.num_pixels))
+    job = Job(model=opened, law=LAW, procedure=procedure, compute=Compute(batch=32))
+    certify_images(job, images, Selection(), out)
 
 
 def audit(model: Path, source: Path, out: Path, rows: int = 12, other: bool = False) -> AuditReport:
     opened = open_onnx(model)
-    backend = open_backend(opened, LAW, 0, batch=50)
+    backend = open_backend(opened, LAW, 0, Compute(batch=50))
     session = {**describe_machine(), "backend": backend.describe()}
     if other:
         session["processor"] = "abacus"
     return audit_log(
         out,
         open_source(source, opened.spec, opened.num_classes),
-        lambda: backend,
+        backend,
         recorded_procedure(read_manifest(out)["run"]),
-        session,
         rows,
-        seed=0,
+        0,
+        session,
     )
 
 

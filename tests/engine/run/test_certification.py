@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import processor_flags
@@ -19,7 +20,8 @@ from smoothcert.engine.log.manifest import manifest_path, read_manifest
 from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import RunSettings, run_procedure
+from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.bounds import certified_radius, covered_squared_distance
@@ -54,18 +56,21 @@ def certify(
     *,
     n: int = 400,
     selection: Selection | None = None,
-    settings: RunSettings | None = None,
+    seed: int = 0,
+    compute: Compute | None = None,
 ) -> None:
     opened = open_onnx(model)
-    run_procedure(
-        opened,
-        open_source(source, opened.spec, opened.num_classes),
-        out,
-        LatticeGaussian(SIGMA),
-        lambda tau: FixedCertify(SIGMA, 20, n, 0.001, tau),
-        selection or Selection(),
-        settings or RunSettings(batch=64),
+    law = LatticeGaussian(SIGMA)
+    tau = law.total_variation(opened.spec.num_pixels)
+    job = Job(
+        model=opened,
+        law=law,
+        procedure=FixedCertify(SIGMA, 20, n, 0.001, tau),
+        seed=seed,
+        compute=compute or Compute(batch=64),
     )
+    images = open_source(source, opened.spec, opened.num_classes)
+    certify_images(job, images, selection or Selection(), out)
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -108,7 +113,7 @@ def test_batches_and_threads_leave_no_trace(model: Path, source: Path, tmp_path:
     logs = []
     for batch, threads in ((1, 1), (7, 2), (64, 1), (1000, 2)):
         out = tmp_path / f"{batch}.tsv"
-        certify(model, source, out, settings=RunSettings(batch=batch, threads=threads))
+        certify(model, source, out, compute=Compute(batch=batch, threads=threads))
         logs.append(rows(out))
     assert all(log == logs[0] for log in logs)
 
@@ -128,7 +133,7 @@ def test_shards_merge_to_the_same_bytes(model: Path, source: Path, tmp_path: Pat
 
 def test_seeds_differ(model: Path, source: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
-        certify(model, source, tmp_path / f"{seed}.tsv", settings=RunSettings(seed=seed, batch=64))
+        certify(model, source, tmp_path / f"{seed}.tsv", seed=seed)
     assert rows(tmp_path / "0.tsv") != rows(tmp_path / "1.tsv")
 
 
@@ -140,17 +145,17 @@ def test_auto_resumes_with_the_backend_it_started_with(
         pytest.skip("openvino is not installed: auto has no choice")
     for name in HOST_RUNTIMES:
         out = tmp_path / f"{name}.tsv"
-        certify(model, source, out, settings=RunSettings(backend=name, batch=64))
+        certify(model, source, out, compute=Compute(backend=name, batch=64))
         whole, lines = rows(out), out.read_bytes().splitlines(keepends=True)
         out.write_bytes(b"".join(lines[:10]))
-        certify(model, source, out, settings=RunSettings(backend="auto", batch=32))
+        certify(model, source, out, compute=Compute(backend="auto", batch=32))
         assert rows(out) == whole
         manifest = read_manifest(out)
         assert manifest["run"]["backend"] == name
         assert len(manifest["sessions"]) == 2
         other = next(each for each in HOST_RUNTIMES if each != name)
         with pytest.raises(InputError, match=f"backend {name} \\(log\\) against {other}"):
-            certify(model, source, out, settings=RunSettings(backend=other, batch=64))
+            certify(model, source, out, compute=Compute(backend=other, batch=64))
 
 
 def test_a_log_is_of_one_precision(model: Path, source: Path, tmp_path: Path) -> None:
@@ -161,7 +166,7 @@ def test_a_log_is_of_one_precision(model: Path, source: Path, tmp_path: Path) ->
         {"avx512_bf16", "amx_bf16"} & set(processor_flags())
     ):
         pytest.skip("bf16 needs openvino and a processor that has it")
-    certify(model, source, lowered, settings=RunSettings(precision="bf16", batch=64))
+    certify(model, source, lowered, compute=Compute(precision="bf16", batch=64))
     assert read_manifest(lowered)["run"]["precision"] == "bf16"
     assert read_manifest(lowered)["sessions"][0]["backend"]["precision"] == "bf16"
     assert rows(lowered) != rows(full)  # another function, certified as itself

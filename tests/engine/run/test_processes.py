@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.base.errors import InputError, RunStoppedError
 from smoothcert.engine.log.manifest import read_manifest
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import RunSettings, run_procedure
-from smoothcert.engine.run.execution import Executor
+from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.run.processes import ProcessExecutor, devices_of, executor_for
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import FailedImage
@@ -82,20 +83,17 @@ def certify(
     executor: Executor | None = None,
     make: Callable[[float], Procedure] = fixed,
     watcher: Watching | None = None,
-    settings: RunSettings | None = None,
+    compute: Compute | None = None,
 ) -> None:
     images = open_source(str(source), model.spec, 4) if isinstance(source, Path) else source
-    run_procedure(
-        model,
-        images,
-        out,
-        LatticeGaussian(SIGMA),
-        make,
-        Selection(),
-        settings or RunSettings(batch=64, backend="onnxruntime"),
-        watcher,
-        executor,
+    law = LatticeGaussian(SIGMA)
+    job = Job(
+        model=model,
+        law=law,
+        procedure=make(law.total_variation(model.spec.num_pixels)),
+        compute=compute or Compute(batch=64, backend="onnxruntime"),
     )
+    certify_images(job, images, Selection(), out, watcher=watcher, executor=executor)
 
 
 def rows(path: Path) -> list[list[str]]:
@@ -233,7 +231,7 @@ def test_all_gpus_of_a_machine_without_one(model: Model, source: Path, tmp_path:
     if gpus():
         pytest.skip("needs a machine without a GPU")
     with pytest.raises(InputError, match="cuda:all finds no NVIDIA GPU"):
-        certify(model, source, tmp_path / "out.tsv", settings=RunSettings(device="cuda:all"))
+        certify(model, source, tmp_path / "out.tsv", compute=Compute(device="cuda:all"))
     assert not (tmp_path / "out.tsv").exists()
 
 

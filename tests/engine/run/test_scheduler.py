@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from smoothcert.engine.backends.base import Rows
+from smoothcert.engine.backends.base import Compute, Rows
 from smoothcert.engine.backends.host.backend import HostBackend
 from smoothcert.engine.backends.opening import open_backend
+from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.run.scheduler import Outcome, Scheduler
+from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import (
     Decision,
@@ -41,7 +42,7 @@ def images(count: int = 9) -> list[LabelledImage]:
     return [LabelledImage(7 * i, i % 4, pixels[i]) for i in range(count)]
 
 
-def decisions(outcomes: list[Outcome]) -> dict[int, tuple[int, Decision]]:
+def decisions(outcomes: list[Certificate]) -> dict[int, tuple[int, Decision]]:
     return {o.index: (o.label, o.decision) for o in outcomes}
 
 
@@ -71,8 +72,10 @@ class Halving:
         return {}
 
 
-def run(path: Path, batch: int, todo: list[LabelledImage], procedure: Procedure) -> list[Outcome]:
-    backend = open_backend(open_onnx(path), LAW, 11, batch=batch)
+def run(
+    path: Path, batch: int, todo: list[LabelledImage], procedure: Procedure
+) -> list[Certificate]:
+    backend = open_backend(open_onnx(path), LAW, 11, Compute(batch=batch))
     return list(Scheduler(backend, procedure).run(todo))
 
 
@@ -145,7 +148,7 @@ class Lagging:
 def test_late_votes_change_nothing_and_batches_stay_full(model: Path) -> None:
     procedure = Halving()
     expected = decisions(run(model, 64, images(40), procedure))
-    inner = open_backend(open_onnx(model), LAW, 11, batch=32)
+    inner = open_backend(open_onnx(model), LAW, 11, Compute(batch=32))
     assert isinstance(inner, HostBackend)
     backend = Lagging(inner)
     outcomes = list(Scheduler(backend, procedure).run(images(40)))
@@ -159,7 +162,7 @@ def test_late_votes_change_nothing_and_batches_stay_full(model: Path) -> None:
 def test_an_abandoned_run_leaves_nothing_in_flight(model: Path) -> None:
     """The backend then serves another run as if nothing had been."""
     expected = decisions(run(model, 64, images(), Halving()))
-    inner = open_backend(open_onnx(model), LAW, 11, batch=32)
+    inner = open_backend(open_onnx(model), LAW, 11, Compute(batch=32))
     assert isinstance(inner, HostBackend)
     backend = Lagging(inner)
     batches: list[int] = []
@@ -179,7 +182,7 @@ def test_an_abandoned_run_leaves_nothing_in_flight(model: Path) -> None:
 
 def test_few_slots_only_cost_speed(model: Path) -> None:
     expected = decisions(run(model, 64, images(), Halving()))
-    inner = open_backend(open_onnx(model), LAW, 11, batch=64)
+    inner = open_backend(open_onnx(model), LAW, 11, Compute(batch=64))
     assert isinstance(inner, HostBackend)
     inner.num_slots = 1
     outcomes = list(Scheduler(inner, Halving()).run(images()))
@@ -188,7 +191,7 @@ def test_few_slots_only_cost_speed(model: Path) -> None:
 
 def test_seconds_add_up_and_progress_counts_samples(model: Path) -> None:
     seen: list[int] = []
-    backend = open_backend(open_onnx(model), LAW, 11, batch=64)
+    backend = open_backend(open_onnx(model), LAW, 11, Compute(batch=64))
     procedure = FixedCertify(0.5, n0=20, n=500)
     outcomes = list(Scheduler(backend, procedure, seen.append).run(images()))
     assert sum(seen) == 9 * 520

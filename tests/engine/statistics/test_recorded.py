@@ -1,4 +1,4 @@
-"""Options choose the mode, and a manifest gives the same procedure back."""
+"""A manifest gives the procedure of a run back."""
 
 import json
 from typing import Any
@@ -8,8 +8,9 @@ import pytest
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.statistics.procedures import FixedCertify, Predict, Procedure
 from smoothcert.engine.statistics.radius import RadiusCertify
-from smoothcert.engine.statistics.recorded import CertifyOptions, recorded_procedure
+from smoothcert.engine.statistics.recorded import recorded_procedure
 from smoothcert.engine.statistics.table import TableCertify
+from smoothcert.options import CertifyOptions
 
 TAU = 1e-12
 
@@ -43,28 +44,6 @@ def test_options_and_manifests_give_the_procedure(
 def test_predict_is_recorded_too() -> None:
     run = {**Predict(100).describe(), "sigma": 0.5, "total_variation": TAU}
     assert recorded_procedure(run) == Predict(100, total_variation=TAU)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"radii": (0.5,), "tolerance": 0.1}, "exclude each other"),
-        ({"radii": (0.5,), "n0": 10}, "no use in table mode"),
-        ({"radii": ()}, "radii"),
-        ({"radii": (-1.0,)}, "radius"),
-        ({"radii": (9.0,)}, "can be certified"),
-        ({"setting": "fast"}, "table mode only"),
-        ({"label_aware": True}, "fixed n"),
-        ({"tolerance": 0.1, "samples_price": 0.1}, "exactly one"),
-        ({"tolerance": 2.0}, "tolerance"),
-        ({"samples_price": 0.0}, "samples price"),
-        ({"family_wise": 0}, "at least 1"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError, match=words) as caught:
-        CertifyOptions(0.5, **options).procedure(0.0)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

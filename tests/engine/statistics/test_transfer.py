@@ -12,22 +12,27 @@ from scipy import stats
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import ABSTAIN
-from smoothcert.engine.statistics.procedures import FixedCertify, Procedure, SampleRange
-from smoothcert.engine.statistics.recorded import CertifyOptions
+from smoothcert.engine.statistics.procedures import (
+    Decision,
+    FixedCertify,
+    Procedure,
+    SampleRange,
+    Transfer,
+)
 from smoothcert.engine.statistics.transfer import (
     NO_TRANSFER,
     TransferCertify,
-    TransferDecision,
     transferred_radius,
     zeta_upper,
 )
+from smoothcert.options import CertifyOptions
 
 SIGMA = 1.0
 
 
 def decide(
     procedure: TransferCertify, counts_of: Callable[[SampleRange], npt.NDArray[np.int64]]
-) -> TransferDecision:
+) -> Decision:
     trial = procedure.trial(0)
     wanted = next(trial)
     while True:
@@ -35,7 +40,7 @@ def decide(
             wanted = trial.send(counts_of(wanted))
         except StopIteration as end:
             decision = end.value
-            assert isinstance(decision, TransferDecision)
+            assert isinstance(decision, Decision)
             return decision
 
 
@@ -45,9 +50,15 @@ def scripted(
     return lambda wanted: np.array(by_purpose[wanted.purpose], np.int64)
 
 
-def claim(decision: TransferDecision) -> float:
+def said(decision: Decision) -> Transfer:
+    """Of the reference."""
+    assert decision.transfer is not None
+    return decision.transfer
+
+
+def claim(decision: Decision) -> float:
     """What is claimed of p_G of the named class: at least this (nothing: -1)."""
-    transfer = decision.transfer
+    transfer = said(decision)
     if transfer.predict == ABSTAIN:
         return -1.0
     return max(0.5, float(stats.norm.cdf(transfer.radius / SIGMA)))
@@ -77,7 +88,7 @@ def test_exact_coverage_by_enumeration() -> None:
                 }
             ),
         )
-        assert decision.transfer.predict in (ABSTAIN, top)
+        assert said(decision).predict in (ABSTAIN, top)
         claims[top, count, losses] = claim(decision)
     assert claims.max() > 0.6
     worst = 0.0
@@ -133,8 +144,8 @@ def test_every_mode_covers(options: CertifyOptions) -> None:
         runs, wrong, certified = 2000, 0, 0
         for _ in range(runs):
             decision = decide(procedure, drawn_from(joint, rng))
-            reference = joint.sum(axis=0)[decision.transfer.predict]
-            certified += decision.transfer.predict != ABSTAIN
+            reference = joint.sum(axis=0)[said(decision).predict]
+            certified += said(decision).predict != ABSTAIN
             wrong += claim(decision) > reference + 1e-12
         assert wrong / runs <= 0.2 + 3.5 * math.sqrt(0.2 * 0.8 / runs)
         assert certified > 0 or joint[0, 0] < 0.6
@@ -152,9 +163,9 @@ def test_only_losses_of_the_named_class_count() -> None:
     procedure = TransferCertify(FixedCertify(SIGMA, 10, 1000), SIGMA, 1000)
     votes = {Purpose.SELECTION: [10, 0, 0, 0], Purpose.ESTIMATION: [950, 50, 0, 0]}
     decision = decide(procedure, scripted({**votes, Purpose.DISAGREEMENT: [940, 0, 7, 53]}))
-    assert (decision.transfer.losses, decision.transfer.n_zeta, decision.drawn) == (7, 1000, 2010)
-    assert decision.transfer.predict == 0
-    assert 0.0 < decision.transfer.radius < decision.radius
+    assert (said(decision).losses, said(decision).n_zeta, decision.drawn) == (7, 1000, 2010)
+    assert said(decision).predict == 0
+    assert 0.0 < said(decision).radius < decision.radius
 
 
 def test_the_radius_is_that_of_the_theorem_rounded_down() -> None:

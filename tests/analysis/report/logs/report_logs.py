@@ -12,7 +12,7 @@ from smoothcert.analysis.report.page import write_report
 from smoothcert.analysis.table import accuracy_table
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.rows import Certificate
-from smoothcert.engine.statistics.bounds import covered_squared_distance
+from smoothcert.engine.statistics.procedures import Decision
 
 IMAGES = Path(__file__).parents[4] / "data" / "fashion_mnist_500.npz"
 
@@ -55,11 +55,9 @@ def write_log(
     with Ledger(path, manifest or run(), SESSION) as ledger:
         for index, (label, predict, radius) in enumerate(rows):
             samples = 1100 + index if drawn is None else drawn[index]
-            covers = covered_squared_distance(radius) if predict >= 0 else 0
             count = 0 if predict < 0 else 900 + index % 100
-            ledger.append(
-                Certificate(index, label, predict, radius, 0.5, count, 1000, 100, samples, covers)
-            )
+            decision = Decision(predict, radius, count, 1000, 100, samples)
+            ledger.append(Certificate(index, label, decision, 0.5))
         if finish:
             ledger.finish({"images": len(rows)})
     if original:

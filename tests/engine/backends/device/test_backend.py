@@ -9,7 +9,7 @@ import pytest
 from host_device import HostDevice, When
 from host_network import HostNetwork
 
-from smoothcert.engine.backends.base import NO_VOTE, Backend, Rows
+from smoothcert.engine.backends.base import NO_VOTE, Backend, Compute, Rows
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
@@ -59,7 +59,9 @@ def expected(demo: Model, images: list[LabelledImage]) -> dict[str, Any]:
     """The host backend's certificates."""
     return {
         name: certificates(
-            open_backend(demo, LAW, SEED, backend="onnxruntime", batch=64), procedure, images
+            open_backend(demo, LAW, SEED, Compute(backend="onnxruntime", batch=64)),
+            procedure,
+            images,
         )
         for name, procedure in PROCEDURES.items()
     }
@@ -123,7 +125,10 @@ def votes(backend: Backend, order: np.ndarray) -> list[int]:
 
 def test_a_vote_depends_on_its_row_alone(model: Model) -> None:
     expected = np.array(
-        votes(filled(open_backend(model, LAW, 9, backend="onnxruntime", batch=60)), np.arange(60))
+        votes(
+            filled(open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=60))),
+            np.arange(60),
+        )
     )
     order = np.random.default_rng(5).permutation(60)
     for batch in (60, 64, 100):
@@ -145,7 +150,7 @@ def test_other_number_types_and_layouts(model: Model, scalar: str, layout: str) 
         votes_of.append(votes(filled(DeviceBackend(device, network, LAW, 9)), np.arange(60)))
     assert votes_of[0] == votes_of[1]
     full = votes(
-        filled(open_backend(model, LAW, 9, backend="onnxruntime", batch=60)), np.arange(60)
+        filled(open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=60))), np.arange(60)
     )
     assert sum(a != b for a, b in zip(votes_of[0], full, strict=True)) <= 2
 
@@ -156,7 +161,8 @@ def test_logits_that_are_not_finite_do_not_vote(linear_model: Callable[..., Path
     weight = rng.normal(size=(5, 60)) * 5e37
     opened = open_onnx(linear_model(weight.astype(np.float32), np.zeros(5), SHAPE))
     expected = votes(
-        filled(open_backend(opened, LAW, 9, backend="onnxruntime", batch=60)), np.arange(60)
+        filled(open_backend(opened, LAW, 9, Compute(backend="onnxruntime", batch=60))),
+        np.arange(60),
     )
     assert 0 < expected.count(NO_VOTE) < 60
     device = HostDevice()
@@ -190,7 +196,7 @@ def test_batches_are_launched_as_graphs_or_it_is_said_why_not(model: Model) -> N
         pass
 
     expected = votes(
-        filled(open_backend(model, LAW, 9, backend="onnxruntime", batch=60)), np.arange(60)
+        filled(open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=60))), np.arange(60)
     )
     cases: list[tuple[str, Callable[[HostDevice, HostNetwork], object], dict[str, Any]]] = [
         ("a graph per batch", nothing, {}),
@@ -227,7 +233,7 @@ def test_a_graph_that_does_something_else_is_not_used(model: Model) -> None:
     words = "one by one: a recorded batch gave other logits than the batch itself"
     assert backend.describe()["launches"] == words
     expected = votes(
-        filled(open_backend(model, LAW, 9, backend="onnxruntime", batch=60)), np.arange(60)
+        filled(open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=60))), np.arange(60)
     )
     assert votes(backend, np.arange(60)) == expected
 

@@ -12,7 +12,7 @@ import pytest
 from host_device import HostDevice
 from onnx import TensorProto, helper
 
-from smoothcert.engine.backends.base import Backend, Rows
+from smoothcert.engine.backends.base import Backend, Compute, Rows
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.network import (
     CapturingNetwork,
@@ -74,7 +74,7 @@ def device_votes(network: DeviceNetwork) -> list[int]:
 def test_onnxruntime_votes_as_on_the_host(model: Model, batch: int) -> None:
     network = OnnxRuntimeDeviceNetwork(model, batch, device=None)
     assert device_votes(network) == votes(
-        open_backend(model, LAW, 9, backend="onnxruntime", batch=50)
+        open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=50))
     )
     assert network.describe()["runtime"].startswith("onnxruntime ")
 
@@ -98,7 +98,7 @@ def test_onnxruntime_on_half_inputs(tmp_path: Path) -> None:
     network = OnnxRuntimeDeviceNetwork(half, 50, device=None)
     assert (network.input_scalar, network.logits_scalar) == ("float16", "float16")
     assert device_votes(network) == votes(
-        open_backend(half, LAW, 9, backend="onnxruntime", batch=50)
+        open_backend(half, LAW, 9, Compute(backend="onnxruntime", batch=50))
     )
 
 
@@ -114,7 +114,7 @@ def test_torch_votes_as_onnxruntime(model: Model, channels_last: bool) -> None:
     )
     assert network.input_layout == ("nhwc3" if channels_last else "nchw")
     assert device_votes(network) == votes(
-        open_backend(model, LAW, 9, backend="onnxruntime", batch=50)
+        open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=50))
     )
 
 
@@ -125,7 +125,7 @@ def test_torch_in_half_precision_leaves_the_module_alone(model: Model, scalar: s
         module, model.spec, 5, 50, scalar=scalar, channels_last=True, device="cpu"
     )
     assert {p.dtype for p in module.parameters()} == {torch.float32}
-    full = votes(open_backend(model, LAW, 9, backend="onnxruntime", batch=50))
+    full = votes(open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=50)))
     assert sum(a != b for a, b in zip(device_votes(network), full, strict=True)) <= 4
     assert isinstance(network, CapturingNetwork)
     assert network.describe()["precision"] == {"float16": "fp16", "bfloat16": "bf16"}[scalar]

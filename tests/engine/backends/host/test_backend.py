@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine.backends.base import NO_VOTE, Backend, Rows, votes_of
+from smoothcert.engine.backends.base import NO_VOTE, Backend, Compute, Rows, votes_of
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import open_onnx
@@ -59,14 +59,14 @@ def votes(backend: Backend, order: np.ndarray) -> np.ndarray:
 def test_votes_depend_on_the_row_alone(model: Path) -> None:
     """Not on its place, its neighbours, the padding, the batch size or the threads."""
     opened = open_onnx(model)
-    expected = votes(filled(open_backend(opened, LAW, 9, batch=60)), np.arange(60))
+    expected = votes(filled(open_backend(opened, LAW, 9, Compute(batch=60))), np.arange(60))
     assert len(set(expected.tolist())) > 2
     order = np.random.default_rng(5).permutation(60)
     for batch, threads in ((60, 1), (64, 2), (100, 2), (60, 2)):
-        backend = filled(open_backend(opened, LAW, 9, batch=batch, threads=threads))
+        backend = filled(open_backend(opened, LAW, 9, Compute(batch=batch, threads=threads)))
         assert np.array_equal(votes(backend, order), expected[order])
         assert np.array_equal(votes(backend, order[:7]), expected[order[:7]])
-    single = filled(open_backend(opened, LAW, 9, batch=1))
+    single = filled(open_backend(opened, LAW, 9, Compute(batch=1)))
     for row in range(20):
         assert votes(single, np.array([row]))[0] == expected[row]
 
@@ -76,7 +76,7 @@ def test_votes_equal_numpy_on_the_same_noise(model: Path) -> None:
     from onnx import numpy_helper
 
     tensors = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(model)).graph.initializer}
-    backend = filled(open_backend(open_onnx(model), LAW, 9, batch=60))
+    backend = filled(open_backend(open_onnx(model), LAW, 9, Compute(batch=60)))
     rng = np.random.default_rng(2)
     images = [rng.integers(0, 256, SHAPE).astype(np.uint8) for _ in range(3)]
     expected = []
@@ -94,7 +94,7 @@ def test_a_fixed_batch_is_taken_from_the_model(
     path = linear_model(rng.normal(size=(5, 60)), rng.normal(size=5), SHAPE, batch=8)
     assert open_backend(open_onnx(path), LAW, 9).batch_size == 8
     with pytest.raises(InputError, match="fixed at 8"):
-        open_backend(open_onnx(path), LAW, 9, batch=16)
+        open_backend(open_onnx(path), LAW, 9, Compute(batch=16))
 
 
 def test_the_batch_size_is_measured_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,4 +123,4 @@ def test_what_cannot_be_had_is_refused(
     model: Path, arguments: dict[str, object], words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        open_backend(open_onnx(model), LAW, 9, **arguments)  # type: ignore[arg-type]
+        open_backend(open_onnx(model), LAW, 9, Compute(**arguments))  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine.backends.base import Backend, Network, Rows
+from smoothcert.engine.backends.base import Backend, Compute, Network, Rows
 from smoothcert.engine.backends.host import runtimes, speed
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, precision_of_run
 from smoothcert.engine.backends.host.speed import Speed
@@ -61,7 +61,7 @@ def test_auto_takes_the_faster_runtime(
     assert runtime(open_backend(model, LAW, 0)) == winner
     assert set(measured) == set(HOST_RUNTIMES)
     # The choice is the same whatever batch and threads are asked for.
-    backend = open_backend(model, LAW, 0, batch=3, threads=1)
+    backend = open_backend(model, LAW, 0, Compute(batch=3, threads=1))
     assert (runtime(backend), backend.batch_size) == (winner, 3)
 
 
@@ -122,21 +122,21 @@ def test_without_openvino_auto_is_onnxruntime(
     assert runtime(open_backend(model, LAW, 0)) == "onnxruntime"
     for asked in ({"backend": "openvino"}, {"precision": "bf16"}):
         with pytest.raises(MissingPartError, match=r"pip install 'smoothcert\[openvino\]'"):
-            open_backend(model, LAW, 0, **asked)  # type: ignore[arg-type]
+            open_backend(model, LAW, 0, Compute(**asked))  # type: ignore[arg-type]
 
 
 @needs_openvino
 @needs_bf16
 def test_bf16_on_demand_takes_openvino(model: Model) -> None:
-    backend = open_backend(model, LAW, 0, precision="bf16", batch=8)
+    backend = open_backend(model, LAW, 0, Compute(precision="bf16", batch=8))
     assert runtime(backend) == "openvino"
     assert backend.describe()["precision"] == "bf16"
-    assert open_backend(model, LAW, 0, batch=8).describe()["precision"] == "fp32"
+    assert open_backend(model, LAW, 0, Compute(batch=8)).describe()["precision"] == "fp32"
 
 
 def test_onnxruntime_cannot_lower_a_model(model: Model) -> None:
     with pytest.raises(InputError, match="use --backend openvino"):
-        open_backend(model, LAW, 0, backend="onnxruntime", precision="bf16")
+        open_backend(model, LAW, 0, Compute(backend="onnxruntime", precision="bf16"))
 
 
 @pytest.mark.parametrize("own", ["fp16", "bf16", "int8", "fp8"])
@@ -162,7 +162,7 @@ def test_a_fixed_batch_is_the_only_one_measured(linear_model: Callable[..., Path
     path = linear_model(rng.normal(size=(5, 60)), rng.normal(size=5), (3, 5, 4), batch=8)
     fixed = open_onnx(path)
     for name in ("auto", *HOST_RUNTIMES):
-        assert open_backend(fixed, LAW, 9, backend=name).batch_size == 8
+        assert open_backend(fixed, LAW, 9, Compute(backend=name)).batch_size == 8
 
 
 @needs_openvino
@@ -173,7 +173,7 @@ def test_both_runtimes_vote_alike(networks: dict[str, Model]) -> None:
     rows = Rows(np.zeros(256, np.int32), np.arange(256, dtype=np.uint32), np.ones(256, np.uint32))
     votes = []
     for name in HOST_RUNTIMES:
-        backend = open_backend(demo, LatticeGaussian(1.0), 5, backend=name, batch=256)
+        backend = open_backend(demo, LatticeGaussian(1.0), 5, Compute(backend=name, batch=256))
         backend.place(0, 3, image)
         backend.submit(rows)
         votes.append(backend.collect())

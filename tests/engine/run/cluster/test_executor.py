@@ -277,7 +277,7 @@ def test_what_cannot_be_is_refused_in_one_line(
     options: Any, words: str, photograph_model: Path
 ) -> None:
     model = open_onnx(photograph_model)
-    job = Job(model, LatticeGaussian(0.5), FixedCertify(0.5), 0)
+    job = Job(model=model, law=LatticeGaussian(0.5), procedure=FixedCertify(0.5))
     with pytest.raises(InputError, match=words):
         RayExecutor(ClusterOptions(*options)).open(job)
 
@@ -286,7 +286,9 @@ _POISON = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from smoothcert.engine.run.certification import RunSettings, run_procedure
+from smoothcert.engine.backends.base import Compute
+from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.execution import Job
 from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.models.model import open_onnx
@@ -305,10 +307,13 @@ class Source:
             os._exit(1)  # as a decoder with a defect would
         return np.full((3, 12, 12), index, np.uint8)
 
-summary = run_procedure(
-    open_onnx(Path(sys.argv[1])), Source(), Path(sys.argv[2]), LatticeGaussian(0.5),
-    lambda tau: FixedCertify(0.5, 20, 200, 0.001, tau), Selection(), RunSettings(batch=32), None,
-    RayExecutor(ClusterOptions("local", 1, 1, "workers")),
+job = Job(
+    model=open_onnx(Path(sys.argv[1])), law=LatticeGaussian(0.5),
+    procedure=FixedCertify(0.5, 20, 200), compute=Compute(batch=32),
+)
+summary = certify_images(
+    job, Source(), Selection(), Path(sys.argv[2]),
+    executor=RayExecutor(ClusterOptions("local", 1, 1, "workers")),
 )
 print([image.index for image in summary.failed])
 """

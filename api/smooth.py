@@ -1,6 +1,5 @@
 """`Smooth`: the original code's class, with exact noise, bounds that hold, and any model."""
 
-import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.backends.base import Backend
-from smoothcert.engine.backends.host.backend import HostBackend
-from smoothcert.engine.backends.opening import open_backend
-from smoothcert.engine.base.errors import InputError, MissingPartError
+from smoothcert.engine.backends.base import Backend, Compute
+from smoothcert.engine.backends.opening import open_backend, open_module
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.bounds import ABSTAIN, round_down
 from smoothcert.engine.statistics.procedures import Decision, FixedCertify, Predict, Procedure
+from smoothcert.export.opening import open_model
 
 if TYPE_CHECKING:
     import torch
@@ -91,8 +90,8 @@ class Smooth:
         # A content hash, so that an image keeps its noise whatever order it comes in.
         digest = hashlib.blake2b(image.tobytes(), digest_size=4).digest()
         index = int.from_bytes(digest, "little")
-        (outcome,) = Scheduler(backend, procedure).run([LabelledImage(index, -1, image)])
-        return outcome.decision
+        (certificate,) = Scheduler(backend, procedure).run([LabelledImage(index, -1, image)])
+        return certificate.decision
 
     def _backend(self, shape: tuple[int, int, int], batch_size: int) -> Backend:
         if batch_size < 1:
@@ -103,40 +102,18 @@ class Smooth:
         return self._backends[key]
 
     def _open(self, shape: tuple[int, int, int], batch_size: int) -> Backend:
-        if isinstance(self.base_classifier, str | Path):
-            # The one place where the engine reaches up: a checkpoint has to be exported first.
-            from smoothcert.export.opening import open_model
-
-            model = open_model(Path(self.base_classifier))
-            if model.spec.shape != shape or model.num_classes != self.num_classes:
-                raise InputError(
-                    f"model {model.path} maps {model.spec.shape} to {model.num_classes} classes, "
-                    f"got x of shape {shape} and num_classes {self.num_classes}: expected them "
-                    "to agree"
-                )
-            return open_backend(model, self._law, self._seed, batch=batch_size)
-        spec = InputSpec(*shape)
-        parameter = next(self.base_classifier.parameters(), None)
-        if parameter is not None and parameter.device.type == "cuda":
-            with contextlib.suppress(MissingPartError):  # CuPy, without which noise is the CPU's
-                return self._open_on_gpu(spec, batch_size, parameter.device.index)
-        from smoothcert.engine.backends.host.torch_network import TorchNetwork
-
-        network = TorchNetwork(self.base_classifier, spec, self.num_classes, batch_size)
-        return HostBackend(network, self._law, self._seed, num_slots=1)
-
-    def _open_on_gpu(self, spec: InputSpec, batch_size: int, index: int) -> Backend:
-        """Noise and votes on the module's own GPU."""
-        from smoothcert.engine.backends.device.backend import DeviceBackend
-        from smoothcert.engine.backends.device.opening import open_runtime
-        from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
-
-        assert not isinstance(self.base_classifier, str | Path)
-        runtime = open_runtime(index)
-        network = TorchDeviceNetwork(
-            self.base_classifier, spec, self.num_classes, batch_size, device=f"cuda:{index}"
-        )
-        return DeviceBackend(runtime, network, self._law, self._seed, num_slots=1)
+        if not isinstance(self.base_classifier, str | Path):
+            return open_module(
+                self.base_classifier, InputSpec(*shape), self.num_classes, self._law, self._seed,
+                batch_size,
+            )  # fmt: skip
+        model = open_model(Path(self.base_classifier))
+        if model.spec.shape != shape or model.num_classes != self.num_classes:
+            raise InputError(
+                f"model {model.path} maps {model.spec.shape} to {model.num_classes} classes, got "
+                f"x of shape {shape} and num_classes {self.num_classes}: expected them to agree"
+            )
+        return open_backend(model, self._law, self._seed, Compute(batch=batch_size))
 
     def _on_grid(self, x: Any) -> tuple[npt.NDArray[np.uint8], float]:
         """x as 8-bit pixels, and an upper bound on how far that moved it (0.0 on the grid)."""

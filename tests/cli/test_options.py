@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from smoothcert.cli.numbers import Numbers
+from smoothcert.cli.options import Numbers
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""Certifies image classifiers against L2 perturbations by randomized smoothing.
+
+    import smoothcert
+
+    smoothcert.certify("model.onnx", "images.npz", "out.tsv", sigma=0.5)
+
+does what the command `smoothcert certify` does. Nothing heavy is imported before it is used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from smoothcert.analysis.log import read_log
+    from smoothcert.auditing import audit
+    from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.noise.lattice import LatticeGaussian
+    from smoothcert.engine.statistics.bounds import certified_radius, lower_confidence_bound
+    from smoothcert.runs import certify, predict
+    from smoothcert.smooth import Smooth
+
+__all__ = [
+    "InputError",
+    "LatticeGaussian",
+    "Smooth",
+    "audit",
+    "certified_radius",
+    "certify",
+    "lower_confidence_bound",
+    "predict",
+    "read_log",
+]
+
+_HOMES = {
+    "InputError": "engine.base.errors",
+    "LatticeGaussian": "engine.noise.lattice",
+    "Smooth": "smooth",
+    "audit": "auditing",
+    "certified_radius": "engine.statistics.bounds",
+    "certify": "runs",
+    "lower_confidence_bound": "engine.statistics.bounds",
+    "predict": "runs",
+    "read_log": "analysis.log",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"smoothcert.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,91 @@
+"""What a user asks of `certify`, and the procedure that it makes."""
+
+from dataclasses import dataclass
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.statistics.bounds import family_wise_alpha
+from smoothcert.engine.statistics.procedures import FixedCertify, Procedure
+from smoothcert.engine.statistics.radius import RadiusCertify
+from smoothcert.engine.statistics.table import TableCertify
+from smoothcert.engine.statistics.transfer import TransferCertify
+
+_DEFAULT_N0, _DEFAULT_PILOT = 100, 500
+
+
+@dataclass(frozen=True)
+class CertifyOptions:
+    """What a user asks of `certify`.
+
+    radii set: table mode. tolerance or samples_price set: radius mode. Neither: fixed n, as in
+    the original paper. family_wise: alpha is for so many images together, not for each (and
+    alpha_zeta too). n_zeta set: so many paired samples transfer each certificate to a reference,
+    at a further alpha_zeta (alpha, where that is None).
+    """
+
+    sigma: float
+    n0: int | None = None
+    n: int = 100_000
+    alpha: float = 0.001
+    radii: tuple[float, ...] | None = None
+    setting: str | None = None
+    tolerance: float | None = None
+    samples_price: float | None = None
+    label_aware: bool = False
+    family_wise: int | None = None
+    n_zeta: int | None = None
+    alpha_zeta: float | None = None
+
+    def procedure(self, total_variation: float) -> Procedure:
+        """The procedure; raises InputError for options that exclude each other or cannot go."""
+        procedure = self._own_procedure(total_variation)
+        if self.n_zeta is None:
+            return procedure
+        alpha_zeta = self.alpha if self.alpha_zeta is None else self.alpha_zeta
+        if self.family_wise is not None:
+            alpha_zeta = family_wise_alpha(alpha_zeta, self.family_wise)
+        return TransferCertify(procedure, self.sigma, self.n_zeta, alpha_zeta, total_variation)
+
+    def _own_procedure(self, total_variation: float) -> Procedure:
+        alpha = self.alpha
+        if self.family_wise is not None:
+            alpha = family_wise_alpha(alpha, self.family_wise)
+        by_radius = self.tolerance is not None or self.samples_price is not None
+        if self.radii is not None and by_radius:
+            raise InputError(
+                f"radii {self.radii} and tolerance or samples price exclude each other: expected "
+                "table mode (--radii) or radius mode"
+            )
+        if self.setting is not None and self.radii is None:
+            raise InputError(f"setting {self.setting} is of table mode only: give --radii too")
+        if self.label_aware and self.radii is None and not by_radius:
+            raise InputError(
+                "label-aware has no use with a fixed n: give --radii or --tolerance too"
+            )
+        if self.radii is not None:
+            if self.n0 is not None:
+                raise InputError(
+                    f"n0 {self.n0} has no use in table mode, which needs no selection samples: "
+                    "leave --n0 out"
+                )
+            return TableCertify(
+                self.sigma,
+                self.radii,
+                self.n,
+                alpha,
+                self.setting or "strict",
+                label_aware=self.label_aware,
+                total_variation=total_variation,
+            )
+        if by_radius:
+            return RadiusCertify(
+                self.sigma,
+                self.n,
+                alpha,
+                self.tolerance,
+                self.samples_price,
+                _DEFAULT_PILOT if self.n0 is None else self.n0,
+                label_aware=self.label_aware,
+                total_variation=total_variation,
+            )
+        n0 = _DEFAULT_N0 if self.n0 is None else self.n0
+        return FixedCertify(self.sigma, n0, self.n, alpha, total_variation)

@@ -1,0 +1,113 @@
+"""Options that several commands share, and those that are lists of numbers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def run_options(function: _Command) -> _Command:
+    """MODEL SOURCE OUT.tsv, --sigma, and the options of selection and device."""
+    for decorate in reversed(
+        (
+            click.argument("model", type=click.Path(path_type=Path)),
+            click.argument("source"),
+            click.argument("log", type=click.Path(path_type=Path), metavar="OUT.tsv"),
+            click.option("--sigma", type=float, required=True, help="Noise level, [0,1] pixels."),
+            click.option("--alpha", default=0.001, show_default=True, help="Failure probability."),
+            click.option("--batch", type=int, help="Rows per batch [default: measured]."),
+            click.option("--skip", default=1, show_default=True, help="Take every k-th image."),
+            click.option("--max", default=-1, show_default=True, help="At most so many."),
+            click.option("--shard", default="0/1", show_default=True, help="Part i of k: i/k."),
+            click.option("--seed", default=0, show_default=True, help="Seed of the noise."),
+            click.option(
+                "--backend",
+                type=click.Choice(["auto", "onnxruntime", "openvino", "tensorrt", "torch"]),
+                default="auto",
+                show_default=True,
+                help="What runs the network; auto takes the fastest.",
+            ),
+            click.option(
+                "--precision",
+                type=click.Choice(["fp32", "bf16"]),
+                help="Of an fp32 model's arithmetic [default: what the model says].",
+            ),
+            click.option(
+                "--device",
+                default="cpu",
+                show_default=True,
+                help="Where it runs: cpu, cuda:0, cuda:0,cuda:1 or cuda:all.",
+            ),
+            cluster_options,
+            watch_options,
+            click.option("--strict", is_flag=True, help="Stop at an image that cannot be read."),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def watch_options(function: _Command) -> _Command:
+    """--log-json and --metrics-port."""
+    for decorate in reversed(
+        (
+            click.option("--log-json", is_flag=True, help="Events as JSON lines on stderr."),
+            click.option("--metrics-port", type=int, help="Serve Prometheus metrics there."),
+            click.option(
+                "--metrics-host",
+                default="127.0.0.1",
+                show_default=True,
+                help="On this address.",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+def cluster_options(function: _Command) -> _Command:
+    """--ray and what belongs to it: who does the work."""
+    for decorate in reversed(
+        (
+            click.option("--ray", metavar="local|auto|ADDRESS", help="Run on a Ray cluster."),
+            click.option("--workers", type=int, help="With --ray [default: one per GPU or core]."),
+            click.option("--threads", type=int, help="Cores to use [default: all; --ray: 1 each]."),
+            click.option(
+                "--decode",
+                type=click.Choice(["auto", "workers", "driver"]),
+                default="auto",
+                show_default=True,
+                help="With --ray: who reads the images.",
+            ),
+        )
+    ):
+        function = decorate(function)
+    return function
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """A tuple of numbers of one kind; `count` of them where that is given."""
+
+    name = "numbers"
+
+    def __init__(self, kind: type[int] | type[float], count: int | None = None) -> None:
+        self._kind = kind
+        self._count = count
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """See click.ParamType."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(self._kind(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if not numbers or self._count not in (None, len(numbers)):
+            count = f"{self._count} " if self._count else ""
+            self.fail(f"{value!r} is no list of {count}numbers separated by commas", param, ctx)
+        return numbers
