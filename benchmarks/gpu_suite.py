@@ -30,8 +30,8 @@ from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.architectures import architecture
+from smoothcert.export.precision.reduce import Precision
 from smoothcert.export.random_model import write_random_model
-from smoothcert.export.reduced_precision import Precision
 
 
 @dataclass(frozen=True)

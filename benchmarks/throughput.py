@@ -17,8 +17,8 @@ from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bench.comparison import BenchSettings, compare
 from smoothcert.engine.models.model import Model
+from smoothcert.export.precision.reduce import Precision
 from smoothcert.export.random_model import random_module, write_random_model
-from smoothcert.export.reduced_precision import Precision
 
 ARCHITECTURES = ("small_cnn", "cifar_resnet20", "cifar_resnet110", "resnet50")
 RUNS = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from smoothcert.export.reduced_precision import Precision
+    from smoothcert.export.precision.reduce import Precision
 
 
 @click.command("bench")

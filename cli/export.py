@@ -8,7 +8,7 @@ import click
 from smoothcert.cli.options import Numbers
 
 if TYPE_CHECKING:
-    from smoothcert.export.reduced_precision import ReducedModel
+    from smoothcert.export.precision.reduce import ReducedModel
 
 _ZETA_ALPHA = 0.001
 
@@ -72,7 +72,7 @@ def command(
     """Export CHECKPOINT to ONNX and check that both vote alike on the same noisy images."""
     from smoothcert.engine.base.errors import InputError
     from smoothcert.export.checkpoint_export import export_checkpoint
-    from smoothcert.export.reduced_precision import Reduction
+    from smoothcert.export.precision.reduce import Reduction
 
     if output.exists() and not force:
         raise InputError(f"{output} exists already: choose another output, or --force")

@@ -11,35 +11,15 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import InputSpec, Interpolation
 from smoothcert.engine.models.model import open_onnx
+from smoothcert.export.agreement import Parity, check_float_noise, compare_votes
 from smoothcert.export.architectures import CIFAR, IMAGENET, architecture
 from smoothcert.export.checkpoint import inferred_classes, load_weights, read_checkpoint
+from smoothcert.export.datasets import DATASETS, Dataset
 from smoothcert.export.onnx_model import write_onnx
-from smoothcert.export.parity import Parity, check_float_noise, compare_votes
-from smoothcert.export.reduced_precision import ReducedModel, Reduction, reduce_precision
+from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
 
 _PARITY_SIGMA = 0.25
 _PARITY_IMAGES = 8
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What a dataset's name implies: input shape, classes, normalisation, photograph resize."""
-
-    shape: tuple[int, int, int]
-    num_classes: int
-    mean: tuple[float, ...] = ()
-    std: tuple[float, ...] = ()
-    resize: int | None = None
-
-
-DATASETS = {
-    # The means and deviations that the original code's normalising layer uses.
-    "cifar10": Dataset((3, 32, 32), 10, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-    "cifar100": Dataset((3, 32, 32), 100, (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
-    "imagenet": Dataset((3, 224, 224), 1000, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 256),
-    "mnist": Dataset((1, 28, 28), 10),
-    "fashion-mnist": Dataset((1, 28, 28), 10),
-}
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from smoothcert.engine.base.errors import require
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.export.architectures import CIFAR, architecture
-from smoothcert.export.checkpoint_export import DATASETS
+from smoothcert.export.datasets import DATASETS
 from smoothcert.export.onnx_model import write_onnx
-from smoothcert.export.quantization import Target
-from smoothcert.export.reduced_precision import Precision, Reduction, reduce_precision
+from smoothcert.export.precision.quantize import Target
+from smoothcert.export.precision.reduce import Precision, Reduction, reduce_precision
 
 if TYPE_CHECKING:
     import torch

@@ -6,7 +6,7 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import ImageSource, open_source
-from smoothcert.export.checkpoint_export import DATASETS
+from smoothcert.export.datasets import DATASETS
 from smoothcert.training.splits import splits
 
 

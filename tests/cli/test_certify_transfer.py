@@ -17,7 +17,7 @@ from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.statistics.bounds import lower_confidence_bound
 from smoothcert.export.checkpoint_export import export_checkpoint
-from smoothcert.export.reduced_precision import Reduction
+from smoothcert.export.precision.reduce import Reduction
 
 DATA = Path(__file__).parents[2] / "data"
 CHECKPOINT, SOURCE = DATA / "fashion_mnist_sigma25.pth", DATA / "fashion_mnist_500.npz"

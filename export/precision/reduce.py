@@ -14,12 +14,12 @@ from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.export.calibration import Calibration
-from smoothcert.export.disagreement import Disagreement, measure_disagreement
-from smoothcert.export.fallback import layers_to_keep
-from smoothcert.export.float8 import to_float8
-from smoothcert.export.half_precision import rounded_results, to_half
-from smoothcert.export.quantization import Quantizer, Target
+from smoothcert.export.agreement import Disagreement, measure_disagreement
+from smoothcert.export.precision.calibration import Calibration
+from smoothcert.export.precision.fallback import layers_to_keep
+from smoothcert.export.precision.float8 import to_float8
+from smoothcert.export.precision.half import rounded_results, to_half
+from smoothcert.export.precision.quantize import Quantizer, Target
 
 Precision = Literal["fp32", "fp16", "bf16", "int8", "fp8"]
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")

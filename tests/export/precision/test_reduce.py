@@ -15,10 +15,10 @@ from onnx.reference import ReferenceEvaluator
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.checkpoint_export import export_checkpoint
-from smoothcert.export.quantization import Target
-from smoothcert.export.reduced_precision import Precision, Reduction, reduce_precision
+from smoothcert.export.precision.quantize import Target
+from smoothcert.export.precision.reduce import Precision, Reduction, reduce_precision
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 CHECKPOINT, SOURCE = DATA / "fashion_mnist_sigma25.pth", str(DATA / "fashion_mnist_500.npz")
 
 

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.machine import version_of
-from smoothcert.export.calibration import Calibration
+from smoothcert.export.precision.calibration import Calibration
 
 Target = Literal["cpu", "gpu"]
 

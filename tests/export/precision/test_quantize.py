@@ -13,9 +13,9 @@ from onnx import helper, numpy_helper
 from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.checkpoint_export import export_checkpoint
-from smoothcert.export.reduced_precision import Reduction, reduce_precision
+from smoothcert.export.precision.reduce import Reduction, reduce_precision
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 SIXTEEN_BITS = 2**15 - 1
 
 Steps = npt.NDArray[np.int64]

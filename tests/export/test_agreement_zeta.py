@@ -14,7 +14,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.export.disagreement import Disagreement, measure_disagreement
+from smoothcert.export.agreement import Disagreement, measure_disagreement
 
 SHAPE = (1, 2, 2)
 WEIGHT = np.array([[1.0, 0, 0, 0], [0, 1, 0, 0]])

@@ -8,8 +8,8 @@ import torch
 from smoothcert.engine.backends.host.torch_network import TorchNetwork
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.export.agreement import check_float_noise, compare_votes
 from smoothcert.export.architectures import architecture
-from smoothcert.export.parity import check_float_noise, compare_votes
 
 SPEC = InputSpec(1, 28, 28)
 

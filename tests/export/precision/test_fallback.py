@@ -3,7 +3,7 @@
 import pytest
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.export.fallback import layers_to_keep
+from smoothcert.export.precision.fallback import layers_to_keep
 
 HARM = {"a": 0.01, "b": 0.30, "c": 0.0, "d": 0.04, "e": 0.05, "f": 0.0, "g": 0.0, "h": 0.0}
 LAYERS = list(HARM)
