@@ -1,48 +1,40 @@
-"""The progress line of a run: images, samples per second, time left. Silent in a pipe."""
+"""Progress on a terminal's stderr, of a run, an engine's build and a training; silent in a pipe."""
 
+import math
 import sys
 import time
+from threading import Lock
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 
-from smoothcert.engine.log.rows import Certificate
-from smoothcert.engine.sources.base import FailedImage
+if TYPE_CHECKING:
+    from smoothcert.engine.log.rows import Certificate
+    from smoothcert.engine.sources.base import FailedImage
+    from smoothcert.training.epoch_log import Epoch
 
 
-class RunProgress:
-    """A Watcher (engine/certification.py) that draws on a terminal's stderr."""
+class TerminalProgress:
+    """A context manager that draws columns while it is open, where stderr is a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *columns: ProgressColumn) -> None:
         console = Console(file=sys.stderr)
         self._progress = Progress(
-            TextColumn("{task.fields[images]} images"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]} samples/s"),
-            TextColumn("{task.fields[accuracy]}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[left]} left"),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
+            *columns, console=console, disable=not console.is_terminal, transient=True
         )
-        self._task = self._progress.add_task(
-            "certify", total=None, images="0", rate="-", accuracy="", left="-"
-        )
-        self._images = self._done = self._here = self._correct = 0
-        self._total = self._samples = 0
-        self._start = time.monotonic()
 
-    def __enter__(self) -> "RunProgress":
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
@@ -53,6 +45,27 @@ class RunProgress:
         trace: TracebackType | None,
     ) -> None:
         self._progress.stop()
+
+
+class RunProgress(TerminalProgress):
+    """A Watcher (engine/run/certification.py) that draws on a terminal's stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("{task.fields[images]} images"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]} samples/s"),
+            TextColumn("{task.fields[accuracy]}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]} left"),
+        )
+        self._task = self._progress.add_task(
+            "certify", total=None, images="0", rate="-", accuracy="", left="-"
+        )
+        self._images = self._done = self._here = self._correct = 0
+        self._total = self._samples = 0
+        self._start = time.monotonic()
 
     def begin(self, images: int, done: int, samples: int) -> None:
         """See Watcher.begin."""
@@ -65,7 +78,7 @@ class RunProgress:
         self._samples += samples
         self._show()
 
-    def image(self, certificate: Certificate, unused: int) -> None:
+    def image(self, certificate: "Certificate", unused: int) -> None:
         """See Watcher.image."""
         self._done += 1
         self._here += 1
@@ -73,7 +86,7 @@ class RunProgress:
         self._total -= unused
         self._show()
 
-    def failed(self, image: FailedImage, unused: int) -> None:
+    def failed(self, image: "FailedImage", unused: int) -> None:
         """See Watcher.failed."""
         self._total -= unused
         self._show()
@@ -96,3 +109,84 @@ class RunProgress:
             accuracy=f"accuracy {self._correct / self._here:.3f}" if self._here else "",
             left="-" if left is None else f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}",
         )
+
+
+class BuildProgress(TerminalProgress):
+    """A BuildWatcher (engine/backends/tensorrt/monitor.py): one bar per phase that is under way."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+        )
+        self._lock = Lock()
+        self._phases: dict[str, tuple[TaskID, int]] = {}
+
+    def start(self, phase: str, parent: str | None, steps: int) -> None:
+        """See BuildWatcher.start."""
+        with self._lock:
+            depth = self._phases[parent][1] + 1 if parent in self._phases else 0
+            task = self._progress.add_task("  " * depth + phase, total=steps)
+            self._phases[phase] = (task, depth)
+
+    def step(self, phase: str, done: int) -> None:
+        """See BuildWatcher.step."""
+        with self._lock:
+            if phase in self._phases:
+                self._progress.update(self._phases[phase][0], completed=done)
+
+    def finish(self, phase: str) -> None:
+        """See BuildWatcher.finish."""
+        with self._lock:
+            if phase in self._phases:
+                self._progress.remove_task(self._phases.pop(phase)[0])
+
+
+class TrainingProgress(TerminalProgress):
+    """A Watcher (training/trainer.py) that draws on a terminal's stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=20),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]} samples/s"),
+            TextColumn("{task.fields[result]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+        )
+        self._task = self._progress.add_task("train", total=None, epoch="0", rate="-", result="")
+        self._epochs = self._total = self._before = self._here = 0
+        self._start = time.monotonic()
+
+    def begin(self, epochs: int, done: int, images: int) -> None:
+        """See Watcher.begin."""
+        self._epochs, self._total, self._before = epochs, epochs * images, done * images
+        self._start = time.monotonic()
+
+    def step(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
+        """See Watcher.step."""
+        self._here += images
+        rate = self._here / max(time.monotonic() - self._start, 1e-9)
+        self._progress.update(
+            self._task,
+            completed=self._before + self._here,
+            total=self._total,
+            epoch=f"{epoch + 1}/{self._epochs}",
+            rate=f"{rate:,.0f}",
+            result=f"loss {loss:.3f}, right {accuracy:.1f} %",
+        )
+
+    def epoch(self, epoch: "Epoch") -> None:
+        """See Watcher.epoch: a line that stays above the progress."""
+        if self._progress.disable:
+            return
+        line = (
+            f"epoch {epoch.epoch + 1}: loss {epoch.train_loss:.3f}, right "
+            f"{epoch.train_accuracy:.1f} %"
+        )
+        if not math.isnan(epoch.test_loss):
+            line += f"; test loss {epoch.test_loss:.3f}, right {epoch.test_accuracy:.1f} %"
+        self._progress.console.print(line, highlight=False)

@@ -84,7 +84,7 @@ def command(
     from smoothcert.engine.base.errors import require
 
     require("torch", "export", "training")
-    from smoothcert.cli.training_progress import TrainingProgress
+    from smoothcert.cli.progress import TrainingProgress
     from smoothcert.training.data import open_data
     from smoothcert.training.settings import TrainSettings
     from smoothcert.training.trainer import train
