@@ -13,14 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from smoothcert.engine.backends.device.network import (
-    CapturingNetwork,
-    DeviceNetwork,
-    input_elements,
-)
 from smoothcert.engine.backends.device.runtime import DeviceArray, DeviceRuntime
-from smoothcert.engine.base.errors import one_line
-from smoothcert.engine.base.input_spec import SCALAR_BYTES
 
 SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -92,39 +85,3 @@ def interleaved(
 def spread(values: list[float]) -> dict[str, float]:
     """Median and extremes."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
-
-
-class BareNetwork:
-    """A device network alone on a constant random input: the ceiling of any pipeline around it."""
-
-    def __init__(self, machine: Machine, network: DeviceNetwork) -> None:
-        runtime = machine.runtime
-        self._stream = runtime.stream()
-        count = input_elements(network)
-        size = count * SCALAR_BYTES[network.input_scalar]
-        self._inputs = runtime.allocate((size,), np.uint8)
-        row_bytes = network.num_classes * SCALAR_BYTES[network.logits_scalar]
-        self._logits = runtime.allocate((network.batch_size, row_bytes), np.uint8)
-        values = torch.rand(count).to(SCALARS[network.input_scalar])
-        machine.upload(values.view(torch.uint8).numpy(), self._inputs)
-        network.bind([self._inputs.pointer], self._logits.pointer, self._stream.pointer)
-        network.enqueue(0)
-        self._stream.synchronize()
-        self.launches = "one by one"
-        self.enqueue: Callable[[], None] = lambda: network.enqueue(0)
-        try:
-            if isinstance(network, CapturingNetwork):
-                self.enqueue = network.capture(lambda: network.enqueue(0))
-            elif network.capturable and runtime.can_capture:
-                self.enqueue = runtime.capture(lambda: network.enqueue(0), self._stream)
-            else:
-                return
-            self.launches = "a graph"
-        except RuntimeError as error:
-            self.launches = f"one by one ({one_line(error)})"
-
-    def run(self, batches: int) -> None:
-        """So many runs, one after the other; waits for the last."""
-        for _ in range(batches):
-            self.enqueue()
-        self._stream.synchronize()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gpu_machine import BareNetwork, Machine, interleaved, spread
+from gpu_machine import Machine, interleaved, spread
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.engine.backends.device.backend import DeviceBackend
@@ -74,8 +74,8 @@ def vote_kernel(
     logits = runtime.allocate((size,), np.uint8)
     rows = runtime.allocate((batch, 4), np.uint32)
     votes = runtime.allocate((batch,), np.int32)
-    none, sizes = np.uint64(0), (np.uint32(batch), np.uint32(classes))
-    arguments = (logits, rows, *sizes, none, votes, none)
+    sizes = (np.uint32(batch), np.uint32(classes))
+    arguments = (logits, rows, *sizes, votes)
     launch = runtime.kernel(loader.vote_kernel(scalar), -(-batch // 8), 256, arguments)
     stream = runtime.stream()
 
@@ -106,20 +106,18 @@ class _Shape:
 def pipeline(machine: Machine, open_network: Callable[[], DeviceNetwork]) -> dict[str, Any]:
     """The product's own loop against the bare network: samples per second, block by block.
 
-    Scheduler, noise, votes and procedure are all in; with graphs, with graphs and the noise on a
-    stream of its own, and with single launches. A network is bound once, so each has its own.
+    Scheduler, noise, votes and procedure are all in; with graphs, and with single launches. A
+    network is bound once, so each has its own.
     """
     law = LatticeGaussian(SIGMA)
-    bare_network = open_network()
-    batch, spec = bare_network.batch_size, bare_network.spec
-    bare = BareNetwork(machine, bare_network)
     backends = {
         "pipeline": DeviceBackend(machine.runtime, open_network(), law, 0),
-        "pipeline_overlapped": DeviceBackend(machine.runtime, open_network(), law, 0, overlap=True),
         "pipeline_single_launches": DeviceBackend(
             machine.runtime, open_network(), law, 0, graph=False
         ),
     }
+    first = backends["pipeline"]
+    batch, spec = first.batch_size, first.spec
     image = np.random.default_rng(0).integers(0, 256, spec.shape).astype(np.uint8)
     batches = 32 if machine.on_gpu else 8
     samples = batches * batch
@@ -129,16 +127,15 @@ def pipeline(machine: Machine, open_network: Callable[[], DeviceNetwork]) -> dic
         # One call is one image: what ends it (its last votes, the decision) is in its time.
         list(Scheduler(backend, procedure).run([LabelledImage(0, 0, image)]))
 
-    works: dict[str, Callable[[], object]] = {"bare": lambda: bare.run(batches)}
+    works: dict[str, Callable[[], object]] = {"bare": lambda: first.run_network(batches)}
     for name, backend in backends.items():
         works[name] = lambda backend=backend: certify(backend)  # type: ignore[misc]
     seconds = interleaved(machine, works)
     result: dict[str, Any] = {
-        "network": bare_network.describe(),
+        "network": first.describe(),
         "batch": batch,
-        "bare_launches": bare.launches,
-        "launches": backends["pipeline"].describe()["launches"],
-        "noise": backends["pipeline"].describe()["noise"],
+        "launches": first.describe()["launches"],
+        "noise": first.describe()["noise"],
     }
     for name, values in seconds.items():
         result[f"{name}_samples_per_second"] = spread([samples / each for each in values])

@@ -56,7 +56,7 @@ def noise_add_kernel(layout: str, scalar: str, *, shared_guide: bool) -> Kernel:
 
     * images uint8 [slots, C*H*W], CHW order; image_ids uint32 [slots]
     * rows uint32 [num_rows, 4]: slot (as int32; -1: padding, its input is left alone), sample
-      index, purpose, step; 16-byte aligned
+      index, purpose, padding; 16-byte aligned
     * num_rows, C, H*W: uint32. Channels-last layouts need the C of their name.
     * scale, shift: float32 [C]
     * seed: uint64
@@ -83,7 +83,7 @@ def guide_bytes(guide_bits: int) -> int:
 
 
 def vote_kernel(scalar: str) -> Kernel:
-    """The class of every row's logits, and their counts per image slot.
+    """The class of every row's logits.
 
     A row votes for its largest logit, the lowest class of equals; a row with a logit that is not
     finite, and padding, votes for none: class -1.
@@ -92,23 +92,13 @@ def vote_kernel(scalar: str) -> Kernel:
 
     * logits of `scalar` [num_rows, num_classes]; rows as in noise_add_kernel
     * num_rows, num_classes: uint32
-    * limits uint32 [slots]: only samples below a slot's limit are counted
     * classes int32 [num_rows], written
-    * counts int32 [slots, num_classes], added to; or a null pointer, uint64 0
 
     One warp a row; any one-dimensional grid, blocks of a multiple of 32 up to MAX_BLOCK. Raises
     ValueError for an unknown scalar.
     """
     name = f"vote_{scalar}"
     return Kernel(name, "vote.cu", f"VOTE({name}, {_one_of(SCALARS, scalar, 'number type')})")
-
-
-ADVANCE_ROWS = Kernel("advance_rows", "advance.cu")
-"""Adds every row's step to its sample index; a row that runs out of 32-bit indices becomes padding.
-
-Arguments: rows as in noise_add_kernel, num_rows uint32. Any one-dimensional grid and block up to
-MAX_BLOCK.
-"""
 
 
 def source(*kernels: Kernel) -> str:

@@ -10,7 +10,7 @@ struct alignas(16) Row {
   int slot;              // of the image in device memory
   unsigned int sample;   // sample index
   unsigned int purpose;  // of the sample's stream
-  unsigned int step;     // added to the sample index after each batch
+  unsigned int padding;  // to 16 bytes, which are read at once
 };
 
 }  // namespace smoothcert

@@ -1,4 +1,4 @@
-// Votes: the class of every row's logits, and counts per image slot.
+// Votes: the class of every row's logits.
 #include "rows.cuh"
 #include "scalars.cuh"
 
@@ -9,13 +9,11 @@ namespace smoothcert {
 template <class Logit>
 SMOOTHCERT_DEVICE void vote(const typename Logit::Element* __restrict__ logits,
                             const Row* __restrict__ rows, unsigned int num_rows,
-                            unsigned int num_classes, const unsigned int* __restrict__ limits,
-                            int* __restrict__ classes, int* __restrict__ counts) {
+                            unsigned int num_classes, int* __restrict__ classes) {
   const unsigned int lane = threadIdx.x % 32;
   const unsigned int warps = gridDim.x * blockDim.x / 32;
   for (unsigned int row = (blockIdx.x * blockDim.x + threadIdx.x) / 32; row < num_rows;
        row += warps) {
-    const Row what = rows[row];
     const typename Logit::Element* from =
         logits + static_cast<unsigned long long>(row) * num_classes;
     float best = -3.402823466e38f;  // the lowest float: a lane without a class loses or ties
@@ -39,13 +37,8 @@ SMOOTHCERT_DEVICE void vote(const typename Logit::Element* __restrict__ logits,
         winner = rival;
       }
     }
-    const bool votes = __all_sync(0xFFFFFFFFu, finite) && what.slot >= 0;
-    if (lane != 0) continue;
-    classes[row] = votes ? static_cast<int>(winner) : -1;
-    // A limit keeps samples drawn beyond a decision's prefix out of the counts.
-    if (counts != nullptr && votes && what.sample < limits[what.slot]) {
-      atomicAdd(counts + static_cast<unsigned long long>(what.slot) * num_classes + winner, 1);
-    }
+    const bool votes = __all_sync(0xFFFFFFFFu, finite) && rows[row].slot >= 0;
+    if (lane == 0) classes[row] = votes ? static_cast<int>(winner) : -1;
   }
 }
 
@@ -56,8 +49,6 @@ SMOOTHCERT_DEVICE void vote(const typename Logit::Element* __restrict__ logits,
   extern "C" __global__ void __launch_bounds__(512)                                             \
       name(const smoothcert::Logit::Element *__restrict__ logits,                               \
            const smoothcert::Row *__restrict__ rows, unsigned int num_rows,                     \
-           unsigned int num_classes, const unsigned int *__restrict__ limits,                   \
-           int *__restrict__ classes, int *__restrict__ counts) {                               \
-    smoothcert::vote<smoothcert::Logit>(logits, rows, num_rows, num_classes, limits, classes,   \
-                                        counts);                                                \
+           unsigned int num_classes, int *__restrict__ classes) {                               \
+    smoothcert::vote<smoothcert::Logit>(logits, rows, num_rows, num_classes, classes);          \
   }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,9 @@ class Backend(Protocol):
     """Images that can be resident at a time."""
     depth: int
     """Batches that may be submitted before the oldest is collected."""
+    stage_seconds: dict[str, float]
+    """Seconds spent so far by stage: `noise`, `network`, `vote`; empty where no clock tells them
+    apart (on a device)."""
 
     def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
         """Make an image (uint8 [C, H, W]) resident; its slot must have no rows in flight."""
@@ -60,6 +63,11 @@ class Backend(Protocol):
 
     def collect(self) -> npt.NDArray[np.int32]:
         """The votes of the oldest submitted batch: int32 [its rows], NO_VOTE or a class."""
+        ...
+
+    def run_network(self, times: int = 1) -> None:
+        """Run the network alone, so many times on a full batch of whatever its input holds, and
+        wait for the last: for `smoothcert bench`."""
         ...
 
     def describe(self) -> dict[str, Any]:
@@ -93,18 +101,6 @@ class Compute:
 def runtime_name(described: Mapping[str, Any]) -> str:
     """The backend's name out of what Backend.describe returned: `runtime` without its version."""
     return str(described["runtime"]).partition(" ")[0]
-
-
-@runtime_checkable
-class MeasurableBackend(Protocol):
-    """What a Backend offers beyond its work, for `smoothcert bench`."""
-
-    stage_seconds: dict[str, float]
-    """Seconds spent so far by stage: `noise`, `network`, `vote`."""
-
-    def run_network(self) -> None:
-        """Run the network alone on a full batch of whatever its input holds, and wait for it."""
-        ...
 
 
 class Network(Protocol):

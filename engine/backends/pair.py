@@ -26,6 +26,7 @@ class PairBackend:
         self.batch_size = min(fast.batch_size, reference.batch_size)
         self.num_slots = min(fast.num_slots, reference.num_slots)
         self.depth = min(fast.depth, reference.depth)
+        self.stage_seconds: dict[str, float] = {}
         self._fast, self._reference = fast, reference
         self._compared: list[npt.NDArray[np.intp]] = []
 
@@ -53,6 +54,10 @@ class PairBackend:
             lost = (self._reference.collect() != own) & (own >= 0)
             votes[compared] = np.where(lost, own + self.num_classes // 2, own)
         return votes
+
+    def run_network(self, times: int = 1) -> None:
+        """See Backend.run_network: the fast model's, which runs on every row."""
+        self._fast.run_network(times)
 
     def describe(self) -> dict[str, Any]:
         """See Backend.describe: that of the fast backend, and the reference's beside it."""

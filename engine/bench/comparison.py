@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.backends.base import Backend, Compute, MeasurableBackend, runtime_name
+from smoothcert.engine.backends.base import Backend, Compute, runtime_name
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.machine import describe_machine, usable_cores
@@ -58,8 +58,8 @@ def compare(
     threads = settings.compute.threads or usable_cores()
     ours = CertificationLoop(backend, settings.sigma)
     loops: list[Loop] = [ours]
-    if runtime and isinstance(backend, MeasurableBackend):
-        loops.append(RuntimeLoop(backend, backend.batch_size))
+    if runtime:
+        loops.append(RuntimeLoop(backend))
     if module is not None:
         loops += _references(model, module, settings, backend, threads)
     if limit:

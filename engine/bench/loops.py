@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from smoothcert.engine.backends.base import Backend, MeasurableBackend
+from smoothcert.engine.backends.base import Backend
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import FixedCertify
 
 N0, N = 100, 10_000
 _IMAGES = 16
+_RUNS_PER_WAIT = 16
 
 
 class _TimeIsUpError(Exception):
@@ -49,12 +50,11 @@ class CertificationLoop:
     def run(self, seconds: float) -> tuple[int, float]:
         """See Loop.run."""
         backend = self._backend
-        before = dict(backend.stage_seconds) if isinstance(backend, MeasurableBackend) else {}
+        before = dict(backend.stage_seconds)
         samples, elapsed = self._work(seconds)
-        if isinstance(backend, MeasurableBackend):
-            for stage, total in backend.stage_seconds.items():
-                spent = total - before.get(stage, 0.0)
-                self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + spent
+        for stage, total in backend.stage_seconds.items():
+            spent = total - before.get(stage, 0.0)
+            self.stage_seconds[stage] = self.stage_seconds.get(stage, 0.0) + spent
         self.seconds += elapsed
         self.samples += samples
         return samples, elapsed
@@ -84,8 +84,10 @@ class RuntimeLoop:
 
     name = "runtime"
 
-    def __init__(self, backend: MeasurableBackend, batch: int) -> None:
-        self._backend, self._batch = backend, batch
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        # On a device one wait for many runs: waiting for each would leave it idle in between.
+        self._times = 1 if backend.depth == 1 else _RUNS_PER_WAIT
 
     def warm(self, seconds: float) -> None:
         """See Loop.warm."""
@@ -95,8 +97,8 @@ class RuntimeLoop:
         """See Loop.run."""
         samples, start = 0, time.perf_counter()
         while True:
-            self._backend.run_network()
-            samples += self._batch
+            self._backend.run_network(self._times)
+            samples += self._times * self._backend.batch_size
             elapsed = time.perf_counter() - start
             if elapsed >= seconds:
                 return samples, elapsed

@@ -15,7 +15,7 @@ ARCHITECTURES = ("sm_75", "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120"
 EVERY_KERNEL = ("sm_75", "sm_90")  # the oldest, which lacks instructions, and the one that counts
 # 1,024 threads a multiprocessor need 64 registers or fewer; three channels at once take more, but
 # leave room for 640.
-BUDGETS = {"noise_add_nhwc3": 96, "noise_add": 64, "vote": 32, "advance": 32}
+BUDGETS = {"noise_add_nhwc3": 96, "noise_add": 64, "vote": 32}
 
 
 def some_kernels() -> tuple[Kernel, ...]:
@@ -26,7 +26,6 @@ def some_kernels() -> tuple[Kernel, ...]:
         loader.noise_add_kernel("nhwc3_pad8", "float16", shared_guide=True),
         loader.noise_add_kernel("nhwc3", "bfloat16", shared_guide=True),
         *(loader.vote_kernel(scalar) for scalar in loader.SCALARS),
-        loader.ADVANCE_ROWS,
     )
 
 

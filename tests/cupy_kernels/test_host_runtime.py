@@ -1,5 +1,7 @@
 """The CPU stand-in refuses what a device leaves undefined, so that other tests can trust it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from host_runtime import HostRuntime, host_runtime
@@ -16,17 +18,20 @@ def broken(name: str, body: str) -> tuple[Kernel, HostRuntime]:
     return kernel, HostRuntime([kernel], ["-Wno-unused"])
 
 
+LOGITS_AND_ROWS = (np.zeros((1, 2), np.float32), np.zeros((1, 4), np.uint32))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
-        (np.zeros((1, 4), np.uint32),),
-        (np.zeros((1, 4), np.uint32), np.uint64(1)),
-        (np.zeros((1, 4), np.uint32), np.uint32(1), np.uint32(1)),
+        (np.zeros((1, 2), np.float32),),
+        (*LOGITS_AND_ROWS, np.uint64(1), np.uint32(2), np.zeros(1, np.int32)),
+        (*LOGITS_AND_ROWS, np.uint32(1), np.uint32(2), np.zeros(1, np.int32), np.uint32(1)),
     ],
 )
-def test_arguments_of_other_sizes(arguments: tuple[np.uint32, ...]) -> None:
+def test_arguments_of_other_sizes(arguments: tuple[Any, ...]) -> None:
     with pytest.raises(AssertionError, match="wrong number or sizes"):
-        host_runtime().launch(loader.ADVANCE_ROWS, 1, 32, arguments)
+        host_runtime().launch(loader.vote_kernel("float32"), 1, 32, arguments)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ leave the device. All memory is planned in the constructor. Every batch has a pl
 `depth`, so that the host prepares the next one while the device works on this one.
 """
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +33,6 @@ from smoothcert.engine.base.input_spec import SCALAR_BYTES
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
 _PADDING = np.uint32(2**32 - 1)  # slot -1
-_NULL = np.uint64(0)
 _VOTE_BLOCK = 256
 
 
@@ -44,7 +46,6 @@ class _Place:
     vote: Launch
     votes: DeviceArray
     staged_votes: npt.NDArray[np.int32]
-    drawn: Any
     done: Any
     replay: Replay | None = None
     count: int = 0
@@ -59,7 +60,6 @@ class DeviceBackend:
     num_slots  images held at a time
     depth      batches in flight; two keep the device busy
     graph      record noise, network and votes into a CUDA graph, where runtime and network can
-    overlap    draw a batch's noise on a stream of its own while the network runs the one before
 
     Raises InputError where the device's memory is too small.
     """
@@ -74,18 +74,17 @@ class DeviceBackend:
         num_slots: int = 64,
         depth: int = 2,
         graph: bool = True,
-        overlap: bool = False,
     ) -> None:
         self.spec = network.spec
         self.num_classes = network.num_classes
         self.batch_size = network.batch_size
         self.num_slots = num_slots
         self.depth = depth
+        self.stage_seconds: dict[str, float] = {}
+        self._bare: Replay | None = None
         self._runtime = runtime
         self._network = network
-        self._overlap = overlap
         self._stream = runtime.stream()
-        self._feed = runtime.stream() if overlap else self._stream
         # A slot's pixels are staged in a place of their own: the slot has no rows in flight when
         # it is filled again, so its last copy is long done.
         self._staged_images = runtime.pinned((num_slots, self.spec.num_pixels), np.uint8)
@@ -106,7 +105,7 @@ class DeviceBackend:
         self._submitted = self._collected = 0
         for number in range(depth):  # the first runs allocate, and must not be recorded
             self._enqueue(number)
-            self._synchronize()
+            self._stream.synchronize()
         self._launches = self._record() if graph else "one by one, as asked"
 
     def _make_place(self, inputs: DeviceArray) -> _Place:
@@ -124,35 +123,26 @@ class DeviceBackend:
                 loader.vote_kernel(self._network.logits_scalar),
                 -(-batch * 32 // _VOTE_BLOCK),
                 _VOTE_BLOCK,
-                (self._logits, rows, *sizes, _NULL, votes, _NULL),  # counted on the host
+                (self._logits, rows, *sizes, votes),
             ),
             votes,
             runtime.pinned((batch,), np.int32),
-            runtime.event(),
             runtime.event(),
         )
 
     def _record(self) -> str:
         """Record each place's batch into a graph; says how batches will be launched."""
-        network = self._network
-        if not network.capturable:
+        if not self._network.capturable:
             return "one by one: the network cannot be recorded into a graph"
+        if not (isinstance(self._network, CapturingNetwork) or self._runtime.can_capture):
+            return "one by one: this runtime does not record graphs"
         replays: list[Replay] = []
         try:
             for number in range(self.depth):
-
-                def work(number: int = number) -> None:
-                    self._enqueue(number, with_noise=not self._overlap)
-
-                if isinstance(network, CapturingNetwork):
-                    replays.append(network.capture(work))
-                elif self._runtime.can_capture:
-                    replays.append(self._runtime.capture(work, self._stream))
-                else:
-                    return "one by one: this runtime does not record graphs"
+                replays.append(self._capture(partial(self._enqueue, number)))
         except RuntimeError as error:
             self._enqueue(0)  # shows whether the stream survived
-            self._synchronize()
+            self._stream.synchronize()
             return f"one by one: a graph could not be recorded ({one_line(error, None)})"
         for number, replay in enumerate(replays):
             if not self._agrees(number, replay):
@@ -160,6 +150,12 @@ class DeviceBackend:
         for place, replay in zip(self._ring, replays, strict=True):
             place.replay = replay
         return "a graph per batch"
+
+    def _capture(self, work: Callable[[], None]) -> Replay:
+        """Record what `work` enqueues; raises RuntimeError where it cannot be recorded."""
+        if isinstance(self._network, CapturingNetwork):
+            return self._network.capture(work)
+        return self._runtime.capture(work, self._stream)
 
     def _agrees(self, number: int, replay: Replay) -> bool:
         """Whether a replay does what it recorded: samples of a black image, bit for bit."""
@@ -177,28 +173,23 @@ class DeviceBackend:
             runtime.download(self._logits, logits, self._stream)
             votes = runtime.pinned(place.votes.shape, np.int32)
             runtime.download(place.votes, votes, self._stream)
-            self._synchronize()
+            self._stream.synchronize()
             found.append((logits, votes))
         (logits, votes), (logits_again, votes_again) = found
         return np.array_equal(logits, logits_again) and np.array_equal(votes, votes_again)
 
-    def _enqueue(self, number: int, with_noise: bool = True) -> None:
-        """Noise (unless it runs ahead on its own stream), network and votes of a place."""
-        if with_noise:
-            self._ring[number].noise(self._stream)
+    def _enqueue(self, number: int) -> None:
+        """Noise, network and votes of a place."""
+        self._ring[number].noise(self._stream)
         self._network.enqueue(number)
         self._ring[number].vote(self._stream)
-
-    def _synchronize(self) -> None:
-        self._feed.synchronize()
-        self._stream.synchronize()
 
     def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
         """See Backend.place; does not wait for the copy."""
         self._staged_images[slot] = image.reshape(-1)
         self._staged_ids[slot] = image_id
-        self._runtime.upload(self._staged_images[slot], self._images[slot], self._feed)
-        self._runtime.upload(self._staged_ids[slot], self._image_ids[slot], self._feed)
+        self._runtime.upload(self._staged_images[slot], self._images[slot], self._stream)
+        self._runtime.upload(self._staged_ids[slot], self._image_ids[slot], self._stream)
 
     def submit(self, rows: Rows) -> None:
         """See Backend.submit; does not wait."""
@@ -210,15 +201,11 @@ class DeviceBackend:
         place.staged_rows[:count, 1] = rows.samples
         place.staged_rows[:count, 2] = rows.purposes
         place.staged_rows[count:, 0] = _PADDING
-        self._runtime.upload(place.staged_rows, place.rows, self._feed)
-        if self._overlap:
-            place.noise(self._feed)
-            place.drawn.record(self._feed)
-            self._stream.wait(place.drawn)
+        self._runtime.upload(place.staged_rows, place.rows, self._stream)
         if place.replay is not None:
             place.replay()
         else:
-            self._enqueue(number, with_noise=not self._overlap)
+            self._enqueue(number)
         self._runtime.download(place.votes, place.staged_votes, self._stream)
         place.done.record(self._stream)
 
@@ -229,6 +216,17 @@ class DeviceBackend:
         place.done.synchronize()
         return place.staged_votes[: place.count].copy()
 
+    def run_network(self, times: int = 1) -> None:
+        """See Backend.run_network; launched as batches are."""
+        if self._bare is None:
+            self._bare = partial(self._network.enqueue, 0)
+            if self._ring[0].replay is not None:
+                with contextlib.suppress(RuntimeError):  # then launched one by one
+                    self._bare = self._capture(self._bare)
+        for _ in range(times):
+            self._bare()
+        self._stream.synchronize()
+
     def describe(self) -> dict[str, Any]:
         """See Backend.describe."""
         return {
@@ -237,5 +235,4 @@ class DeviceBackend:
             "batch": self.batch_size,
             "noise": self._noise.describe(),
             "launches": self._launches,
-            "overlap": self._overlap,
         }

@@ -26,34 +26,30 @@ def load_cupy() -> Any:
 
 
 class CupyStream:
-    """See base.Stream."""
+    """See runtime.Stream."""
 
     def __init__(self, cupy: Any) -> None:
         # Non-blocking: nothing that another library puts on the default stream holds it up.
         self.native = cupy.cuda.Stream(non_blocking=True)
         self.pointer = int(self.native.ptr)
 
-    def wait(self, event: Any) -> None:
-        """See base.Stream."""
-        self.native.wait_event(event.native)
-
     def synchronize(self) -> None:
-        """See base.Stream."""
+        """See runtime.Stream."""
         self.native.synchronize()
 
 
 class CupyEvent:
-    """See base.Event. Waiting sleeps, so that the core is free for decoding images."""
+    """See runtime.Event. Waiting sleeps, so that the core is free for decoding images."""
 
     def __init__(self, cupy: Any) -> None:
         self.native = cupy.cuda.Event(block=True, disable_timing=True)
 
     def record(self, stream: Any) -> None:
-        """See base.Event."""
+        """See runtime.Event."""
         self.native.record(stream.native)
 
     def synchronize(self) -> None:
-        """See base.Event."""
+        """See runtime.Event."""
         self.native.synchronize()
 
 
@@ -91,7 +87,7 @@ class CupyRuntime:
         )
 
     def allocate(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         kind = np.dtype(dtype)
         size = int(np.prod(shape)) * kind.itemsize
         try:
@@ -106,7 +102,7 @@ class CupyRuntime:
         return DeviceArray(int(memory.ptr), shape, kind, memory)
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         kind, count = np.dtype(dtype), int(np.prod(shape))
         # The array holds the memory by the buffer protocol. The pool rounds sizes up.
         memory = self._cupy.cuda.alloc_pinned_memory(max(count, 1) * kind.itemsize)
@@ -115,15 +111,15 @@ class CupyRuntime:
         return array
 
     def stream(self) -> CupyStream:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         return CupyStream(self._cupy)
 
     def event(self) -> CupyEvent:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         return CupyEvent(self._cupy)
 
     def upload(self, source: npt.NDArray[Any], target: DeviceArray, stream: Any) -> None:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         same_size(source, target)
         runtime = self._cupy.cuda.runtime
         runtime.memcpyAsync(
@@ -135,7 +131,7 @@ class CupyRuntime:
         )
 
     def download(self, source: DeviceArray, target: npt.NDArray[Any], stream: Any) -> None:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         same_size(source, target)
         runtime = self._cupy.cuda.runtime
         runtime.memcpyAsync(
@@ -154,7 +150,7 @@ class CupyRuntime:
         arguments: Sequence[Argument],
         shared_bytes: int = 0,
     ) -> Launch:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         function = loader.load(kernel)
         # The function is shared by all that load it: what one of them was granted stays.
         if shared_bytes > function.max_dynamic_shared_size_bytes:
@@ -169,7 +165,7 @@ class CupyRuntime:
         return launch
 
     def capture(self, work: Callable[[], None], stream: Any) -> Replay:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         native = stream.native
         native.begin_capture()
         try:
@@ -184,7 +180,7 @@ class CupyRuntime:
         return lambda: graph.launch(native)
 
     def describe(self) -> dict[str, Any]:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         runtime = self._cupy.cuda.runtime
         return {
             "device": self.properties.name,

@@ -28,34 +28,30 @@ _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING, which PyCUDA has no name for
 
 
 class PycudaStream:
-    """See base.Stream."""
+    """See runtime.Stream."""
 
     def __init__(self, driver: Any) -> None:
         self.native = driver.Stream(_NON_BLOCKING)
         self.pointer = int(self.native.handle)
 
-    def wait(self, event: Any) -> None:
-        """See base.Stream."""
-        self.native.wait_for_event(event.native)
-
     def synchronize(self) -> None:
-        """See base.Stream."""
+        """See runtime.Stream."""
         self.native.synchronize()
 
 
 class PycudaEvent:
-    """See base.Event. Waiting sleeps, so that the core is free for decoding images."""
+    """See runtime.Event. Waiting sleeps, so that the core is free for decoding images."""
 
     def __init__(self, driver: Any) -> None:
         flags = driver.event_flags
         self.native = driver.Event(int(flags.BLOCKING_SYNC) | int(flags.DISABLE_TIMING))
 
     def record(self, stream: Any) -> None:
-        """See base.Event."""
+        """See runtime.Event."""
         self.native.record(stream.native)
 
     def synchronize(self) -> None:
-        """See base.Event."""
+        """See runtime.Event."""
         self.native.synchronize()
 
 
@@ -105,7 +101,7 @@ class PycudaRuntime:
         )
 
     def allocate(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         kind = np.dtype(dtype)
         size = int(np.prod(shape)) * kind.itemsize
         try:
@@ -120,25 +116,25 @@ class PycudaRuntime:
         return DeviceArray(int(memory), shape, kind, memory)
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         array: npt.NDArray[Any] = self._driver.pagelocked_zeros(shape, dtype)
         return array
 
     def stream(self) -> PycudaStream:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         return PycudaStream(self._driver)
 
     def event(self) -> PycudaEvent:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         return PycudaEvent(self._driver)
 
     def upload(self, source: npt.NDArray[Any], target: DeviceArray, stream: Any) -> None:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         same_size(source, target)
         self._driver.memcpy_htod_async(target.pointer, source, stream.native)
 
     def download(self, source: DeviceArray, target: npt.NDArray[Any], stream: Any) -> None:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         same_size(source, target)
         self._driver.memcpy_dtoh_async(target, source.pointer, stream.native)
 
@@ -150,7 +146,7 @@ class PycudaRuntime:
         arguments: Sequence[Argument],
         shared_bytes: int = 0,
     ) -> Launch:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         if kernel not in self._modules:
             options = list(loader.COMPILE_OPTIONS)
             self._modules[kernel] = self._compile(
@@ -176,11 +172,11 @@ class PycudaRuntime:
         return launch
 
     def capture(self, work: Callable[[], None], stream: Any) -> Replay:
-        """See base.DeviceRuntime; PyCUDA cannot."""
+        """See runtime.DeviceRuntime; PyCUDA cannot."""
         raise RuntimeError("PyCUDA does not record graphs")
 
     def describe(self) -> dict[str, Any]:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         version = importlib.import_module("pycuda").VERSION_TEXT
         return {
             "device": self.properties.name,

@@ -69,10 +69,6 @@ class Stream(Protocol):
         """The address that other libraries take as a stream."""
         ...
 
-    def wait(self, event: Any) -> None:
-        """What is queued from here on runs after what the event marks."""
-        ...
-
     def synchronize(self) -> None:
         """Wait until everything queued is done."""
         ...
@@ -85,8 +81,7 @@ Replay = Callable[[], None]
 """A recorded graph: queues one replay on the stream it was recorded from."""
 
 Argument = DeviceArray | np.generic
-"""An array, passed as its address, or a numpy scalar, passed by value; uint64 0 is a null
-pointer."""
+"""An array, passed as its address, or a numpy scalar, passed by value."""
 
 
 class DeviceRuntime(Protocol):

@@ -68,9 +68,10 @@ class HostBackend:
         """See Backend.collect."""
         return self._results.popleft()
 
-    def run_network(self) -> None:
-        """See MeasurableBackend.run_network."""
-        self._network.run()
+    def run_network(self, times: int = 1) -> None:
+        """See Backend.run_network."""
+        for _ in range(times):
+            self._network.run()
 
     def describe(self) -> dict[str, Any]:
         """See Backend.describe."""

@@ -2,7 +2,7 @@
 
 A HostDevice implements DeviceRuntime (engine/backends/device/runtime.py) and does what a GPU may
 do: work queued on a stream happens at any time until something waits for it, and work of two
-streams in any order that their events allow. How late is chosen: "eager" runs everything when it is
+streams in any order. How late is chosen: "eager" runs everything when it is
 queued, "late" only what is waited for, an integer seeds something in between. A copy that reads
 host memory too late, or a buffer used again too early, then gives other bytes.
 """
@@ -11,7 +11,6 @@ import ctypes
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -31,21 +30,13 @@ from smoothcert.engine.backends.device.runtime import (
 When = Literal["eager", "late"] | int
 
 
-@dataclass(frozen=True)
-class _Marked:
-    """What a stream waits for: an event, as recorded for the turn-th time."""
-
-    event: "HostEvent"
-    turn: int
-
-
 class HostStream:
-    """See base.Stream."""
+    """See runtime.Stream."""
 
     def __init__(self, device: "HostDevice", pointer: int) -> None:
         self.pointer = pointer
         self._device = device
-        self._queue: deque[Callable[[], None] | _Marked] = deque()
+        self._queue: deque[Callable[[], None]] = deque()
         self.recording: list[Callable[[], None]] | None = None
 
     def queue(self, work: Callable[[], None]) -> None:
@@ -56,28 +47,17 @@ class HostStream:
         self._queue.append(work)
         self._device.maybe_run()
 
-    def wait(self, event: "HostEvent") -> None:
-        """See base.Stream."""
-        self._not_while_recording()
-        if event.turn:
-            self._queue.append(_Marked(event, event.turn))
-        self._device.maybe_run()
-
     def synchronize(self) -> None:
-        """See base.Stream."""
+        """See runtime.Stream."""
         self._not_while_recording()
         while self.step():
             pass
 
     def step(self) -> bool:
-        """Do the next piece of work, and first what it waits for; False where there is none."""
+        """Do the next piece of work; False where there is none."""
         if not self._queue:
             return False
-        work = self._queue.popleft()
-        if isinstance(work, _Marked):
-            work.event.reach(work.turn)
-        else:
-            work()
+        self._queue.popleft()()
         return True
 
     def _not_while_recording(self) -> None:
@@ -87,14 +67,14 @@ class HostStream:
 
 
 class HostEvent:
-    """See base.Event."""
+    """See runtime.Event."""
 
     def __init__(self) -> None:
         self.turn = self._reached = 0
         self._stream: HostStream | None = None
 
     def record(self, stream: HostStream) -> None:
-        """See base.Event."""
+        """See runtime.Event."""
         self.turn += 1
         self._stream = stream
         turn = self.turn
@@ -105,7 +85,7 @@ class HostEvent:
         stream.queue(mark)
 
     def synchronize(self) -> None:
-        """See base.Event."""
+        """See runtime.Event."""
         if self._stream is not None and self._stream.recording is not None:
             self._stream.synchronize()  # refuses
         self.reach(self.turn)
@@ -145,28 +125,28 @@ class HostDevice:
             self._random.choice(streams).step()
 
     def allocate(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         memory = self._runtime.allocate(shape, dtype)
         memory.view(np.uint8)[...] = 0
         self.allocated += memory.nbytes
         return DeviceArray(memory.ctypes.data, shape, memory.dtype, memory)
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         return np.zeros(shape, dtype)
 
     def stream(self) -> HostStream:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         pointer = 0x5000 + len(self.streams)
         self.streams[pointer] = HostStream(self, pointer)
         return self.streams[pointer]
 
     def event(self) -> HostEvent:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         return HostEvent()
 
     def upload(self, source: npt.NDArray[Any], target: DeviceArray, stream: HostStream) -> None:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         same_size(source, target)
         self.uploaded += source.nbytes
 
@@ -176,7 +156,7 @@ class HostDevice:
         stream.queue(copy)
 
     def download(self, source: DeviceArray, target: npt.NDArray[Any], stream: HostStream) -> None:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         same_size(source, target)
         self.downloaded += target.nbytes
 
@@ -193,7 +173,7 @@ class HostDevice:
         arguments: Sequence[Argument],
         shared_bytes: int = 0,
     ) -> Launch:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         assert shared_bytes <= self.properties.shared_memory
         values = [np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments]
         owners = [a.owner for a in arguments if isinstance(a, DeviceArray)]
@@ -204,7 +184,7 @@ class HostDevice:
         return launch
 
     def capture(self, work: Callable[[], None], stream: HostStream) -> Replay:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         stream.recording = []
         try:
             work()
@@ -221,7 +201,7 @@ class HostDevice:
         return replay
 
     def describe(self) -> dict[str, Any]:
-        """See base.DeviceRuntime."""
+        """See runtime.DeviceRuntime."""
         return {"device": self.properties.name, "kernels": "g++"}
 
 

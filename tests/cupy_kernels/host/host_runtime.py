@@ -26,8 +26,7 @@ FLAGS = ("-std=c++20", "-O1", "-fPIC", "-shared", "-ffp-contract=off", "-fno-str
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-clobbered")
 
 Argument = npt.NDArray[np.generic] | np.generic
-"""An array, passed as its address, or a numpy scalar, passed by value; uint64 0 is a null
-pointer."""
+"""An array, passed as its address, or a numpy scalar, passed by value."""
 
 
 def all_kernels() -> tuple[Kernel, ...]:
@@ -40,7 +39,6 @@ def all_kernels() -> tuple[Kernel, ...]:
             for shared in (True, False)
         ),
         *(loader.vote_kernel(scalar) for scalar in loader.SCALARS),
-        loader.ADVANCE_ROWS,
     )
 
 

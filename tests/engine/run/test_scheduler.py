@@ -123,6 +123,7 @@ class Lagging:
         self._inner = inner
         self.spec, self.num_classes = inner.spec, inner.num_classes
         self.batch_size, self.num_slots = inner.batch_size, inner.num_slots
+        self.stage_seconds = inner.stage_seconds
         self.sizes: list[int] = []
         self.busy: dict[int, int] = {}
         self._rows: list[Rows] = []
@@ -130,6 +131,9 @@ class Lagging:
     def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
         assert not any((rows.slots == slot).any() for rows in self._rows), "slot still in flight"
         self._inner.place(slot, image_id, image)
+
+    def run_network(self, times: int = 1) -> None:
+        self._inner.run_network(times)
 
     def submit(self, rows: Rows) -> None:
         assert len(self._rows) < self.depth

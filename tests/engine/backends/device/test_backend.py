@@ -13,6 +13,7 @@ from smoothcert.engine.backends.base import NO_VOTE, Backend, Compute, Rows
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.bench.loops import RuntimeLoop
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.run.scheduler import Scheduler
@@ -72,10 +73,9 @@ def expected(demo: Model, images: list[LabelledImage]) -> dict[str, Any]:
     ("when", "batch", "options"),
     [
         ("late", 32, {}),
-        ("late", 32, {"overlap": True}),
         ("eager", 7, {"graph": False}),
         ("late", 300, {"num_slots": 2}),
-        (1, 33, {"depth": 3, "overlap": True}),
+        (1, 33, {"depth": 3}),
         (2, 64, {"depth": 4, "num_slots": 3}),
         (3, 11, {"depth": 1}),
     ],
@@ -245,6 +245,23 @@ def test_a_replay_runs_the_network_once(model: Model) -> None:
     before = network.runs
     votes(backend, np.arange(60))
     assert network.runs == before + 1
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_the_bare_network_runs_as_often_as_asked_and_changes_no_vote(
+    model: Model, graph: bool
+) -> None:
+    device = HostDevice()
+    network = HostNetwork(device, model, 16)
+    backend = filled(DeviceBackend(device, network, LAW, SEED, graph=graph))
+    before = votes(backend, np.arange(16))
+    backend.run_network()
+    runs = network.runs
+    backend.run_network(5)
+    assert network.runs == runs + 5  # and all of them are done
+    assert np.array_equal(votes(backend, np.arange(16)), before)
+    samples, _ = RuntimeLoop(backend).run(0.01)
+    assert (network.runs - runs - 6) * 16 == samples
 
 
 def test_nothing_waits_before_a_vote_is_collected(model: Model) -> None:
