@@ -13,7 +13,7 @@ from smoothcert.engine.statistics.bounds import ABSTAIN
 
 
 class Metrics:
-    """A Watcher (engine/certification.py) that serves its counts while the context lasts.
+    """A Watcher (engine/run/certification.py) that serves its counts while the context lasts.
 
     Rates are the reader's: rate(smoothcert_samples_total[1m]). GPU memory is that of this machine,
     where NVIDIA's tool tells it.

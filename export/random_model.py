@@ -47,7 +47,7 @@ def write_random_model(
     MNIST for small_cnn
     precision  fp32; bf16 is fp32 too, which the runtime lowers when it is asked to; fp16, int8
     and fp8 are made from the fp32 model, calibrated on random images where they need it
-    target     of int8: what the file is fast on (quantization.py)
+    target     of int8: what the file is fast on (precision/quantize.py)
     Raises InputError for what cannot be made.
     """
     usual = DATASETS["cifar10" if arch in CIFAR else "mnist" if arch == "small_cnn" else "imagenet"]

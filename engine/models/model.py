@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     import torch
 
 
-_INPUT_TYPES: dict[str, Scalar] = {
-    "tensor(float)": "float32",
-    "tensor(float16)": "float16",
-    "tensor(bfloat16)": "bfloat16",
-}
-
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 
 
@@ -113,7 +107,7 @@ def open_onnx(path: Path) -> Model:
             f"model {path} has {len(inputs)} inputs ({names}): expected one, images NCHW"
         )
     shape = inputs[0].shape
-    input_type = _INPUT_TYPES.get(inputs[0].type)
+    input_type = inputs[0].scalar
     if input_type is None or len(shape) != 4:
         raise InputError(
             f"model {path} takes {inputs[0].type} {shape}: expected float32, float16 or bfloat16 "

@@ -5,6 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.input_spec import Scalar
+
+_SCALARS: dict[str, Scalar] = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(bfloat16)": "bfloat16",
+}
 
 
 @dataclass(frozen=True)
@@ -15,6 +22,11 @@ class GraphValue:
     name: str
     type: str
     shape: list[int | str | None]
+
+    @property
+    def scalar(self) -> Scalar | None:
+        """What it is made of, if that is a float that networks here may take or return."""
+        return _SCALARS.get(self.type)
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class FixedCertify:
     With probability at least 1 - alpha over the noise, a returned class is the smoothed
     classifier's prediction everywhere within the returned radius (or the result is ABSTAIN).
 
-    total_variation  of the sampler over one image, taken off the bound (lattice.py)
+    total_variation  of the sampler over one image, taken off the bound (noise/lattice.py)
     Raises InputError for sigma, n0, n, alpha out of range, and for an n that can never certify.
     """
 

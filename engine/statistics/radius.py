@@ -46,7 +46,7 @@ class RadiusCertify:
                    100,000: exactly one of the two
     pilot          samples that select the class and plan
     label_aware    abstain after the pilot where its class is not the image's label
-    total_variation  of the sampler over one image (lattice.py), taken off the bound
+    total_variation  of the sampler over one image (noise/lattice.py), taken off the bound
 
     Raises InputError for settings out of range, and for an n that can never certify.
     """

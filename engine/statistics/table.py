@@ -56,7 +56,7 @@ class TableCertify:
 
     With probability at least 1 - alpha over the noise, a returned class is the smoothed
     classifier's prediction everywhere within the returned radius (or the result is ABSTAIN); the
-    proof is in boundary_table.py. No samples are spent on selection: the class is the one whose
+    proof is in table_boundaries.py. No samples are spent on selection: the class is the one whose
     votes crossed a boundary, and should a second one cross, the result is ABSTAIN.
 
     The returned radius is the largest certified one of a fine grid (FINE_STEP in radius / sigma,
@@ -72,7 +72,7 @@ class TableCertify:
                  another class is certified, or the label's votes are too few. What has been
                  certified by then is returned, with the same guarantee; radii of misclassified
                  images are smaller, certified accuracy is the same.
-    total_variation  of the sampler over one image (lattice.py), allowed for in the boundaries
+    total_variation  of the sampler over one image (noise/lattice.py), allowed for in the boundaries
 
     Raises InputError for sigma, radii, n, alpha or looks out of range, an unknown setting, and
     where none of the radii can ever be certified.

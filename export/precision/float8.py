@@ -13,7 +13,7 @@ E4M3_LARGEST = 448.0
 
 
 def to_float8(model: Any, floats: Any) -> Any:
-    """A copy of a `gpu` int8 model (quantization.py) with E4M3 in place of int8.
+    """A copy of a `gpu` int8 model (quantize.py) with E4M3 in place of int8.
 
     floats  the onnx.ModelProto the int8 model was made from: weights are rounded once, from it
 

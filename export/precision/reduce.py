@@ -44,11 +44,11 @@ class Reduction:
     """A precision to export to.
 
     precision    fp16 and bf16: weights, inputs and logits are halves. int8 and fp8: quantised
-                 pairs around float32 layers (quantization.py)
+                 pairs around float32 layers (quantize.py)
     calibrate    a SOURCE for the ranges of int8 and fp8, and for the measurement of zeta; None
                  (halves only): random pixels
     sigma        the noise level to be certified
-    target       of int8: what the file is fast on (quantization.py); fp8 is always for a gpu
+    target       of int8: what the file is fast on (quantize.py); fp8 is always for a gpu
     max_zeta     layers stay in float32 where more of the votes would differ (fallback.py)
     images       how many of the source calibrate
     """

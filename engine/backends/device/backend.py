@@ -52,7 +52,7 @@ class _Place:
 
 
 class DeviceBackend:
-    """A Backend (base.py) on one device.
+    """A Backend (backends/base.py) on one device.
 
     runtime    the device
     network    what classifies; this backend binds it to its buffers

@@ -54,7 +54,7 @@ class CupyEvent:
 
 
 class CupyRuntime:
-    """A DeviceRuntime (base.py) on GPU number `device`.
+    """A DeviceRuntime (runtime.py) on GPU number `device`.
 
     Raises MissingPartError where CuPy is not installed and InputError where there is no driver, or
     no such GPU.

@@ -18,11 +18,6 @@ from smoothcert.engine.models.onnx_graph import inspect_graph, refusal
 
 _PROVIDER = "CUDAExecutionProvider"
 _ELEMENT_TYPES = {"float32": 1, "float16": 10, "bfloat16": 16}  # ONNX's TensorProto numbers
-_SCALARS = {
-    "tensor(float)": "float32",
-    "tensor(float16)": "float16",
-    "tensor(bfloat16)": "bfloat16",
-}
 
 
 def load_onnxruntime_gpu() -> Any:
@@ -37,7 +32,7 @@ def load_onnxruntime_gpu() -> Any:
 
 
 class OnnxRuntimeDeviceNetwork:
-    """A DeviceNetwork (device_network.py) run by ONNX Runtime.
+    """A DeviceNetwork (network.py) run by ONNX Runtime.
 
     batch   must equal the model's own where that is fixed
     device  index of the GPU; None runs on buffers in host memory, with the CPU provider, at once
@@ -53,12 +48,13 @@ class OnnxRuntimeDeviceNetwork:
         self.input_scalar: str = model.input_type
         graph = inspect_graph(model.path)
         self._names = graph.inputs[0].name, graph.outputs[0].name
-        if graph.outputs[0].type not in _SCALARS:
+        logits_scalar = graph.outputs[0].scalar
+        if logits_scalar is None:
             raise InputError(
                 f"model {model.path} returns {graph.outputs[0].type}: expected float32, float16 or "
                 "bfloat16 logits; export it again"
             )
-        self.logits_scalar = _SCALARS[graph.outputs[0].type]
+        self.logits_scalar: str = logits_scalar
         self._model = model
         self._device = device
         self._runtime = (

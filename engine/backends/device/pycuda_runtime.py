@@ -56,7 +56,7 @@ class PycudaEvent:
 
 
 class PycudaRuntime:
-    """A DeviceRuntime (base.py) on GPU number `device`; needs nvcc to compile the kernels.
+    """A DeviceRuntime (runtime.py) on GPU number `device`; needs nvcc to compile the kernels.
 
     Raises MissingPartError where PyCUDA is not installed and InputError where there is no driver,
     or no such GPU. One device per process: PyCUDA's primary context is chosen once.

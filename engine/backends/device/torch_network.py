@@ -44,7 +44,7 @@ def tensor_at(
 
 
 class TorchDeviceNetwork:
-    """A CapturingNetwork (device_network.py) around an nn.Module.
+    """A CapturingNetwork (network.py) around an nn.Module.
 
     module         classifies [B, C, H, W] of `spec`; run in eval mode, as the original code does
     scalar         what it computes in: float32 runs the module as it is, a half type a copy of it

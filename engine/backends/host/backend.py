@@ -13,7 +13,7 @@ from smoothcert.engine.noise.sampler import RowSampler
 
 
 class HostBackend:
-    """A Backend (base.py) around any CPU Network.
+    """A Backend (backends/base.py) around any CPU Network.
 
     law, seed  the noise
     num_slots  images held at a time

@@ -13,7 +13,7 @@ from smoothcert.engine.models.onnx_graph import load_onnxruntime, refusal
 
 
 class OnnxRuntimeNetwork:
-    """A Network (base.py) run by ONNX Runtime's CPU provider, in the model's own precision.
+    """A Network (backends/base.py): ONNX Runtime's CPU provider, in the model's own precision.
 
     batch    must equal the model's own where that is fixed
     threads  cores to use; None for all usable ones

@@ -57,7 +57,7 @@ def _with_float_ends(openvino: Any, graph: Any) -> Any:
 
 
 class OpenVinoNetwork:
-    """A Network (base.py) run by OpenVINO's CPU plugin.
+    """A Network (backends/base.py) run by OpenVINO's CPU plugin.
 
     batch      must equal the model's own where that is fixed
     precision  of the run: the model's own, or bf16 for an fp32 model

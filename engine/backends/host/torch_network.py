@@ -12,7 +12,7 @@ from smoothcert.engine.base.input_spec import InputSpec
 
 
 class TorchNetwork:
-    """A Network (base.py) around an nn.Module, run eagerly on the device of its parameters.
+    """A Network (backends/base.py): an nn.Module, run eagerly on the device of its parameters.
 
     The module is put into eval mode, as the original code does: in training mode a row's logits
     would depend on its batch.

@@ -35,7 +35,7 @@ def build_plan(
 ) -> PlanRecord:
     """Build an ONNX model into `output` and `output`.json; returns the record.
 
-    runtime  a name of tensorrt_module.RUNTIMES; None takes full TensorRT where it is installed
+    runtime  a name of module.RUNTIMES; None takes full TensorRT where it is installed
     device   index of the GPU to build on; TensorRT for RTX builds without one for `targets`
     The engine is strongly typed (its precision is what the model says), has a static batch, and
     is one fixed function: it is certified as itself. Both files are private to the user. Raises

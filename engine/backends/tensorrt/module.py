@@ -1,7 +1,7 @@
 """The TensorRT module: full TensorRT and TensorRT for RTX have one API, class for class.
 
 Everything else is given the module as `trt`. What only TensorRT for RTX has is in
-engine/tensorrt_rtx.py.
+rtx.py.
 """
 
 import importlib.util

@@ -23,7 +23,7 @@ class PlanRefusedError(InputError):
 
 
 class TensorRTNetwork:
-    """A DeviceNetwork (device_network.py) that runs a plan, from the thread that made it.
+    """A DeviceNetwork (device/network.py) that runs a plan, from the thread that made it.
 
     model   of models.open_plan
     device  index of the GPU; its primary context becomes current on this thread

@@ -28,7 +28,7 @@ class PlanRecord:
     """Everything that is known of a plan.
 
     sha256, size         of the plan's bytes
-    runtime, version     what built it: a name of tensorrt_module.RUNTIMES and its version
+    runtime, version     what built it: a name of module.RUNTIMES and its version
     gpu                  the GPU it was built on; None where no GPU was needed
     targets              compute capabilities it was built for; empty: the runtime's own choice
     compatibility        of COMPATIBILITY
@@ -74,7 +74,7 @@ class PlanRecord:
     def refusal(self, version: str, gpu: Gpu) -> str | None:
         """Why this plan cannot run with that version of its runtime on that GPU; None if it may.
 
-        For TensorRT for RTX the runtime itself is asked (tensorrt_rtx.invalidity): only a GPU
+        For TensorRT for RTX the runtime itself is asked (rtx.invalidity): only a GPU
         outside the targets is refused here.
         """
         if self.runtime == "tensorrt-rtx":

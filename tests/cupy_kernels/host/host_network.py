@@ -18,7 +18,7 @@ SCALAR_TYPES = {
 
 
 class HostNetwork:
-    """A DeviceNetwork (engine/backends/device_network.py) run when the host device gets to it."""
+    """A DeviceNetwork (engine/backends/device/network.py) run when the host device gets to it."""
 
     capturable = True
 

@@ -1,7 +1,7 @@
 """The order of TensorRT's calls and every way they fail, against a stand-in for the runtime.
 
 What a GPU computes cannot be tested without one. The stand-in has no behaviour but what the
-documentation states of return values; that the names exist is checked in test_tensorrt_module.py.
+documentation states of return values; that the names exist is checked in test_module.py.
 """
 
 import dataclasses
