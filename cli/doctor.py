@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
+from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import cache_folder
 from smoothcert.engine.base.machine import (
     PARTS,
     REQUIRED,
     Part,
-    gpu_names,
     processor_flags,
     processor_name,
     usable_cores,
@@ -89,18 +89,18 @@ def diagnose() -> list[dict[str, str]]:
     where there is none), read-only. Imports nothing heavy but ONNX Runtime, to ask it what it
     can run on.
     """
-    gpus = gpu_names()
+    found = [gpu.name for gpu in gpus()]
     flags = " ".join(processor_flags()) or "no vector flags known"
     report = [
         ("python", platform.python_version(), f"{platform.system()} {platform.machine()}"),
         ("processor", processor_name(), f"{usable_cores()} cores, {flags}"),
-        ("GPU", ", ".join(gpus) or "none", "NVIDIA, as the driver lists them"),
+        ("GPU", ", ".join(found) or "none", "NVIDIA, as the driver lists them"),
     ]
     for name in REQUIRED:
         version = version_of(name)
         note = "required" if version else "required; pip install smoothcert"
         report.append((name, version or "missing", note))
-    report += [(part.name, *_diagnose_part(part, bool(gpus))) for part in PARTS]
+    report += [(part.name, *_diagnose_part(part, bool(found))) for part in PARTS]
     report.append(("cache", *_diagnose_cache()))
     return [{"part": part, "state": state, "note": note} for part, state, note in report]
 

@@ -101,23 +101,14 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
-def gpu_names() -> list[str]:
-    """The NVIDIA GPUs that the driver's own tool lists; empty without a driver."""
-    return _ask_gpus("name")
-
-
 def gpu_memory_used() -> list[int]:
-    """Bytes in use on each NVIDIA GPU, as far as the driver's own tool tells."""
-    return [int(used) * 2**20 for used in _ask_gpus("memory.used") if used.isdecimal()]
-
-
-def _ask_gpus(field: str) -> list[str]:
+    """Bytes in use on each NVIDIA GPU, as the driver's own tool tells; empty where it does not."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     try:
         listed = subprocess.run(
-            [tool, f"--query-gpu={field}", "--format=csv,noheader,nounits"],
+            [tool, "--query-gpu=memory.used", "--format=csv,noheader,nounits"],
             capture_output=True,
             text=True,
             timeout=20,
@@ -125,4 +116,4 @@ def _ask_gpus(field: str) -> list[str]:
         )
     except (OSError, subprocess.SubprocessError):
         return []
-    return [line.strip() for line in listed.stdout.splitlines() if line.strip()]
+    return [int(used) * 2**20 for used in listed.stdout.split() if used.isdecimal()]

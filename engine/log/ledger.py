@@ -17,7 +17,7 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
-from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest
+from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest, write_manifest
 from smoothcert.engine.log.rows import Certificate, columns_of, read_rows
 
 _SYNC_SECONDS = 1.0
@@ -73,7 +73,7 @@ class Ledger:
     def add_session(self, session: dict[str, Any]) -> None:
         """Record one more kind of machine that takes part."""
         self._manifest["sessions"].append(session)
-        self._write_manifest(self._manifest)
+        write_manifest(self.path, self._manifest)
 
     def append(self, certificate: Certificate) -> None:
         """Add a row: handed to the system at once (a killed process loses nothing), and synced
@@ -98,7 +98,7 @@ class Ledger:
         if failed:
             reasons = [{"idx": index, "reason": failed[index]} for index in sorted(failed)]
             ending = {"status": "partial", "failed": reasons}
-        self._write_manifest({**self._manifest, **ending, **summary})
+        write_manifest(self.path, {**self._manifest, **ending, **summary})
         self._file.close()
 
     def _sync(self) -> None:
@@ -134,12 +134,8 @@ class Ledger:
             with contextlib.suppress(KeyError):
                 earlier = read_manifest(self.path)["sessions"]
         manifest = {"run": run, "status": "running", "sessions": [*earlier, session]}
-        self._write_manifest(manifest)
+        write_manifest(self.path, manifest)
         return manifest
-
-    def _write_manifest(self, manifest: dict[str, Any]) -> None:
-        text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-        write_atomically(manifest_path(self.path), text.encode())
 
 
 def _open_locked(path: Path) -> Any:

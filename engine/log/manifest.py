@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import write_atomically
 
 if TYPE_CHECKING:  # scipy behind it takes longer than reading a manifest
     from smoothcert.engine.statistics.procedures import Procedure
@@ -82,6 +83,12 @@ def read_manifest(log: Path) -> dict[str, Any]:
     if not isinstance(manifest.get("run"), dict):
         raise InputError(f"{path} is no manifest of a run: expected a JSON object with `run`")
     return manifest
+
+
+def write_manifest(log: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the manifest of a log, whole or not at all."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(manifest_path(log), text.encode())
 
 
 def recorded_backend(log: Path) -> str | None:

@@ -1,12 +1,11 @@
 """Joining the logs of shards into the log one process would have written."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
-from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest
+from smoothcert.engine.log.manifest import differences, read_manifest, write_manifest
 from smoothcert.engine.log.rows import columns_of, read_rows
 from smoothcert.engine.sources.selection import Selection
 
@@ -60,7 +59,7 @@ def merge_shards(out: Path, shards: list[Path]) -> int:
         "sessions": [session for manifest in manifests for session in manifest["sessions"]],
         "images": len(rows),
     }
-    write_atomically(manifest_path(out), (json.dumps(merged, indent=1) + "\n").encode())
+    write_manifest(out, merged)
     header = "\t".join(columns_of(first)) + "\n"
     write_atomically(out, (header + "".join(rows[i] for i in sorted(rows))).encode())
     return len(rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.engine.base.machine import describe_machine, version_of
+from smoothcert.engine.base.machine import describe_machine, gpu_memory_used, version_of
 
 FakeDistribution = Callable[..., Path]
 
@@ -46,3 +46,21 @@ def test_a_part_is_recorded_whichever_distribution_brings_it(
 ) -> None:
     monkeypatch.syspath_prepend(str(fake_distribution("tensorrt-cu12")))
     assert describe_machine()["packages"]["tensorrt"] == "9.9"
+
+
+@pytest.mark.parametrize(
+    ("script", "used"),
+    [
+        ("echo 1024; echo 3", [2**30, 3 * 2**20]),
+        ("echo 'driver mismatch'; exit 9", []),
+        ("true", []),
+    ],
+)
+def test_gpu_memory_is_what_the_drivers_tool_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, used: list[int]
+) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert gpu_memory_used() == used
