@@ -32,6 +32,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p smoothcert
 	$(BIN)/mypy tests benchmarks
+	$(BIN)/pytest tests/test_layers.py
 
 test: setup
 	$(BIN)/pytest

@@ -11,13 +11,11 @@ PYTHON=${PYTHON:-python3}
 mkdir -p "$OUT"
 
 if ! "$PYTHON" -c "import smoothcert.engine" 2>/dev/null; then
-  # Not installed: the import root is a folder of links to the packages.
+  # Not installed: the import root is a folder of links, to the files of api/ and to the packages.
   ROOT=$(mktemp -d)
   trap 'rm -rf "$ROOT"' EXIT
   mkdir "$ROOT/smoothcert"
-  for package in analysis cli cupy_kernels engine export training; do
-    ln -s "$PWD/$package" "$ROOT/smoothcert/$package"
-  done
+  ln -s "$PWD"/api/*.py "$PWD"/{analysis,cli,cupy_kernels,engine,export,training} "$ROOT/smoothcert/"
   export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
 fi
 
