@@ -40,13 +40,14 @@ def open_backend(
     cannot be had, and for a reference that does not see the model's images.
     """
     compute = compute or Compute()
-    if reference is None:
-        return _open_one(model, law, seed, compute)
+    if reference is not None:
+        _check_pair(model, reference)
     fast = _open_one(model, law, seed, compute)
-    _check_pair(model, reference)
+    if reference is None:
+        return fast
     batch = None if isinstance(reference.batch, int) else fast.batch_size
-    threads = compute.threads
-    return PairBackend(fast, _open_one(reference, law, seed, Compute(batch=batch, threads=threads)))
+    other = _open_one(reference, law, seed, Compute(batch=batch, threads=compute.threads))
+    return PairBackend(fast, other)
 
 
 def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
