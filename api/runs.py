@@ -84,18 +84,18 @@ def certify(
     if transfer_to is not None and n_zeta is None:
         n_zeta = max(1000, n // 10)
     asked = CertifyOptions(
-        sigma,
-        n0,
-        n,
-        alpha,
-        None if radii is None else tuple(sorted(set(radii))),
-        setting,
-        tolerance,
-        samples_price,
-        label_aware,
-        family_wise,
-        n_zeta,
-        alpha_zeta,
+        sigma=sigma,
+        n0=n0,
+        n=n,
+        alpha=alpha,
+        radii=None if radii is None else tuple(sorted(set(radii))),
+        setting=setting,
+        tolerance=tolerance,
+        samples_price=samples_price,
+        label_aware=label_aware,
+        family_wise=family_wise,
+        n_zeta=n_zeta,
+        alpha_zeta=alpha_zeta,
     )
     notes = {} if family_wise is None else {"family_wise": family_wise}
     return _run(

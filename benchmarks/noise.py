@@ -36,14 +36,15 @@ def measure(name: str, sigma: float, threads: int) -> dict[str, object]:
     channels, height, width, rows = SHAPES[name]
     spec = InputSpec(channels, height, width)
     image = np.random.default_rng(0).integers(0, 256, (1, spec.num_pixels)).astype(np.uint8)
-    slots = np.zeros(rows, np.int32)
+    slots, addresses = np.zeros(rows, np.int32), counters(np.arange(rows), 1, 1)
     inputs = np.empty((rows, spec.num_pixels), np.float32)
     sampler = RowSampler(LatticeGaussian(sigma).table, 0, *spec.affine(), threads)
     x = torch.from_numpy(image.reshape(spec.shape)).float() / 255
     samples = iter(range(0, 2**31, rows))
 
     def ours() -> None:
-        sampler.fill(image, slots, counters(np.arange(rows) + next(samples), 1, 1), inputs)
+        addresses[0] = np.arange(rows) + next(samples)
+        sampler.fill(image, slots, addresses, inputs)
 
     def usual() -> None:
         batch = x.repeat((rows, 1, 1, 1))

@@ -48,7 +48,7 @@ def _radii(text: str) -> tuple[float, ...]:
     from smoothcert.engine.base.errors import InputError
 
     try:
-        return tuple(sorted({float(part) for part in text.split(",")}))
+        return tuple(map(float, text.split(",")))
     except ValueError:
         raise InputError(
             f"radii {text!r} are no list of numbers: expected 0,0.5,1 for instance"

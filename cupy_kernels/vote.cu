@@ -14,6 +14,7 @@ SMOOTHCERT_DEVICE void vote(const typename Logit::Element* __restrict__ logits,
   const unsigned int warps = gridDim.x * blockDim.x / 32;
   for (unsigned int row = (blockIdx.x * blockDim.x + threadIdx.x) / 32; row < num_rows;
        row += warps) {
+    const int slot = rows[row].slot;
     const typename Logit::Element* from =
         logits + static_cast<unsigned long long>(row) * num_classes;
     float best = -3.402823466e38f;  // the lowest float: a lane without a class loses or ties
@@ -37,7 +38,7 @@ SMOOTHCERT_DEVICE void vote(const typename Logit::Element* __restrict__ logits,
         winner = rival;
       }
     }
-    const bool votes = __all_sync(0xFFFFFFFFu, finite) && rows[row].slot >= 0;
+    const bool votes = __all_sync(0xFFFFFFFFu, finite) && slot >= 0;
     if (lane == 0) classes[row] = votes ? static_cast<int>(winner) : -1;
   }
 }

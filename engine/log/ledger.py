@@ -18,7 +18,7 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest, write_manifest
-from smoothcert.engine.log.rows import Certificate, columns_of, read_rows
+from smoothcert.engine.log.rows import Certificate, columns_of, header_of, read_rows
 
 _SYNC_SECONDS = 1.0
 
@@ -39,7 +39,7 @@ class Ledger:
         run = json.loads(json.dumps(run))
         self.path = path
         self._columns = columns_of(run)
-        self._header = "\t".join(self._columns) + "\n"
+        self._header = header_of(self._columns)
         self._file = _open_locked(path)
         try:
             self._rows = self._recover(run)

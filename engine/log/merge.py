@@ -6,7 +6,7 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.log.manifest import differences, read_manifest, write_manifest
-from smoothcert.engine.log.rows import columns_of, read_rows
+from smoothcert.engine.log.rows import columns_of, header_of, read_rows
 from smoothcert.engine.sources.selection import Selection
 
 
@@ -60,8 +60,8 @@ def merge_shards(out: Path, shards: list[Path]) -> int:
         "images": len(rows),
     }
     write_manifest(out, merged)
-    header = "\t".join(columns_of(first)) + "\n"
-    write_atomically(out, (header + "".join(rows[i] for i in sorted(rows))).encode())
+    text = header_of(columns_of(first)) + "".join(rows[i] for i in sorted(rows))
+    write_atomically(out, text.encode())
     return len(rows)
 
 

@@ -21,7 +21,6 @@ COLUMNS = (
     "drawn",
     "covers",
 )
-HEADER = "\t".join(COLUMNS) + "\n"
 
 TRANSFER_COLUMNS = (
     "predict_transfer",
@@ -32,6 +31,11 @@ TRANSFER_COLUMNS = (
     "zeta_upper",
 )
 """Further columns of a run that transfers its certificates to a reference model."""
+
+
+def header_of(columns: tuple[str, ...]) -> str:
+    """The first line of a log."""
+    return "\t".join(columns) + "\n"
 
 
 def columns_of(run: Mapping[str, Any]) -> tuple[str, ...]:
@@ -117,13 +121,13 @@ def format_time(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{micro // 10**6:02d}.{micro % 10**6:06d}"
 
 
-def read_rows(path: Path, text: str, columns: tuple[str, ...] = COLUMNS) -> dict[int, str]:
+def read_rows(path: Path, text: str, columns: tuple[str, ...]) -> dict[int, str]:
     """The complete rows of a log by index; raises InputError naming the first bad line."""
     lines = text.splitlines(keepends=True)
-    header = "\t".join(columns)
-    if lines and lines[0] != header + "\n":
+    header = header_of(columns)
+    if lines and lines[0] != header:
         raise InputError(
-            f"{path} has the header {lines[0].rstrip()!r}: expected {header!r}; "
+            f"{path} has the header {lines[0].rstrip()!r}: expected {header.rstrip()!r}; "
             "choose another output"
         )
     rows: dict[int, str] = {}

@@ -34,11 +34,6 @@ def check_channels(spec: InputSpec) -> None:
         )
 
 
-def read(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8]:
-    """`decode` of a file."""
-    return decode(read_bytes(path), str(path), spec)
-
-
 def read_bytes(path: Path) -> bytes:
     """The encoded photograph in a file; raises InputError where it cannot be read."""
     try:

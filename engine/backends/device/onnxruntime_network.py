@@ -3,8 +3,7 @@
 ONNX Runtime's own CUDA graphs make the host wait for every replay, so they are left off: the
 backend records ONNX Runtime's work, with that of the noise and votes, into a graph of ours.
 
-No machine with a GPU has run this on the CUDA provider yet; the same code on buffers in host memory
-is tested with the CPU provider.
+The tests run the same code on buffers in host memory, with the CPU provider.
 """
 
 import contextlib

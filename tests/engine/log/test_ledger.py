@@ -11,10 +11,11 @@ import pytest
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.ledger import Ledger
-from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest
-from smoothcert.engine.log.rows import HEADER, Certificate, format_time
+from smoothcert.engine.log.manifest import manifest_path, read_manifest
+from smoothcert.engine.log.rows import COLUMNS, Certificate, header_of
 from smoothcert.engine.statistics.procedures import Decision
 
+HEADER = header_of(COLUMNS)
 RUN = {"sigma": 0.25, "model": {"sha256": "ab"}, "n": 100}
 
 
@@ -34,20 +35,6 @@ def test_a_row_is_what_the_interface_says(tmp_path: Path) -> None:
     header, row = path.read_text().splitlines()
     assert header.split("\t")[:6] == ["idx", "label", "predict", "radius", "correct", "time"]
     assert row == "4\t3\t3\t0.500000\t1\t0:01:01.500000\t90\t100\t10\t110\t16256"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0, "0:00:00.000000"),
-        (0.0000004, "0:00:00.000000"),
-        (59.9999996, "0:01:00.000000"),
-        (151.238689, "0:02:31.238689"),
-        (360000.5, "100:00:00.500000"),
-    ],
-)
-def test_time_is_printed_as_the_original_does(seconds: float, text: str) -> None:
-    assert format_time(seconds) == text
 
 
 def test_resuming_keeps_rows_and_finishing_sorts_them(tmp_path: Path) -> None:
@@ -174,13 +161,6 @@ def test_rows_survive_without_a_clean_end(tmp_path: Path) -> None:
     os.waitpid(pid, 0)
     with Ledger(path, RUN, {}) as ledger:
         assert ledger.done == {0, 9}
-
-
-def test_differences_names_every_key() -> None:
-    assert differences({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}, "d": 4}) == [
-        "b.c 2 (log) against 3 (asked)",
-        "d None (log) against 4 (asked)",
-    ]
 
 
 def test_a_log_that_lacks_images_is_partial_until_they_have_rows(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ def test_real_photographs(photographs: list[tuple[Path, int]], tmp_path: Path) -
     source = ParquetSource([file], file.name, spec, 1000)
     assert [source.label(i) for i in range(20)] == labels
     for index, (path, _) in enumerate(photographs):
-        np.testing.assert_array_equal(source.image(index), photograph.read(path, spec))
+        np.testing.assert_array_equal(
+            source.image(index), photograph.decode(path.read_bytes(), "", spec)
+        )
 
 
 def test_other_columns_and_integer_types(tmp_path: Path) -> None:
