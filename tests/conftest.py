@@ -143,6 +143,22 @@ def linear_model(tmp_path: Path) -> LinearModel:
     return write
 
 
+@pytest.fixture
+def model(linear_model: LinearModel) -> Path:
+    """A linear classifier of random weights: four classes of 3x6x6 images."""
+    rng = np.random.default_rng(0)
+    return linear_model(3 * rng.normal(size=(4, 108)), rng.normal(size=4), (3, 6, 6))
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """An .npz of twelve random images of that size, of all four classes."""
+    path = tmp_path / "images.npz"
+    images = np.random.default_rng(1).integers(0, 256, (12, 6, 6, 3)).astype(np.uint8)
+    np.savez(path, images=images, labels=np.arange(12) % 4)
+    return path
+
+
 @pytest.fixture(scope="session")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Model]:
     """Two real networks: `demo`, the trained CNN, and `resnet20` with random weights."""

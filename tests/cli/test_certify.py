@@ -30,21 +30,6 @@ def smoothcert(*arguments: object, **environment: str) -> subprocess.CompletedPr
     )
 
 
-@pytest.fixture
-def model(linear_model: Callable[..., Path]) -> Path:
-    rng = np.random.default_rng(0)
-    return linear_model(3 * rng.normal(size=(4, 108)), rng.normal(size=4), SHAPE)
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "images.npz"
-    rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (12, 6, 6, 3)).astype(np.uint8)
-    np.savez(path, images=images, labels=np.arange(12) % 4)
-    return path
-
-
 def test_certify_then_predict(model: Path, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
     done = smoothcert(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy import stats
+from untimed_logs import untimed
 
 from smoothcert.cli.main import main
 from smoothcert.engine.backends.base import votes_of
@@ -54,10 +55,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def rows_of(log: Path) -> list[dict[str, str]]:
     lines = [line.split("\t") for line in log.read_text().splitlines()]
     return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
-
-
-def untimed(log: Path) -> list[list[str]]:
-    return [[v for k, v in row.items() if k != "time"] for row in rows_of(log)]
 
 
 def test_transfer_is_sound_resumable_mergeable_and_auditable(

@@ -80,29 +80,6 @@ def test_thresholds_are_the_floor_of_the_exact_cdf(sigma: float) -> None:
             assert int(table.thresholds[index]) == int(mpmath.floor(mpmath.ncdf(z) * 2**64))
 
 
-@pytest.mark.parametrize("sigma", [0.12, 0.25, 0.5, 1.0, 4.0])
-def test_guide_agrees_with_the_thresholds_everywhere_it_can_change(sigma: float) -> None:
-    """Words next to every threshold and bucket edge: the exact rank or a mark, never else."""
-    table = LatticeGaussian(sigma).table
-    low_bits = 32 - table.guide_bits
-    high = (table.thresholds >> np.uint64(32)).astype(np.int64)
-    edges = np.arange(1 << table.guide_bits, dtype=np.int64) << low_bits
-    words = np.concatenate([high + d for d in (-1, 0, 1)] + [edges - 1, edges, edges + 1])
-    words = np.unique(words[(words >= 0) & (words < 2**32)])
-    entry = table.entries[words >> low_bits].astype(np.int64)
-    low, threshold, base = (
-        words & ((1 << low_bits) - 1),
-        entry & ((1 << low_bits) - 1),
-        entry >> low_bits,
-    )
-    decided = (low != threshold) & (base != (1 << table.guide_bits) - 1)
-    rank = base + (low > threshold)
-    assert np.array_equal(rank[decided], np.searchsorted(high, words)[decided])
-    ambiguous = np.isin(words, high)
-    assert not decided[ambiguous].any()
-    assert np.mean(table.entries >> np.uint32(low_bits) == (1 << table.guide_bits) - 1) < 0.01
-
-
 @pytest.mark.parametrize("sigma", [0.12, 0.25, 1.0, 4.0])
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_sampler_equals_the_reference(sigma: float, purpose: int) -> None:

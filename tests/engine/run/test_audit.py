@@ -31,21 +31,6 @@ MODES = {
 }
 
 
-@pytest.fixture
-def model(linear_model: Callable[..., Path]) -> Path:
-    rng = np.random.default_rng(0)
-    return linear_model(3 * rng.normal(size=(4, 108)), rng.normal(size=4), (3, 6, 6))
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    path = tmp_path / "images.npz"
-    rng = np.random.default_rng(1)
-    images = rng.integers(0, 256, (12, 6, 6, 3)).astype(np.uint8)
-    np.savez(path, images=images, labels=np.arange(12) % 4)
-    return path
-
-
 def certify(model: Path, source: Path, out: Path, options: CertifyOptions) -> None:
     opened = open_onnx(model)
     images = open_source(source, opened.spec, opened.num_classes)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from untimed_logs import untimed
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
@@ -29,12 +30,6 @@ from smoothcert.engine.statistics.procedures import FixedCertify
 
 SIGMA = 0.5
 SHAPE = (3, 6, 6)
-
-
-@pytest.fixture
-def model(linear_model: Callable[..., Path]) -> Path:
-    rng = np.random.default_rng(0)
-    return linear_model(3 * rng.normal(size=(4, 108)), rng.normal(size=4), SHAPE)
 
 
 @pytest.fixture
@@ -73,17 +68,10 @@ def certify(
     certify_images(job, images, selection or Selection(), out)
 
 
-def rows(path: Path) -> list[list[str]]:
-    """The log without its time column."""
-    lines = [line.split("\t") for line in path.read_text().splitlines()]
-    assert lines[0][5] == "time"
-    return [line[:5] + line[6:] for line in lines]
-
-
 def test_the_log_says_what_was_found(model: Path, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
     certify(model, source, out)
-    body = rows(out)[1:]
+    body = untimed(out)[1:]
     assert [int(row[0]) for row in body] == list(range(24))
     tau = LatticeGaussian(SIGMA).total_variation(108)
     certified = 0
@@ -114,7 +102,7 @@ def test_batches_and_threads_leave_no_trace(model: Path, source: Path, tmp_path:
     for batch, threads in ((1, 1), (7, 2), (64, 1), (1000, 2)):
         out = tmp_path / f"{batch}.tsv"
         certify(model, source, out, compute=Compute(batch=batch, threads=threads))
-        logs.append(rows(out))
+        logs.append(untimed(out))
     assert all(log == logs[0] for log in logs)
 
 
@@ -127,14 +115,14 @@ def test_shards_merge_to_the_same_bytes(model: Path, source: Path, tmp_path: Pat
         certify(model, source, shards[-1], selection=Selection(shard=i, shards=3))
     merged = tmp_path / "merged.tsv"
     assert merge_shards(merged, shards) == 24
-    assert rows(merged) == rows(whole)
+    assert untimed(merged) == untimed(whole)
     assert read_manifest(merged)["run"] == read_manifest(whole)["run"]
 
 
 def test_seeds_differ(model: Path, source: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
         certify(model, source, tmp_path / f"{seed}.tsv", seed=seed)
-    assert rows(tmp_path / "0.tsv") != rows(tmp_path / "1.tsv")
+    assert untimed(tmp_path / "0.tsv") != untimed(tmp_path / "1.tsv")
 
 
 def test_auto_resumes_with_the_backend_it_started_with(
@@ -146,10 +134,10 @@ def test_auto_resumes_with_the_backend_it_started_with(
     for name in HOST_RUNTIMES:
         out = tmp_path / f"{name}.tsv"
         certify(model, source, out, compute=Compute(backend=name, batch=64))
-        whole, lines = rows(out), out.read_bytes().splitlines(keepends=True)
+        whole, lines = untimed(out), out.read_bytes().splitlines(keepends=True)
         out.write_bytes(b"".join(lines[:10]))
         certify(model, source, out, compute=Compute(backend="auto", batch=32))
-        assert rows(out) == whole
+        assert untimed(out) == whole
         manifest = read_manifest(out)
         assert manifest["run"]["backend"] == name
         assert len(manifest["sessions"]) == 2
@@ -169,7 +157,7 @@ def test_a_log_is_of_one_precision(model: Path, source: Path, tmp_path: Path) ->
     certify(model, source, lowered, compute=Compute(precision="bf16", batch=64))
     assert read_manifest(lowered)["run"]["precision"] == "bf16"
     assert read_manifest(lowered)["sessions"][0]["backend"]["precision"] == "bf16"
-    assert rows(lowered) != rows(full)  # another function, certified as itself
+    assert untimed(lowered) != untimed(full)  # another function, certified as itself
     with pytest.raises(InputError, match=r"precision bf16 \(log\) against fp32 \(asked\)"):
         certify(model, source, lowered)
 
@@ -182,7 +170,7 @@ def test_resuming_skips_what_is_done(model: Path, source: Path, tmp_path: Path) 
     out.write_bytes(b"".join(lines[:10]) + lines[10][:7])
     certify(model, source, out)
     assert out.read_bytes().splitlines(keepends=True)[:10] == lines[:10]
-    assert [row[:5] for row in rows(out)] == [line.decode().split("\t")[:5] for line in lines]
+    assert [row[:5] for row in untimed(out)] == [line.decode().split("\t")[:5] for line in lines]
     done = out.read_bytes()
     certify(model, source, out)  # nothing is left to do
     assert out.read_bytes() == done
@@ -230,9 +218,9 @@ def test_killed_runs_resume_to_the_same_log(
         os.kill(process.pid, how)
         stderr = process.communicate()[1]
         assert process.returncode == (-how if how == signal.SIGKILL else 130)
-        assert len(rows(out)) < 25
+        assert len(untimed(out)) < 25
         if how != signal.SIGKILL:
             assert stderr == b"smoothcert: interrupted; the same command resumes\n"
     subprocess.run(command, check=True, capture_output=True)
-    assert rows(out) == rows(reference)
+    assert untimed(out) == untimed(reference)
     assert len(read_manifest(out)["sessions"]) == 4

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from untimed_logs import untimed
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.device.driver import gpus
@@ -96,12 +97,6 @@ def certify(
     certify_images(job, images, Selection(), out, watcher=watcher, executor=executor)
 
 
-def rows(path: Path) -> list[list[str]]:
-    """The log without its time column."""
-    lines = [line.split("\t") for line in path.read_text().splitlines()]
-    return [line[:5] + line[6:] for line in lines]
-
-
 @pytest.mark.parametrize(
     ("workers", "make"),
     [(3, fixed), (2, lambda tau: TableCertify(SIGMA, (0.0, 0.25), 1000, total_variation=tau))],
@@ -113,14 +108,14 @@ def test_the_log_is_that_of_one_process(
     watcher = Watching()
     executor = ProcessExecutor(["cpu"] * workers)
     certify(model, source, tmp_path / "many.tsv", executor, make, watcher)
-    assert rows(tmp_path / "many.tsv") == rows(tmp_path / "one.tsv")
-    assert len(rows(tmp_path / "many.tsv")) == 25
+    assert untimed(tmp_path / "many.tsv") == untimed(tmp_path / "one.tsv")
+    assert len(untimed(tmp_path / "many.tsv")) == 25
     one, many = (read_manifest(tmp_path / name) for name in ("one.tsv", "many.tsv"))
     assert one["run"] == many["run"]
     assert many["status"] == "complete"
     assert many["sessions"][0]["workers"] == ["cpu"] * workers
     assert watcher.decided == 24
-    drawn = [int(row[8]) for row in rows(tmp_path / "many.tsv")[1:]]
+    drawn = [int(row[8]) for row in untimed(tmp_path / "many.tsv")[1:]]
     assert watcher.samples == sum(drawn)
     assert not multiprocessing.active_children()
 
@@ -137,11 +132,11 @@ def test_a_worker_that_dies_leaves_a_log_that_resumes(
     with pytest.raises(RunStoppedError, match="was killed by SIGKILL before its work was done"):
         certify(model, source, out, ProcessExecutor(["cpu"] * 2), long, Watching(kill_one))
     assert not multiprocessing.active_children()
-    done = rows(out)[1:]
+    done = untimed(out)[1:]
     assert 1 <= len(done) < 24
     assert read_manifest(out)["status"] == "running"
     certify(model, source, out, make=long)  # whatever executes it
-    assert rows(out) == rows(tmp_path / "reference.tsv")
+    assert untimed(out) == untimed(tmp_path / "reference.tsv")
     assert len(read_manifest(out)["sessions"]) == 2
 
 
@@ -163,7 +158,7 @@ def test_an_interrupted_run_ends_its_workers(model: Model, source: Path, tmp_pat
             Watching(interrupt),
         )
     assert not multiprocessing.active_children()
-    assert len(rows(tmp_path / "out.tsv")) >= 2
+    assert len(untimed(tmp_path / "out.tsv")) >= 2
 
 
 def test_what_a_worker_refuses_is_one_line_and_nothing_is_written(
@@ -188,8 +183,8 @@ def test_an_image_that_cannot_be_read_costs_only_itself(model: Model, tmp_path: 
     (tmp_path / "photos" / "2" / "6.jpg").write_bytes(b"no image")
     out = tmp_path / "out.tsv"
     certify(model, tmp_path / "photos", out, ProcessExecutor(["cpu"] * 2))
-    whole = rows(tmp_path / "whole.tsv")
-    assert rows(out) == [row for row in whole if row[0] != "5"]
+    whole = untimed(tmp_path / "whole.tsv")
+    assert untimed(out) == [row for row in whole if row[0] != "5"]
     (failed,) = read_manifest(out)["failed"]
     assert failed["idx"] == 5
     assert "6.jpg" in failed["reason"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smoothcert.engine.backends.base import NO_VOTE, Backend, Compute, Rows, votes_of
+from smoothcert.engine.backends.base import Backend, Compute, Rows
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import open_onnx
@@ -14,20 +14,6 @@ from smoothcert.engine.noise.lattice import LatticeGaussian
 
 SHAPE = (3, 5, 4)
 LAW = LatticeGaussian(0.5)
-
-
-def test_votes_go_to_the_largest_logit_ties_to_the_lowest_class() -> None:
-    logits = np.array([[1, 3, 2], [5, 5, 1], [0, 0, 0], [-3, -1, -1]], np.float32)
-    assert votes_of(logits).tolist() == [1, 0, 0, 1]
-    assert votes_of(logits).dtype == np.int32
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_row_that_is_not_finite_has_no_vote(bad: float, place: int) -> None:
-    logits = np.array([[1, 3, 2], [9, 1, 1]], np.float32)
-    logits[0, place] = bad
-    assert votes_of(logits).tolist() == [NO_VOTE, 0]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from untimed_logs import untimed
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import read_manifest
@@ -120,13 +121,6 @@ def finish(process: subprocess.Popen[str], seconds: float = 150) -> str:
         pytest.fail(f"still running after {seconds} s: {stdout}{stderr}")
     assert process.returncode == 0, stdout + stderr
     return stderr
-
-
-def untimed(log: Path) -> Rows:
-    """A log without its time column."""
-    lines = [line.split("\t") for line in log.read_text().splitlines()]
-    assert lines[0][5] == "time"
-    return [line[:5] + line[6:] for line in lines]
 
 
 def until(

@@ -1,0 +1,69 @@
+"""Rows: their text, and what is read back from it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log.rows import (
+    COLUMNS,
+    TRANSFER_COLUMNS,
+    Certificate,
+    columns_of,
+    format_time,
+    header_of,
+    read_fields,
+)
+from smoothcert.engine.statistics.bounds import ABSTAIN
+from smoothcert.engine.statistics.procedures import Decision, Transfer
+
+PLAIN = Certificate(17, 3, Decision(3, 0.5, 90, 100, 10, 110), 61.5)
+TRANSFERRED = replace(
+    PLAIN, decision=replace(PLAIN.decision, transfer=Transfer(ABSTAIN, 0.0, 7, 50, 0.123456789))
+)
+
+
+@pytest.mark.parametrize("row", [PLAIN, TRANSFERRED])
+def test_fields_are_the_columns_and_make_the_row_again(row: Certificate) -> None:
+    fields = row.fields()
+    columns = columns_of({} if row is PLAIN else {"n_zeta": 50})
+    assert tuple(fields) == columns
+    assert row.line() == "\t".join(fields[name] for name in columns) + "\n"
+    assert Certificate.of_fields(fields) == replace(row, seconds=0.0)
+
+
+def test_an_abstention_covers_nothing_and_is_not_correct() -> None:
+    fields = Certificate(0, 3, Decision(ABSTAIN, 0.0, 50, 100, 10, 110), 0.0).fields()
+    assert (fields["correct"], fields["covers"]) == ("0", "0")
+    assert TRANSFERRED.fields()["covers_transfer"] == "0"
+    assert TRANSFERRED.fields()["covers"] == PLAIN.fields()["covers"] == "16256"
+
+
+def test_text_that_is_no_number_is_no_certificate() -> None:
+    with pytest.raises(ValueError, match="ninety"):
+        Certificate.of_fields({**PLAIN.fields(), "count": "ninety"})
+
+
+def test_complete_rows_are_read_and_a_torn_one_is_not(tmp_path: Path) -> None:
+    log = tmp_path / "out.tsv"
+    log.write_text(header_of(COLUMNS) + PLAIN.line() + "18\t3\t3")
+    assert read_fields(log, COLUMNS) == {17: PLAIN.fields()}
+    with pytest.raises(InputError, match="has the header"):
+        read_fields(log, COLUMNS + TRANSFER_COLUMNS)
+    with pytest.raises(InputError, match="cannot be read as a log"):
+        read_fields(tmp_path / "absent.tsv", COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0:00:00.000000"),
+        (0.0000004, "0:00:00.000000"),
+        (59.9999996, "0:01:00.000000"),
+        (151.238689, "0:02:31.238689"),
+        (360000.5, "100:00:00.500000"),
+    ],
+)
+def test_time_is_printed_as_the_original_does(seconds: float, text: str) -> None:
+    assert format_time(seconds) == text
