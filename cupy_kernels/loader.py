@@ -108,24 +108,54 @@ def source(*kernels: Kernel) -> str:
     return files + "".join(f"{kernel.instantiation}\n" for kernel in kernels)
 
 
-@lru_cache(maxsize=64)
+class KernelError(RuntimeError):
+    """A kernel cannot be had, for a reason of this installation; the message is one line.
+
+    Its __cause__ is what CuPy raised.
+    """
+
+
 def load(kernel: Kernel) -> Any:
     """The kernel as a CuPy function, `function(grid, block, arguments, shared_mem=bytes)`.
 
-    Compiled once per architecture (CuPy keeps the binary on disk), loaded once per process.
-    Scalar arguments must be numpy scalars of the documented types. A guide in shared memory is
-    beyond the 48 KiB that CUDA grants unasked: set function.max_dynamic_shared_size_bytes.
-    Raises ImportError, in one line, where CuPy is missing.
+    Compiled once per architecture (CuPy keeps the binary on disk), loaded once per process and
+    device: the function is that of whichever device is current when it is called, and so is its
+    attribute max_dynamic_shared_size_bytes; the device that is current now has it loaded when this
+    returns. Scalar arguments must be numpy scalars of the documented types. A guide in shared
+    memory is beyond the 48 KiB that CUDA grants unasked: set that attribute.
+    Raises KernelError where CuPy is missing or broken, and where the kernel cannot be compiled
+    (NVRTC missing, or refusing it) or loaded.
     """
     try:
         cupy = importlib.import_module("cupy")
     except ImportError as error:
-        raise ImportError(
-            f"the GPU kernels need CuPy, which cannot be imported ({error}): "
+        raise KernelError(
+            f"the GPU kernels need CuPy, which cannot be imported ({_line(error)}): "
             "pip install 'smoothcert[gpu]'"
-        ) from None
+        ) from error
+    try:
+        function = _function(kernel)
+        _ = function.kernel  # loads it on this device, too
+    except (RuntimeError, ImportError, OSError, cupy.cuda.compiler.CompileException) as error:
+        raise KernelError(
+            f"the GPU kernel {kernel.name} cannot be compiled or loaded ({_line(error)}): expected "
+            "the NVRTC of the CUDA that CuPy is built for, which pip install 'smoothcert[gpu]' "
+            "brings"
+        ) from error
+    return function
+
+
+@lru_cache(maxsize=64)
+def _function(kernel: Kernel) -> Any:
+    """The kernel's cupy.RawKernel, which keeps a loaded function for each device by itself."""
+    cupy = importlib.import_module("cupy")
     module = cupy.RawModule(code=source(kernel), options=COMPILE_OPTIONS)
     return module.get_function(kernel.name)
+
+
+def _line(error: Exception) -> str:
+    """What an error says, in one line of a readable length."""
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _one_of(choices: dict[str, str], name: str, what: str) -> str:

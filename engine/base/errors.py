@@ -16,6 +16,14 @@ class MissingPartError(InputError):
     """An optional package is not installed; the message names the extra that brings it."""
 
 
+class DeviceUnavailableError(InputError):
+    """A GPU, its driver, or what compiles kernels for it cannot be used here."""
+
+
+class DeviceMemoryError(InputError):
+    """A device has no room for what was asked; a smaller batch may fit."""
+
+
 class RunStoppedError(RuntimeError):
     """A run cannot go on, through no fault of what the user gave; what it has written is kept.
 

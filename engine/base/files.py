@@ -6,8 +6,6 @@ import os
 import tempfile
 from pathlib import Path
 
-import platformdirs
-
 from smoothcert.engine.base.errors import InputError
 
 
@@ -16,8 +14,7 @@ def cache_folder(name: str) -> Path:
 
     SMOOTHCERT_CACHE overrides the place. Raises InputError where it cannot be made.
     """
-    root = os.environ.get("SMOOTHCERT_CACHE") or platformdirs.user_cache_dir("smoothcert")
-    folder = Path(root) / name
+    folder = Path(os.environ.get("SMOOTHCERT_CACHE") or _users_own()) / name
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -26,6 +23,12 @@ def cache_folder(name: str) -> Path:
             "set SMOOTHCERT_CACHE to a writable folder"
         ) from None
     return folder
+
+
+def _users_own() -> str:
+    import platformdirs  # where the place is given, it need not be there
+
+    return platformdirs.user_cache_dir("smoothcert")
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:

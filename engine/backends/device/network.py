@@ -41,7 +41,6 @@ class DeviceNetwork(Protocol):
         logits  address of the one logits buffer
         stream  address (cudaStream_t) of the stream that all runs are enqueued on, not the default
                 stream; where the network is captured, this stream is
-        The buffers and the stream outlive the network.
         """
         ...
 
@@ -50,8 +49,14 @@ class DeviceNetwork(Protocol):
 
         The first call for a buffer is outside any capture (warm-up) and may allocate; later ones
         must not. Raises RuntimeError where the run cannot be queued; inside a capture the backend
-        then gives up the graph, and goes on without.
+        then gives up the graph, and goes on without. Raises DeviceMemoryError where the device has
+        no room for it, as bind may too.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that uses the buffers and the stream, which outlive it; nothing else
+        is called afterwards."""
         ...
 
     def describe(self) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from smoothcert.engine.backends.device.runtime import DeviceArray, DeviceRuntime
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed
 
-_RESIDENT_BLOCKS = 2  # a multiprocessor's, of MAX_BLOCK threads of 64 registers each
+# Blocks a multiprocessor. On an H200 one with the guide in shared memory takes .00211 ns a pixel,
+# two with it in global memory .00217, and two that each fill shared memory .00225.
+_BLOCKS_SHARED, _BLOCKS_GLOBAL = 1, 2
 _FEW_PIXELS = 2**18  # filling the shared tables would cost more than it saves
 
 
@@ -46,8 +48,8 @@ class DeviceNoise:
         self._kernel = loader.noise_add_kernel(
             network.input_layout, network.input_scalar, shared_guide=shared
         )
-        # As many blocks as run at a time; each steps over the batch.
-        blocks = _RESIDENT_BLOCKS * properties.multiprocessors
+        # All blocks run at a time; each steps over the batch.
+        blocks = (_BLOCKS_SHARED if shared else _BLOCKS_GLOBAL) * properties.multiprocessors
         self._grid = max(1, min(blocks, pixels // 8 // loader.MAX_BLOCK))
         scale, shift = spec.affine()
         self._shape = (

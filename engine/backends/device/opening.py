@@ -7,10 +7,10 @@ from smoothcert.engine.base.errors import MissingPartError
 
 
 def open_runtime(device: int) -> DeviceRuntime:
-    """The runtime of GPU number `device`, whose primary context becomes current.
+    """The runtime of GPU number `device`.
 
-    Raises MissingPartError, naming CuPy, where neither is installed, and InputError without a
-    driver or such a GPU.
+    Raises MissingPartError, naming CuPy, where neither is installed, DeviceUnavailableError where
+    the one that is cannot be used or there is no such GPU, and DeviceMemoryError where it is full.
     """
     try:
         return CupyRuntime(device)

@@ -1,12 +1,15 @@
 """The device runtime of PyCUDA, which stock TensorRT containers carry: no CUDA graphs.
 
-The context is the device's primary one (pycuda.autoprimaryctx), which TensorRT, ONNX Runtime and
-PyTorch use too; pycuda.autoinit would make a second one, in which their memory means nothing.
+The context is the device's primary one, which TensorRT, ONNX Runtime and PyTorch use too;
+pycuda.autoinit would make a second one, in which their memory means nothing. It is current within
+calls only: pycuda.autoprimaryctx would leave it current from then on, for one device a process.
 """
 
+import atexit
+import contextlib
 import importlib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -14,82 +17,96 @@ import numpy.typing as npt
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.cupy_kernels.loader import Kernel
+from smoothcert.engine.backends.device.driver import require_gpu
 from smoothcert.engine.backends.device.runtime import (
     Argument,
     DeviceArray,
     DeviceProperties,
     Launch,
     Replay,
+    no_room,
     same_size,
 )
-from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.errors import (
+    DeviceUnavailableError,
+    InputError,
+    one_line,
+    require,
+)
 
 _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING, which PyCUDA has no name for
+_PURPOSE = "the PyCUDA device runtime"
+_contexts: dict[int, Any] = {}
+"""Primary contexts by device. They live as long as the process: PyCUDA would leave one that it lets
+go current."""
+
+Current = Callable[[], AbstractContextManager[None]]
+"""DeviceRuntime.current of the device that something was made on."""
 
 
 class PycudaStream:
     """See runtime.Stream."""
 
-    def __init__(self, driver: Any) -> None:
+    def __init__(self, driver: Any, current: Current) -> None:
+        self._current = current
         self.native = driver.Stream(_NON_BLOCKING)
         self.pointer = int(self.native.handle)
 
     def synchronize(self) -> None:
         """See runtime.Stream."""
-        self.native.synchronize()
+        with self._current():
+            self.native.synchronize()
 
 
 class PycudaEvent:
     """See runtime.Event. Waiting sleeps, so that the core is free for decoding images."""
 
-    def __init__(self, driver: Any) -> None:
+    def __init__(self, driver: Any, current: Current) -> None:
+        self._current = current
         flags = driver.event_flags
         self.native = driver.Event(int(flags.BLOCKING_SYNC) | int(flags.DISABLE_TIMING))
 
     def record(self, stream: Any) -> None:
         """See runtime.Event."""
-        self.native.record(stream.native)
+        with self._current():
+            self.native.record(stream.native)
 
     def synchronize(self) -> None:
         """See runtime.Event."""
-        self.native.synchronize()
+        with self._current():
+            self.native.synchronize()
 
 
 class PycudaRuntime:
     """A DeviceRuntime (runtime.py) on GPU number `device`; needs nvcc to compile the kernels.
 
-    Raises MissingPartError where PyCUDA is not installed and InputError where there is no driver,
-    or no such GPU. One device per process: PyCUDA's primary context is chosen once.
+    Raises MissingPartError where PyCUDA is not installed, DeviceUnavailableError where it cannot be
+    imported or there is no driver or no such GPU, and DeviceMemoryError where the GPU is full.
     """
 
     can_capture = False
 
     def __init__(self, device: int = 0) -> None:
-        purpose = "the PyCUDA device runtime"
         try:
-            self._driver = driver = require("pycuda.driver", "pycuda", purpose)
+            self._driver = driver = require("pycuda.driver", "pycuda", _PURPOSE)
+            require_gpu(device, _PURPOSE)
             driver.init()
-            count = int(driver.Device.count())
-            if device < count:
-                os.environ["CUDA_DEVICE"] = str(device)  # read by the next import, once
-                chosen = importlib.import_module("pycuda.autoprimaryctx").device
+            chosen = driver.Device(device)
+            if device not in _contexts:
+                _contexts[device] = chosen.retain_primary_context()
+                # Its destructor would take it for a context of another kind, and complain.
+                atexit.register(_contexts[device].detach)
+            self._context = _contexts[device]
+            self._compile = importlib.import_module("pycuda.compiler").SourceModule
         except InputError:
             raise
-        except Exception as error:  # PyCUDA's own exceptions, and the loader's without a driver
-            raise InputError(
-                f"device cuda:{device} cannot be used ({one_line(error)}): expected "
-                "an NVIDIA GPU and its driver; --device cpu needs neither"
+        except Exception as error:  # PyCUDA's own exceptions, and the loader's
+            if _is_out_of_memory(error):
+                raise no_room(error) from None
+            raise DeviceUnavailableError(
+                f"device cuda:{device} cannot be used by PyCUDA ({one_line(error)}): expected "
+                "an NVIDIA GPU, its driver, and a PyCUDA built for the CUDA that is installed"
             ) from None
-        if device >= count:
-            raise InputError(
-                f"device cuda:{device} does not exist: expected one of cuda:0 .. cuda:{count - 1}"
-            )
-        if chosen != driver.Device(device):
-            raise InputError(
-                f"device cuda:{device} cannot be used: PyCUDA is already on another one in this "
-                "process; expected one GPU per process"
-            )
-        self._compile = importlib.import_module("pycuda.compiler").SourceModule
         self._modules: dict[Kernel, Any] = {}
         attribute = driver.device_attribute
         self.properties = DeviceProperties(
@@ -100,43 +117,64 @@ class PycudaRuntime:
             int(chosen.total_memory()),
         )
 
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """See runtime.DeviceRuntime."""
+        self._context.push()
+        try:
+            yield
+        finally:
+            self._driver.Context.pop()
+
+    @contextlib.contextmanager
+    def _working(self, size: int | None = None) -> Iterator[None]:
+        """On this device, with PyCUDA's errors of memory as DeviceMemoryError."""
+        try:
+            with self.current():
+                yield
+        except self._driver.MemoryError as error:
+            raise no_room(error, size) from None
+
     def allocate(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """See runtime.DeviceRuntime."""
         kind = np.dtype(dtype)
         size = int(np.prod(shape)) * kind.itemsize
-        try:
+        with self._working(size):
             memory = self._driver.mem_alloc(size)
-        except self._driver.MemoryError as error:
-            raise InputError(
-                f"the device has no room for another {size / 1e6:,.0f} MB ({error}): expected a "
-                "smaller --batch"
-            ) from None
-        self._driver.memset_d8(int(memory), 0, size)
-        self._driver.Context.synchronize()
+            self._driver.memset_d8(int(memory), 0, size)
+            self._driver.Context.synchronize()
         return DeviceArray(int(memory), shape, kind, memory)
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """See runtime.DeviceRuntime."""
-        array: npt.NDArray[Any] = self._driver.pagelocked_zeros(shape, dtype)
+        with self._working(int(np.prod(shape)) * np.dtype(dtype).itemsize):
+            array: npt.NDArray[Any] = self._driver.pagelocked_zeros(shape, dtype)
         return array
+
+    def release(self) -> None:
+        """See runtime.DeviceRuntime; PyCUDA keeps nothing."""
 
     def stream(self) -> PycudaStream:
         """See runtime.DeviceRuntime."""
-        return PycudaStream(self._driver)
+        with self._working():
+            return PycudaStream(self._driver, self.current)
 
     def event(self) -> PycudaEvent:
         """See runtime.DeviceRuntime."""
-        return PycudaEvent(self._driver)
+        with self._working():
+            return PycudaEvent(self._driver, self.current)
 
     def upload(self, source: npt.NDArray[Any], target: DeviceArray, stream: Any) -> None:
         """See runtime.DeviceRuntime."""
         same_size(source, target)
-        self._driver.memcpy_htod_async(target.pointer, source, stream.native)
+        with self._working():
+            self._driver.memcpy_htod_async(target.pointer, source, stream.native)
 
     def download(self, source: DeviceArray, target: npt.NDArray[Any], stream: Any) -> None:
         """See runtime.DeviceRuntime."""
         same_size(source, target)
-        self._driver.memcpy_dtoh_async(target, source.pointer, stream.native)
+        with self._working():
+            self._driver.memcpy_dtoh_async(target, source.pointer, stream.native)
 
     def kernel(
         self,
@@ -147,29 +185,42 @@ class PycudaRuntime:
         shared_bytes: int = 0,
     ) -> Launch:
         """See runtime.DeviceRuntime."""
-        if kernel not in self._modules:
-            options = list(loader.COMPILE_OPTIONS)
-            self._modules[kernel] = self._compile(
-                loader.source(kernel), options=options, no_extern_c=True
-            )
-        function = self._modules[kernel].get_function(kernel.name)
-        # The function is shared by all that load it: what one of them was granted stays.
-        limit = self._driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
-        if shared_bytes > function.get_attribute(limit):
-            function.set_attribute(limit, shared_bytes)
+        with self._working():
+            function = self._load(kernel).get_function(kernel.name)
+            # The function is shared by all that load it: what one of them was granted stays.
+            limit = self._driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
+            if shared_bytes > function.get_attribute(limit):
+                function.set_attribute(limit, shared_bytes)
         values = tuple(np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments)
         owners = [a for a in arguments if isinstance(a, DeviceArray)]
 
         def launch(stream: Any, _keep: Any = owners) -> None:
-            function(
-                *values,
-                block=(block, 1, 1),
-                grid=(grid, 1),
-                shared=shared_bytes,
-                stream=stream.native,
-            )
+            with self._working():
+                function(
+                    *values,
+                    block=(block, 1, 1),
+                    grid=(grid, 1),
+                    shared=shared_bytes,
+                    stream=stream.native,
+                )
 
         return launch
+
+    def _load(self, kernel: Kernel) -> Any:
+        """The kernel's module, compiled by nvcc where PyCUDA's cache has it not."""
+        if kernel not in self._modules:
+            options = list(loader.COMPILE_OPTIONS)
+            try:
+                module = self._compile(loader.source(kernel), options=options, no_extern_c=True)
+            except self._driver.MemoryError:
+                raise
+            except Exception as error:  # CompileError; without nvcc, that of pytools.prefork
+                raise DeviceUnavailableError(
+                    f"PyCUDA cannot compile the GPU kernels ({one_line(error)}): expected the nvcc "
+                    "of a CUDA toolkit on PATH, not newer than the driver"
+                ) from None
+            self._modules[kernel] = module
+        return self._modules[kernel]
 
     def capture(self, work: Callable[[], None], stream: Any) -> Replay:
         """See runtime.DeviceRuntime; PyCUDA cannot."""
@@ -184,3 +235,8 @@ class PycudaRuntime:
             "driver": int(self._driver.get_driver_version()),
             "kernels": f"pycuda {version}",
         }
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether it is pycuda.driver.MemoryError, which is no MemoryError of Python's."""
+    return type(error).__name__ == "MemoryError"

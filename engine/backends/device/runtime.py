@@ -6,6 +6,7 @@ tests a host runtime that runs the same kernels on the CPU.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.cupy_kernels.loader import Kernel
+from smoothcert.engine.base.errors import DeviceMemoryError, one_line
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,13 @@ Argument = DeviceArray | np.generic
 
 
 class DeviceRuntime(Protocol):
-    """One device. To be used from the thread that made it."""
+    """One device. To be used from the thread that made it.
+
+    A thread has one current device, and other libraries change it. Each method, and each of what
+    they return, works whichever is current when it is called, and leaves that one current.
+    Whatever is queued or made may find the device out of memory: then DeviceMemoryError is raised,
+    in one line.
+    """
 
     @property
     def properties(self) -> DeviceProperties:
@@ -97,12 +105,24 @@ class DeviceRuntime(Protocol):
         """Whether `capture` may be called."""
         ...
 
+    def current(self) -> AbstractContextManager[None]:
+        """Within it this device is the thread's current one, for other libraries too; afterwards
+        the one that was before is again."""
+        ...
+
     def allocate(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
-        """Device memory, 256-byte aligned, zeros. Raises InputError where there is not enough."""
+        """Device memory, 256-byte aligned, zeros. Raises DeviceMemoryError where there is not
+        enough."""
         ...
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """Host memory, zeros, that copies need not wait for."""
+        """Host memory, zeros, that copies need not wait for. Raises DeviceMemoryError where the
+        system gives no more."""
+        ...
+
+    def release(self) -> None:
+        """Give memory that is kept for later, but in no use, back to the device, so that another
+        library or a second try can have it."""
         ...
 
     def stream(self) -> Any:
@@ -129,13 +149,17 @@ class DeviceRuntime(Protocol):
         arguments: Sequence[Argument],
         shared_bytes: int = 0,
     ) -> Launch:
-        """Load a kernel and fix its launch: `grid` blocks of `block` threads."""
+        """Load a kernel and fix its launch: `grid` blocks of `block` threads.
+
+        Raises DeviceUnavailableError where it cannot be compiled for this device, or loaded.
+        """
         ...
 
     def capture(self, work: Callable[[], None], stream: Any) -> Replay:
         """Record what `work` queues on the stream, which runs nothing, into a graph.
 
-        Raises RuntimeError where it cannot be recorded; the stream is then usable as before.
+        Raises DeviceMemoryError where the device has no room for the graph, and RuntimeError where
+        it cannot be recorded; the stream is then usable as before.
         """
         ...
 
@@ -148,3 +172,12 @@ def same_size(source: Any, target: Any) -> None:
     """Refuse a copy between arrays of different sizes: device memory has no bounds checks."""
     if source.nbytes != target.nbytes:
         raise ValueError(f"a copy of {source.nbytes} bytes into {target.nbytes}")
+
+
+def no_room(error: object, size: int | None = None) -> DeviceMemoryError:
+    """What is said where a library's `error` means that memory is out: `size` bytes were asked for,
+    where that is known."""
+    more = "more" if size is None else f"another {size / 1e6:,.1f} MB"
+    return DeviceMemoryError(
+        f"the device has no room for {more} ({one_line(error)}): expected a smaller --batch"
+    )

@@ -65,6 +65,22 @@ class ClusterOptions:
     decode: str = "auto"
 
 
+def worker_device(device: str) -> str:
+    """The device of every worker: Ray gives each a GPU of its own, which it sees as cuda:0.
+
+    Raises InputError for a choice among GPUs, which is Ray's.
+    """
+    if device in ("cuda", "cuda:all"):
+        return "cuda:0"
+    if device.startswith("cuda") and device != "cuda:0":
+        raise InputError(
+            f"device {device!r} is not to be had with --ray, where every worker gets a GPU of its "
+            "own, which it sees as cuda:0: expected --device cuda:0, and --workers to limit how "
+            "many"
+        )
+    return device
+
+
 class _Actor:
     """A worker as the driver sees it."""
 
@@ -107,7 +123,7 @@ class RayExecutor:
 
     def open(self, job: Job) -> dict[str, Any]:
         """See Executor.open; the session is the first worker's."""
-        options = self._options
+        options, device = self._options, worker_device(job.compute.device)
         workers = options.workers or max(1, usable_cores() // options.threads)
         cpus = max(workers * options.threads, usable_cores())
         models = [job.model] if job.reference is None else [job.model, job.reference]
@@ -120,8 +136,8 @@ class RayExecutor:
         size = sum(shipped_bytes(model) for model in models)
         self._connection = Connection(options.address, cpus, size)
         self._ray = self._connection.ray
-        self._gpus = int(job.compute.device.startswith("cuda"))
-        self._job = job.computed(threads=options.threads)
+        self._gpus = int(device.startswith("cuda"))
+        self._job = job.computed(threads=options.threads, device=device)
         self._models = [ship(model, self._ray.put) for model in models]
         if self._gpus and not self._ray.cluster_resources().get("GPU"):
             raise InputError(
@@ -136,6 +152,8 @@ class RayExecutor:
         runtime = runtime_name(session["backend"])
         if job.compute.backend == AUTO and runtime in BACKENDS:
             self._job = self._job.computed(backend=runtime)
+        if job.compute.precision == AUTO and "precision" in session["backend"]:
+            self._job = self._job.computed(precision=session["backend"]["precision"])
         return session
 
     def _wanted(self) -> int:

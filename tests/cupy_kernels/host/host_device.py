@@ -5,12 +5,16 @@ do: work queued on a stream happens at any time until something waits for it, an
 streams in any order. How late is chosen: "eager" runs everything when it is
 queued, "late" only what is waited for, an integer seeds something in between. A copy that reads
 host memory too late, or a buffer used again too early, then gives other bytes.
+
+What is queued, made or waited for while the device is not the current one is counted in `outside`:
+the runtimes of GPUs cope with it, but a network's own libraries may be on another device then.
 """
 
+import contextlib
 import ctypes
 import random
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +45,7 @@ class HostStream:
 
     def queue(self, work: Callable[[], None]) -> None:
         """Work of any kind: done at some time, in order."""
+        self._device.note("queue")
         if self.recording is not None:
             self.recording.append(work)
             return
@@ -49,6 +54,7 @@ class HostStream:
 
     def synchronize(self) -> None:
         """See runtime.Stream."""
+        self._device.note("synchronize")
         self._not_while_recording()
         while self.step():
             pass
@@ -105,11 +111,30 @@ class HostDevice:
     def __init__(self, when: When = "late", shared_memory: int = 227 * 1024) -> None:
         self.properties = DeviceProperties("the host", "0.0", 2, shared_memory, 2**30)
         self.streams: dict[int, HostStream] = {}
-        self.allocated = 0
+        self.allocated = self.released = 0
+        self.depth = 0
+        """How many `current()` are open."""
+        self.outside: Counter[str] = Counter()
+        """Calls made in none, by name: queue (copies, launches, replays, a network's runs),
+        synchronize (of streams), allocate, pinned, stream, event, kernel, capture, release."""
         self.uploaded = self.downloaded = 0
         self._when = when
         self._random = random.Random(when)
         self._runtime: HostRuntime = host_runtime()
+
+    @contextlib.contextmanager
+    def current(self) -> Iterator[None]:
+        """See runtime.DeviceRuntime."""
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
+    def note(self, call: str) -> None:
+        """Count a call that is made while the device is not the current one."""
+        if not self.depth:
+            self.outside[call] += 1
 
     def maybe_run(self) -> None:
         """A moment at which a device may have come any distance."""
@@ -126,6 +151,7 @@ class HostDevice:
 
     def allocate(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> DeviceArray:
         """See runtime.DeviceRuntime."""
+        self.note("allocate")
         memory = self._runtime.allocate(shape, dtype)
         memory.view(np.uint8)[...] = 0
         self.allocated += memory.nbytes
@@ -133,16 +159,24 @@ class HostDevice:
 
     def pinned(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """See runtime.DeviceRuntime."""
+        self.note("pinned")
         return np.zeros(shape, dtype)
+
+    def release(self) -> None:
+        """See runtime.DeviceRuntime; counted, as there is nothing to give back."""
+        self.note("release")
+        self.released += 1
 
     def stream(self) -> HostStream:
         """See runtime.DeviceRuntime."""
+        self.note("stream")
         pointer = 0x5000 + len(self.streams)
         self.streams[pointer] = HostStream(self, pointer)
         return self.streams[pointer]
 
     def event(self) -> HostEvent:
         """See runtime.DeviceRuntime."""
+        self.note("event")
         return HostEvent()
 
     def upload(self, source: npt.NDArray[Any], target: DeviceArray, stream: HostStream) -> None:
@@ -174,6 +208,7 @@ class HostDevice:
         shared_bytes: int = 0,
     ) -> Launch:
         """See runtime.DeviceRuntime."""
+        self.note("kernel")
         assert shared_bytes <= self.properties.shared_memory
         values = [np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments]
         owners = [a.owner for a in arguments if isinstance(a, DeviceArray)]
@@ -185,6 +220,7 @@ class HostDevice:
 
     def capture(self, work: Callable[[], None], stream: HostStream) -> Replay:
         """See runtime.DeviceRuntime."""
+        self.note("capture")
         stream.recording = []
         try:
             work()

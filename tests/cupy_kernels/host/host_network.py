@@ -68,6 +68,9 @@ class HostNetwork:
         logits = self._network.run()
         array_at(self._logits, logits.shape, SCALAR_TYPES[self.logits_scalar])[...] = logits
 
+    def close(self) -> None:
+        """See DeviceNetwork."""
+
     def describe(self) -> dict[str, Any]:
         """See DeviceNetwork."""
         return {"runtime": "onnxruntime on the host", "precision": self.input_scalar}

@@ -20,11 +20,16 @@ import pytest
 from PIL import Image
 from untimed_logs import untimed
 
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import read_manifest
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
+from smoothcert.engine.run.cluster.executor import (
+    ClusterOptions,
+    RayExecutor,
+    worker_device,
+)
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.statistics.procedures import FixedCertify
 
@@ -274,6 +279,29 @@ def test_what_cannot_be_is_refused_in_one_line(
     job = Job(model=model, law=LatticeGaussian(0.5), procedure=FixedCertify(0.5))
     with pytest.raises(InputError, match=words):
         RayExecutor(ClusterOptions(*options)).open(job)
+
+
+@pytest.mark.parametrize("device", ["cuda:1", "cuda:0,cuda:1"])
+def test_a_choice_among_gpus_is_refused_before_a_cluster_is_looked_for(
+    photograph_model: Path, device: str
+) -> None:
+    job = Job(
+        model=open_onnx(photograph_model),
+        law=LatticeGaussian(0.5),
+        procedure=FixedCertify(0.5),
+        compute=Compute(device=device),
+    )
+    with pytest.raises(
+        InputError, match=f"^device '{device}' is not to be had with --ray"
+    ) as caught:
+        RayExecutor(ClusterOptions("ray://no.such.cluster:1")).open(job)
+    assert "expected --device cuda:0, and --workers" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_worker_is_on_the_first_gpu_that_it_sees() -> None:
+    assert [worker_device(device) for device in ("cuda", "cuda:all", "cuda:0")] == ["cuda:0"] * 3
+    assert worker_device("cpu") == "cpu"
 
 
 _POISON = """
