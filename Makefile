@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PACKAGES := api cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+TENSORRT_10 := 10.13.2.6 10.16.1.11
 EXTRAS := cpu,openvino,export,parquet,report,tensorrt-rtx,ray,metrics,dev,kernel-tests
 
 IDX := usr/share/datasets/fashion-mnist
@@ -34,8 +35,13 @@ lint: setup
 	$(BIN)/mypy tests benchmarks
 	$(BIN)/pytest tests/test_layers.py
 
-test: setup
+test: setup $(TENSORRT_10:%=$(VENV)/tensorrt/%)
 	$(BIN)/pytest
+
+# The two ends of TensorRT 10's Python API, for a test to read: an environment holds one version.
+$(VENV)/tensorrt/%: | $(VENV)/dependencies
+	$(PIP) install --no-deps --target $@ "tensorrt-cu13-bindings==$*; sys_platform == 'linux'" || echo "TensorRT $*: not to be had, its test will be skipped" >&2
+	mkdir -p $@
 
 # Export, certify, table: 100 real images, 10,000 samples each.
 demo: setup

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from smoothcert.engine.backends.device.driver import Gpu, gpus, require_gpu, use
 from smoothcert.engine.backends.tensorrt import rtx, timing_cache
-from smoothcert.engine.backends.tensorrt.module import LogKeeper, TensorRT, load_tensorrt
+from smoothcert.engine.backends.tensorrt.log import LogKeeper
+from smoothcert.engine.backends.tensorrt.module import TensorRT, load_tensorrt
 from smoothcert.engine.backends.tensorrt.monitor import BuildWatcher, Silent, StopRequest, monitor
 from smoothcert.engine.backends.tensorrt.onnx_facts import OnnxFacts, read_onnx
 from smoothcert.engine.backends.tensorrt.options import BuildOptions
@@ -39,8 +40,9 @@ def build_plan(
     device   index of the GPU to build on; TensorRT for RTX builds without one for `targets`
     The engine is strongly typed (its precision is what the model says), has a static batch, and
     is one fixed function: it is certified as itself. Both files are private to the user. Raises
-    InputError where the model, the options or this machine do not allow it; KeyboardInterrupt
-    leaves nothing behind.
+    InputError where the model, the options or this machine do not allow it, DeviceMemoryError where
+    the device is too small for the batch; KeyboardInterrupt leaves nothing behind. The caller's
+    current device stays what it is.
     """
     onnx = read_onnx(path)
     module = load_tensorrt(runtime, "building an engine")
@@ -79,10 +81,20 @@ def build_plan(
             "seconds": round(time.monotonic() - start, 2),
         },
     )
-    # The plan first: a crash in between leaves a record that does not match, which is refused.
-    write_atomically(output, content, 0o600)
-    write_atomically(record_path(output), record.to_json().encode(), 0o600)
+    _write(output, content, record)
     return record
+
+
+def _write(output: Path, content: bytes, record: PlanRecord) -> None:
+    # The plan first: a crash in between leaves a record that does not match, which is refused.
+    try:
+        write_atomically(output, content, 0o600)
+        write_atomically(record_path(output), record.to_json().encode(), 0o600)
+    except OSError as error:
+        raise InputError(
+            f"plan {output} cannot be written ({error.strerror}): expected a folder that you may "
+            f"write to, with room for {len(content) / 1e6:,.1f} MB"
+        ) from None
 
 
 def _gpu(module: TensorRT, options: BuildOptions, device: int) -> Gpu | None:
@@ -143,23 +155,25 @@ def _build(
         use(gpu)
     trt = module.trt
     log = LogKeeper(trt)
-    builder = trt.Builder(log.logger)
-    network = builder.create_network(0)
+
+    def refused(reason: str) -> InputError:
+        return InputError(f"model {onnx.path} cannot be built: {reason}")
+
+    builder = log.ask(lambda: trt.Builder(log.logger), module.unusable)
+    network = log.ask(lambda: builder.create_network(module.network_flags), refused)
     facts = parse_network(trt, log, network, onnx, options.batch)
-    config = builder.create_builder_config()
+    config = log.ask(builder.create_builder_config, refused)
     progress = monitor(trt, watcher, stop)
     config.progress_monitor = progress
     _configure(module, config, options)
     timings = None if module.rtx or gpu is None else timing_cache.timing_path(module.version, gpu)
     if timings is not None:
         timing_cache.recall(config, timings)
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
-        raise InputError(f"model {onnx.path} cannot be built: {log.reason()}")
+    plan = log.ask(lambda: builder.build_serialized_network(network, config), refused)
     if timings is not None:
         timing_cache.remember(config, timings)
     content = bytes(plan)
-    return content, facts, _inspect(module, gpu, log, content)
+    return content, facts, _inspect(module, gpu, log, content, options.version_compatible)
 
 
 def _configure(module: TensorRT, config: Any, options: BuildOptions) -> None:
@@ -183,14 +197,17 @@ def _configure(module: TensorRT, config: Any, options: BuildOptions) -> None:
         rtx.set_targets(trt, config, options.targets)
 
 
-def _inspect(module: TensorRT, gpu: Gpu | None, log: LogKeeper, content: bytes) -> dict[str, Any]:
+def _inspect(
+    module: TensorRT, gpu: Gpu | None, log: LogKeeper, content: bytes, host_code: bool
+) -> dict[str, Any]:
     """What only a loaded engine tells, so on its GPU only: layers after fusion, device memory."""
     if gpu is None:
         return {}
-    runtime = module.trt.Runtime(log.logger)
-    engine = runtime.deserialize_cuda_engine(content)
-    if engine is None:
-        raise InputError(f"the engine that was built cannot be loaded: {log.reason()}")
+    runtime = module.start(log, host_code=host_code)  # it was built here, just now
+    engine = log.ask(
+        lambda: runtime.deserialize_cuda_engine(content),
+        lambda reason: InputError(f"the engine that was built cannot be loaded: {reason}"),
+    )
     return {
         "fused_layers": engine.num_layers,
         "device_memory": int(engine.device_memory_size_v2),

@@ -8,7 +8,8 @@ from typing import Any
 
 from smoothcert.engine.backends.device.driver import require_gpu, use
 from smoothcert.engine.backends.tensorrt import rtx
-from smoothcert.engine.backends.tensorrt.module import LogKeeper, TensorRT, load_tensorrt
+from smoothcert.engine.backends.tensorrt.log import LogKeeper
+from smoothcert.engine.backends.tensorrt.module import TensorRT, load_tensorrt
 from smoothcert.engine.backends.tensorrt.plan import PlanRecord
 from smoothcert.engine.backends.tensorrt.trust import read_plan
 from smoothcert.engine.base.errors import InputError
@@ -29,7 +30,7 @@ class TensorRTNetwork:
     device  index of the GPU; its primary context becomes current on this thread
     Raises InputError without a GPU or the runtime, and where the file is not the plan that `model`
     speaks of; PlanRefusedError where the plan was built for another GPU or version, or the runtime
-    does not take it.
+    does not take it; DeviceMemoryError where the device is too small for it.
     """
 
     input_layout = "nchw"
@@ -43,7 +44,7 @@ class TensorRTNetwork:
         self._module = module = load_tensorrt(record.runtime, _PURPOSE)
         reason = record.refusal(module.version, gpu)
         if reason is not None:
-            raise _refused(model, reason)
+            raise PlanRefusedError(_refusal(model, reason))
         use(gpu)
         self.spec = record.spec
         self.num_classes = record.num_classes
@@ -54,36 +55,42 @@ class TensorRTNetwork:
         self._record = record
         self._gpu = gpu
         self._log = log = LogKeeper(module.trt)
-        self._runtime = runtime = module.trt.Runtime(log.logger)  # must outlive the engine
+
+        def refused(reason: str) -> InputError:
+            return PlanRefusedError(_refusal(model, reason))
+
+        def unready(reason: str) -> InputError:
+            return InputError(f"plan {model.path} cannot be made ready to run: {reason}")
+
+        # Named by the user or of the user's own cache: read_plan takes no other.
+        runtime = module.start(log, host_code=record.version_compatible)
+        self._runtime = runtime  # must outlive the engine
         if module.rtx:
-            reason = rtx.invalidity(module.trt, runtime, content)
-            if reason:
-                raise _refused(model, reason)
-        engine = runtime.deserialize_cuda_engine(content)
-        if engine is None:
-            raise _refused(model, log.reason())
+            invalid = log.ask(lambda: rtx.invalidity(module.trt, runtime, content), refused)
+            if invalid:
+                raise refused(invalid)
+        engine = log.ask(lambda: runtime.deserialize_cuda_engine(content), refused)
         reason = _mismatch(module.trt, engine, record)
         if reason is not None:
             raise InputError(f"plan {model.path} is not what its record says: {reason}")
-        self._context = _context(module, engine)
-        if self._context is None:
-            raise InputError(f"plan {model.path} cannot be made ready to run: {log.reason()}")
+        self._context = log.ask(lambda: _context(module, engine), unready)
         self._engine = engine
         self._inputs: tuple[int, ...] = ()
         self._bound = -1  # the buffer that the context's input address is
         self._stream = 0
 
     def bind(self, inputs: Sequence[int], logits: int, stream: int) -> None:
-        """See DeviceNetwork.bind. Raises RuntimeError where TensorRT refuses shape or address."""
+        """See DeviceNetwork.bind. Raises RuntimeError where TensorRT refuses shape or address, and
+        DeviceMemoryError where it runs out of memory."""
         record, context = self._record, self._context
         shape = (record.batch, *record.spec.shape)
         if not context.set_input_shape(record.input_name, shape):
-            raise RuntimeError(f"TensorRT refuses the input shape {shape}: {self._log.reason()}")
+            raise self._failure(f"TensorRT refuses the input shape {shape}")
         missing = context.infer_shapes()
         if missing:
-            raise RuntimeError(f"TensorRT knows no shapes of {', '.join(missing)}")
+            raise self._failure(f"TensorRT knows no shapes of {', '.join(missing)}")
         if not context.set_tensor_address(record.logits_name, logits):
-            raise RuntimeError(f"TensorRT refuses the logits' address: {self._log.reason()}")
+            raise self._failure("TensorRT refuses the logits' address")
         self._inputs = tuple(inputs)
         self._stream = stream
         self._address(0)
@@ -95,14 +102,24 @@ class TensorRTNetwork:
             return
         name = self._record.input_name
         if not self._context.set_tensor_address(name, self._inputs[buffer]):
-            raise RuntimeError(f"TensorRT refuses the input's address: {self._log.reason()}")
+            raise self._failure("TensorRT refuses the input's address")
         self._bound = buffer
 
     def enqueue(self, buffer: int) -> None:
-        """See DeviceNetwork.enqueue."""
+        """See DeviceNetwork.enqueue. Raises DeviceMemoryError where a run, as the first may, runs
+        out of memory."""
         self._address(buffer)
         if not self._context.execute_async_v3(self._stream):
-            raise RuntimeError(f"TensorRT cannot queue a run: {self._log.reason()}")
+            raise self._failure("TensorRT cannot queue a run")
+
+    def _failure(self, what: str) -> Exception:
+        return self._log.failure(lambda reason: RuntimeError(f"{what}: {reason}"))
+
+    def close(self) -> None:
+        """See DeviceNetwork.close; each of these needs the next."""
+        del self._context
+        del self._engine
+        del self._runtime
 
     def describe(self) -> dict[str, Any]:
         """See DeviceNetwork.describe."""
@@ -116,8 +133,8 @@ class TensorRTNetwork:
         }
 
 
-def _refused(model: Model, reason: str) -> PlanRefusedError:
-    return PlanRefusedError(
+def _refusal(model: Model, reason: str) -> str:
+    return (
         f"plan {model.path} cannot run here ({reason}): build it on this machine with "
         "`smoothcert build MODEL.onnx`"
     )

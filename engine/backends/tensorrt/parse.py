@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smoothcert.engine.backends.device.network import default_batch
-from smoothcert.engine.backends.tensorrt.module import LogKeeper
+from smoothcert.engine.backends.tensorrt.log import LogKeeper
 from smoothcert.engine.backends.tensorrt.onnx_facts import OnnxFacts
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec, Scalar
@@ -44,9 +44,15 @@ def parse_network(
     Raises InputError, naming the node, for what the parser refuses, and for a model that is no
     classifier of images.
     """
-    parser = trt.OnnxParser(network, log.logger)
-    if not parser.parse(onnx.content, str(onnx.path)):
-        raise InputError(_refusal(parser, onnx, log))
+
+    def unparsed(reason: str) -> InputError:
+        return InputError(f"model {onnx.path} cannot be parsed by TensorRT: {reason}")
+
+    parser = log.ask(lambda: trt.OnnxParser(network, log.logger), unparsed)
+    log.ask(
+        lambda: parser.parse(onnx.content, str(onnx.path)),
+        lambda reason: _refusal(parser, onnx) or unparsed(reason),
+    )
     if network.num_inputs != 1:
         names = ", ".join(network.get_input(i).name for i in range(network.num_inputs))
         raise InputError(
@@ -84,15 +90,15 @@ def parse_network(
     )
 
 
-def _refusal(parser: Any, onnx: OnnxFacts, log: LogKeeper) -> str:
+def _refusal(parser: Any, onnx: OnnxFacts) -> InputError | None:
     if not parser.num_errors:
-        return f"model {onnx.path} cannot be parsed by TensorRT: {log.reason()}"
+        return None
     refused = parser.get_error(0)
     node = f"{refused.node_name()!r} ({refused.node_operator()})"
     where = f", node {node}" if refused.node() >= 0 else ""
     more = f"; {parser.num_errors - 1} more" if parser.num_errors > 1 else ""
     reason = one_line(refused.desc(), 300)
-    return f"model {onnx.path}{where} is refused by TensorRT's parser: {reason}{more}"
+    return InputError(f"model {onnx.path}{where} is refused by TensorRT's parser: {reason}{more}")
 
 
 def _spec(onnx: OnnxFacts, shape: list[int]) -> InputSpec:

@@ -2,13 +2,26 @@
 
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.backends.device.driver import Gpu
+from smoothcert.engine.backends.tensorrt.module import TensorRT
+from smoothcert.engine.base.errors import DeviceUnavailableError, InputError
 
 
 def capabilities(trt: Any) -> list[str]:
     """The compute capabilities that this version builds for: "sm75", "sm80", ..."""
     members = trt.ComputeCapability.__members__
     return [name.lower() for name in members if name.startswith("SM")]
+
+
+def require_capability(module: TensorRT, gpu: Gpu) -> None:
+    """Raise DeviceUnavailableError for a GPU that this version has no kernels for: it would build
+    an engine there, and refuse to run it."""
+    known = capabilities(module.trt)
+    if gpu.capability not in known:
+        raise DeviceUnavailableError(
+            f"TensorRT for RTX {module.version} does not run on {gpu.name} ({gpu.capability}): "
+            f"expected one of {','.join(known)}; use full TensorRT"
+        )
 
 
 def set_targets(trt: Any, config: Any, targets: tuple[str, ...]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from smoothcert.engine.backends.device.driver import Gpu, require_gpu
+from smoothcert.engine.backends.tensorrt import rtx
 from smoothcert.engine.backends.tensorrt.build import build_plan
 from smoothcert.engine.backends.tensorrt.module import load_tensorrt
 from smoothcert.engine.backends.tensorrt.monitor import BuildWatcher
@@ -48,10 +49,13 @@ def cached_plan(
 
     device  index of the GPU; None for an engine of TensorRT for RTX that is bound to none
     A cached file that is damaged, or that others could have written, is built anew. Raises
-    InputError as build_plan does, and where the cache folder itself cannot be trusted.
+    InputError as build_plan does, where the cache folder itself cannot be trusted or locked, and
+    where the runtime has no kernels for the GPU. The caller's current device stays what it is.
     """
     module = load_tensorrt(runtime, "building an engine")
     gpu = None if device is None else require_gpu(device, "building an engine")
+    if gpu is not None and module.rtx:
+        rtx.require_capability(module, gpu)
     digest = read_onnx(onnx).sha256
     path = cached_path(onnx.stem, digest, module.name, module.version, gpu, options)
     with _alone(path):
@@ -68,16 +72,27 @@ def cached_plan(
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Hold the lock of a cached engine: of many processes one builds, the others wait for it."""
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with contextlib.ExitStack() as held:
+        try:
+            lock = held.enter_context(path.with_suffix(".lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise InputError(
+                f"engine cache {path.parent} cannot be locked ({error.strerror}): set "
+                "SMOOTHCERT_CACHE to a writable folder on a local disk"
+            ) from None
         yield
 
 
 def forget(path: Path) -> None:
-    """Remove an engine and its record from the cache."""
+    """Remove an engine and its record from the cache; raises InputError where that fails."""
     for file in (path, record_path(path)):
-        with contextlib.suppress(FileNotFoundError):
-            file.unlink()
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"cached engine {file} cannot be removed ({error.strerror}): remove it yourself"
+            ) from None
 
 
 def open_cached(

@@ -1,6 +1,7 @@
 """Kernel timings of earlier builds, per GPU and version: the next build measures only what is new.
 
-Of full TensorRT; TensorRT for RTX picks kernels on the user's machine and times nothing here.
+Of full TensorRT; TensorRT for RTX picks kernels on the user's machine and times nothing here. A
+build needs none of this: where timings cannot be had or kept, it goes on without.
 """
 
 import contextlib
@@ -14,10 +15,14 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 
 
-def timing_path(version: str, gpu: Gpu) -> Path:
-    """The file of a version's timings on a GPU, in the user's engine cache."""
+def timing_path(version: str, gpu: Gpu) -> Path | None:
+    """The file of a version's timings on a GPU, in the user's engine cache; None without one that
+    can be trusted."""
     name = re.sub(r"\W+", "_", gpu.name)
-    return engine_cache() / f"{name}-{gpu.capability}-{version}.timing"
+    try:
+        return engine_cache() / f"{name}-{gpu.capability}-{version}.timing"
+    except InputError:
+        return None
 
 
 def recall(config: Any, path: Path) -> None:
@@ -25,13 +30,22 @@ def recall(config: Any, path: Path) -> None:
     content = b""
     with contextlib.suppress(InputError):
         content = read_own_file(path)
-    cache = config.create_timing_cache(content)
-    if not config.set_timing_cache(cache, False):
-        config.set_timing_cache(config.create_timing_cache(b""), False)
+    if not _set(config, content) and content:
+        _set(config, b"")
+
+
+def _set(config: Any, content: bytes) -> bool:
+    with contextlib.suppress(RuntimeError):
+        cache = config.create_timing_cache(content)
+        if cache is not None:
+            return bool(config.set_timing_cache(cache, False))
+    return False
 
 
 def remember(config: Any, path: Path) -> None:
     """Keep what a build has timed."""
     cache = config.get_timing_cache()
-    if cache is not None:
-        write_atomically(path, bytes(cache.serialize()), 0o600)
+    timings = cache.serialize() if cache is not None else None
+    if timings is not None:
+        with contextlib.suppress(OSError):  # a full disk is no reason to lose the engine
+            write_atomically(path, bytes(timings), 0o600)

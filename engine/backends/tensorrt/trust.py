@@ -26,6 +26,19 @@ def engine_cache() -> Path:
     A folder of the user's that others may read or enter is closed to them here.
     """
     folder = cache_folder(CACHE)
+    try:
+        _close(folder)
+        for parent in folder.resolve().parents:
+            _check_parent(parent)
+    except OSError as error:
+        raise InputError(
+            f"engine cache {folder} cannot be checked or closed to others ({error.strerror}): set "
+            "SMOOTHCERT_CACHE to a folder of your own"
+        ) from None
+    return folder
+
+
+def _close(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise InputError(
@@ -39,9 +52,6 @@ def engine_cache() -> Path:
         )
     if stat.S_IMODE(status.st_mode) & 0o077:
         folder.chmod(0o700)
-    for parent in folder.resolve().parents:
-        _check_parent(parent)
-    return folder
 
 
 def _check_parent(folder: Path) -> None:
@@ -86,19 +96,29 @@ def read_own_file(path: Path) -> bytes:
             f"cached engine {path} cannot be opened ({error.strerror}): expected a file of yours, "
             "no link; remove it"
         ) from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError(f"cached engine {path} is no regular file: remove it")
-        if status.st_uid != os.geteuid():
-            raise InputError(
-                f"cached engine {path} belongs to user {status.st_uid}, not to you: remove it"
-            )
-        if stat.S_IMODE(status.st_mode) & 0o022:
-            raise InputError(
-                f"cached engine {path} is writable by others (mode {_octal(status)}): remove it"
-            )
-        return file.read()
+    try:
+        _check_own(path, os.fstat(handle))
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise InputError(
+            f"cached engine {path} cannot be read ({error.strerror}): remove it"
+        ) from None
+    finally:
+        os.close(handle)
+
+
+def _check_own(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"cached engine {path} is no regular file: remove it")
+    if status.st_uid != os.geteuid():
+        raise InputError(
+            f"cached engine {path} belongs to user {status.st_uid}, not to you: remove it"
+        )
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        raise InputError(
+            f"cached engine {path} is writable by others (mode {_octal(status)}): remove it"
+        )
 
 
 def read_plan(path: Path) -> tuple[bytes, PlanRecord]:

@@ -1,229 +1,23 @@
-"""Choosing and loading a runtime, and every TensorRT name the project uses against the real API."""
+"""Choosing and loading a runtime, and every way in which one cannot be loaded or started."""
 
-import ast
 import importlib.util
-import json
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from smoothcert.engine.backends.tensorrt import module
-from smoothcert.engine.backends.tensorrt.module import LogKeeper, default_runtime, load_tensorrt
-from smoothcert.engine.base.errors import InputError, MissingPartError
-
-ROOT = Path(__file__).parents[4]
-ROOM = ROOT / "engine" / "backends" / "tensorrt"
-RTX_ONLY = ROOM / "rtx.py"
-COMMON = [
-    ROOM / f"{name}.py"
-    for name in ("module", "network", "monitor", "build", "parse", "timing_cache")
-]
-
-# What a variable of these names is, in the files above.
-RECEIVERS = {
-    "builder": "Builder",
-    "config": "IBuilderConfig",
-    "network": "INetworkDefinition",
-    "parser": "OnnxParser",
-    "refused": "ParserError",
-    "images": "ITensor",
-    "logits": "ITensor",
-    "layer": "ILayer",
-    "cache": "ITimingCache",
-    "runtime": "Runtime",
-    "engine": "ICudaEngine",
-    "context": "IExecutionContext",
-}
-RTX_RECEIVERS = {
-    **RECEIVERS,
-    "strategies": "DynamicShapesKernelSpecializationStrategy",
-}
-# There `config` is a build's in some functions and a context's in another.
-RTX_OTHERS = {"dynamic_shapes_kernel_specialization_strategy": "IRuntimeConfig"}
-
-LIBRARIES = {
-    "libnvinfer.so.11": (
-        "createInferBuilder_INTERNAL",
-        "createInferRefitter_INTERNAL",
-        "createInferRuntime_INTERNAL",
-        "getBuilderPluginRegistry",
-        "getPluginRegistry",
-    ),
-    "libnvinfer_plugin.so.11": ("initLibNvInferPlugins",),
-    "libnvonnxparser.so.11": (
-        "createNvOnnxParser_INTERNAL",
-        "createNvOnnxParserRefitter_INTERNAL",
-        "getNvOnnxParserVersion",
-    ),
-}
-
-PROBE = """
-import ctypes, json, sys
-module, names, libraries = json.load(sys.stdin)
-for library in libraries:
-    ctypes.CDLL(library, ctypes.RTLD_GLOBAL)
-api = __import__(module)
-missing = []
-for name in names:
-    value = api
-    for part in name.split("."):
-        value = getattr(value, part, None)
-        if value is None:
-            missing.append(name)
-            break
-print(json.dumps([api.__version__, missing]))
-"""
-
-
-def chain(node: ast.expr) -> list[str]:
-    """["module", "trt", "BuilderFlag", "TF32"] for that expression; empty for another kind."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.insert(0, node.attr)
-        node = node.value
-    return [node.id, *parts] if isinstance(node, ast.Name) else []
-
-
-def used_names(file: Path, receivers: dict[str, str]) -> set[str]:
-    """ "Class.member" or "Enum.MEMBER" for everything of TensorRT that a source file touches."""
-    names = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.Attribute):
-            continue
-        parts = [part for part in chain(node) if part != "self"]
-        if "trt" in parts:
-            used = parts[parts.index("trt") + 1 :]
-            used = [part for part in used if not part.startswith("__")]
-            if used:
-                names.add(".".join(used))
-        elif len(parts) > 1 and parts[0].lstrip("_") in receivers:
-            names.add(f"{receivers[parts[0].lstrip('_')]}.{parts[1]}")
-    return names
-
-
-def common_names() -> set[str]:
-    names = set[str]().union(*(used_names(file, RECEIVERS) for file in COMMON))
-    from smoothcert.engine.backends.tensorrt.build import _LEVELS
-
-    return names | {f"HardwareCompatibilityLevel.{level}" for level in _LEVELS.values()}
-
-
-def rtx_names() -> set[str]:
-    names = used_names(RTX_ONLY, RTX_RECEIVERS)
-    for member, owner in RTX_OTHERS.items():
-        names = names - {f"IBuilderConfig.{member}"} | {f"{owner}.{member}"}
-    return names
-
-
-def missing_names(module: str, names: set[str], libraries: list[str]) -> tuple[str, list[str]]:
-    """The version of a module, and which names it lacks; in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE],
-        input=json.dumps([module, sorted(names), libraries]),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    version, missing = json.loads(done.stdout)
-    return version, missing
-
-
-@pytest.fixture(scope="module")
-def stubs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Empty libraries with TensorRT's entry points, so that its real bindings can be imported."""
-    if importlib.util.find_spec("tensorrt_bindings") is None:
-        pytest.skip("tensorrt-cu13-bindings is not installed (extra kernel-tests)")
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("there is no gcc to build empty libraries with")
-    folder = tmp_path_factory.mktemp("stubs")
-    for library, functions in LIBRARIES.items():
-        source = folder / f"{library}.c"
-        source.write_text("".join(f"void *{name}(void) {{ return 0; }}\n" for name in functions))
-        subprocess.run(
-            [
-                compiler,
-                "-shared",
-                "-fPIC",
-                f"-Wl,-soname,{library}",
-                "-o",
-                folder / library,
-                source,
-            ],
-            check=True,
-        )
-    return [str(folder / library) for library in LIBRARIES]
-
-
-def test_the_collector_sees_what_the_files_use() -> None:
-    names = common_names()
-    assert len(names) > 45
-    assert {
-        "ILogger.Severity.INTERNAL_ERROR",
-        "Builder.build_serialized_network",
-        "OnnxParser.get_error",
-        "ParserError.node_name",
-        "IBuilderConfig.set_timing_cache",
-        "ITensor.allowed_formats",
-        "IExecutionContext.execute_async_v3",
-        "ICudaEngine.get_tensor_format",
-        "Runtime.deserialize_cuda_engine",
-        "HardwareCompatibilityLevel.AMPERE_PLUS",
-        "LayerType.CONSTANT",
-    } <= names
-
-
-def test_no_other_file_touches_tensorrt() -> None:
-    listed = {*COMMON, RTX_ONLY}
-    for folder in ("analysis", "cli", "engine", "export", "training"):
-        for file in (ROOT / folder).rglob("*.py"):
-            uses = any(
-                "trt" in chain(node)
-                for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-                if isinstance(node, ast.Attribute)
-            )
-            assert not uses or file in listed, file
-
-
-def test_full_tensorrt_has_every_name(stubs: list[str]) -> None:
-    version, missing = missing_names("tensorrt_bindings", common_names(), stubs)
-    assert int(version.partition(".")[0]) >= 11
-    assert missing == []
-
-
-def test_the_probe_notices_what_is_gone(stubs: list[str]) -> None:
-    """Precision flags and calibrators went with version 11."""
-    gone = {"BuilderFlag.FP16", "IInt8Calibrator.get_batch", "Builder.platform_has_fast_fp16"}
-    assert set(missing_names("tensorrt_bindings", gone, stubs)[1]) == gone
-
-
-def test_tensorrt_for_rtx_has_every_name() -> None:
-    pytest.importorskip("tensorrt_rtx", reason="the extra tensorrt-rtx is not installed")
-    version, missing = missing_names("tensorrt_rtx", common_names() | rtx_names(), [])
-    assert int(version.partition(".")[0]) >= 1
-    assert missing == []
-
-
-def test_the_rtx_file_holds_what_full_tensorrt_lacks(stubs: list[str]) -> None:
-    assert set(missing_names("tensorrt_bindings", rtx_names(), stubs)[1]) == {
-        "BuilderFlag.REQUIRE_USER_ALLOCATION",
-        "ComputeCapability",
-        "DynamicShapesKernelSpecializationStrategy",
-        "DynamicShapesKernelSpecializationStrategy.EAGER",
-        "EngineInvalidityDiagnostics",
-        "EngineValidity",
-        "EngineValidity.INVALID",
-        "IBuilderConfig.num_compute_capabilities",
-        "IBuilderConfig.set_compute_capability",
-        "IExecutionContext.is_stream_capturable",
-        "IRuntimeConfig.dynamic_shapes_kernel_specialization_strategy",
-        "Runtime.get_engine_validity",
-    }
+from smoothcert.engine.backends.tensorrt.log import LogKeeper
+from smoothcert.engine.backends.tensorrt.module import TensorRT, default_runtime, load_tensorrt
+from smoothcert.engine.base.errors import (
+    DeviceMemoryError,
+    DeviceUnavailableError,
+    InputError,
+    MissingPartError,
+)
 
 
 @pytest.fixture
@@ -250,17 +44,49 @@ def test_full_tensorrt_comes_first(module_folder: Path) -> None:
     assert not load_tensorrt(None, "testing").rtx
 
 
-def test_an_old_version_is_refused(module_folder: Path) -> None:
-    (module_folder / "tensorrt.py").write_text("__version__ = '10.16.1'\n")
-    with pytest.raises(InputError, match=r"tensorrt 10\.16\.1 is too old: expected 11"):
+@pytest.mark.parametrize("version", ["10.13.0.35", "10.13.2.6", "10.16.1.11", "11.4.0.106", "12.0"])
+def test_10_is_taken_as_11_is(module_folder: Path, version: str) -> None:
+    (module_folder / "tensorrt.py").write_text(f"__version__ = {version!r}\n")
+    assert load_tensorrt("tensorrt", "testing").version == version
+
+
+@pytest.mark.parametrize("version", ["8.6.1", "9.3.0", "10.0.1", "10.12.0.36"])
+def test_an_old_version_is_refused(module_folder: Path, version: str) -> None:
+    (module_folder / "tensorrt.py").write_text(f"__version__ = {version!r}\n")
+    with pytest.raises(InputError, match=rf"tensorrt {version} is too old: expected 10\.13 or"):
         load_tensorrt("tensorrt", "testing")
 
 
-def test_libraries_that_do_not_load_are_one_line(module_folder: Path) -> None:
-    (module_folder / "tensorrt.py").write_text(
-        "raise ImportError('libnvinfer.so.11: cannot open\\nshared object')\n"
-    )
-    with pytest.raises(InputError, match=r"libnvinfer\.so\.11: cannot open shared object"):
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (
+            "raise ImportError('libnvinfer.so.11: cannot open\\nshared object')",
+            "cannot open shared",
+        ),
+        ("import ctypes; ctypes.CDLL('libnvinfer_absent.so.11')", "libnvinfer_absent"),
+        ("import tensorrt_bindings_absent", "No module named 'tensorrt_bindings_absent'"),
+        ("raise RuntimeError('a symbol is missing')", "a symbol is missing"),
+        ("raise KeyError('CUDA_PATH')", "CUDA_PATH"),
+        ("1 +", "invalid syntax"),
+        ("", "has no attribute '__version__'"),
+        ("__version__ = 'dev'", "version 'dev'"),
+    ],
+)
+def test_a_module_that_does_not_load_is_one_line(
+    module_folder: Path, source: str, reason: str
+) -> None:
+    (module_folder / "tensorrt.py").write_text(source + "\n")
+    with pytest.raises(InputError, match="testing needs the package tensorrt, which") as caught:
+        load_tensorrt("tensorrt", "testing")
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_an_uninstalled_package_left_behind_is_no_runtime(module_folder: Path) -> None:
+    """A folder without a file is imported, as a namespace."""
+    (module_folder / "tensorrt").mkdir()
+    with pytest.raises(InputError, match=r"cannot be loaded .*__version__.*--force-reinstall"):
         load_tensorrt("tensorrt", "testing")
 
 
@@ -274,12 +100,46 @@ def test_missing_and_unknown_runtimes_are_named(monkeypatch: pytest.MonkeyPatch)
         load_tensorrt("tensorrt", "testing")
 
 
-def test_the_log_keeps_errors_and_gives_the_first() -> None:
-    trt = pytest.importorskip("tensorrt_rtx", reason="the extra tensorrt-rtx is not installed")
-    log = LogKeeper(trt)
-    assert log.reason() == "it gave no reason"
-    log.logger.log(trt.ILogger.Severity.WARNING, "a warning")
-    log.logger.log(trt.ILogger.Severity.ERROR, "the first\n  line")
-    log.logger.log(trt.ILogger.Severity.INTERNAL_ERROR, "the second")
-    assert log.reason() == "the first line"
-    assert log.reason() == "it gave no reason"
+def test_only_version_10_is_told_to_be_strongly_typed() -> None:
+    flags = SimpleNamespace(STRONGLY_TYPED=1)
+    trt = SimpleNamespace(NetworkDefinitionCreationFlag=flags)
+    for name, version, expected in (
+        ("tensorrt", "10.13.2.6", 2),
+        ("tensorrt", "10.16.1.11", 2),
+        ("tensorrt", "11.0.0.114", 0),
+        ("tensorrt-rtx", "1.7.1.116", 0),
+    ):
+        assert TensorRT(name, version, trt).network_flags == expected
+
+
+class Started:
+    """A module `trt` whose Runtime answers, or fails, as it is told."""
+
+    def __init__(self, error: Exception | None = None, said: str = "") -> None:
+        self.ILogger = pytest.importorskip("tensorrt_rtx").ILogger
+        self.error, self.said = error, said
+
+    def Runtime(self, logger: Any) -> Any:  # noqa: N802
+        if self.said:
+            logger.log(self.ILogger.Severity.ERROR, self.said)
+        if self.error is not None:
+            raise self.error
+        return SimpleNamespace(engine_host_code_allowed=False)
+
+
+@pytest.mark.parametrize("host_code", [False, True])
+def test_host_code_is_allowed_only_where_it_is_asked_for(host_code: bool) -> None:
+    trt = Started()
+    module = TensorRT("tensorrt", "10.16.1.11", trt)
+    assert module.start(LogKeeper(trt), host_code=host_code).engine_host_code_allowed is host_code
+
+
+def test_a_runtime_that_does_not_start_is_one_line() -> None:
+    nullptr = TypeError("pybind11::init(): factory function returned nullptr")
+    trt = Started(nullptr, "CUDA initialization failure\nwith error: 35")
+    with pytest.raises(DeviceUnavailableError, match="failure with error: 35") as caught:
+        TensorRT("tensorrt", "10.16.1.11", trt).start(LogKeeper(trt), host_code=False)
+    assert "tensorrt 10.16.1.11 does not start here" in str(caught.value)
+    trt = Started(nullptr, "Cuda failure: out of memory")
+    with pytest.raises(DeviceMemoryError):
+        TensorRT("tensorrt", "10.16.1.11", trt).start(LogKeeper(trt), host_code=False)

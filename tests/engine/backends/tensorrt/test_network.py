@@ -18,7 +18,7 @@ from smoothcert.engine.backends.tensorrt import network
 from smoothcert.engine.backends.tensorrt.module import TensorRT
 from smoothcert.engine.backends.tensorrt.network import PlanRefusedError, TensorRTNetwork
 from smoothcert.engine.backends.tensorrt.trust import open_plan
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import DeviceMemoryError, DeviceUnavailableError, InputError
 from smoothcert.engine.models.model import Model
 
 trt = pytest.importorskip("tensorrt_rtx", reason="the extra tensorrt-rtx is not installed")
@@ -27,15 +27,23 @@ H200 = Gpu(0, "NVIDIA H200", "sm90")
 INPUTS, LOGITS, STREAM = (0x1000, 0x2000), 0x3000, 0x77
 
 
-class Context:
-    """Records what is called; a name in `refused` answers as TensorRT does when it fails."""
+NO_ROOM = "[executionContext.cpp::initialize::644] Error Code 2: OutOfMemory (Requested size was 9)"
 
-    def __init__(self, refused: str) -> None:
+
+class Context:
+    """Records what is called; a name in `refused` answers as TensorRT does when it fails, after it
+    has logged what it `said`."""
+
+    def __init__(self, refused: str, said: str = "") -> None:
         self.calls: list[tuple[Any, ...]] = []
         self.refused = refused
+        self.said = said
+        self.logger: Any = None  # the runtime's, once there is one
 
     def _answer(self, name: str, *arguments: Any) -> bool:
         self.calls.append((name, *arguments))
+        if name == self.refused and self.said:
+            self.logger.log(trt.ILogger.Severity.ERROR, self.said)
         return name != self.refused
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
@@ -58,9 +66,10 @@ class Context:
 class Engine:
     """Two tensors as record_of() describes them; `wrong` replaces answers."""
 
-    context: Context | None
+    context: Context | Exception | None
     wrong: dict[str, Any]
     num_io_tensors: int = 2
+    logger: Any = None
 
     def _tensor(self, name: str, key: str, image: Any, logits: Any) -> Any:
         return self.wrong.get(key, image if name == "input" else logits)
@@ -93,27 +102,53 @@ class Engine:
         if config is not None:
             strategies = trt.DynamicShapesKernelSpecializationStrategy
             assert config.dynamic_shapes_kernel_specialization_strategy == strategies.EAGER
+        if isinstance(self.context, Exception):
+            raise self.context
+        if self.context is None:
+            self.logger.log(trt.ILogger.Severity.ERROR, self.wrong.get("said", "no context"))
+        else:
+            self.context.logger = self.logger
         return self.context
 
 
 class StandIn:
     """A module `trt` around one engine; the rest of its names are the real ones."""
 
-    def __init__(self, engine: Engine | None, validity: Any = None, rtx: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine | Exception | None,
+        validity: Any = None,
+        rtx: bool = False,
+        said: str = "Version tag does not match",
+    ) -> None:
         self.module = TensorRT("tensorrt-rtx" if rtx else "tensorrt", "11.4.0.106", self)
+        self.host_code: list[bool] = []
         self._engine = engine
         self._validity = validity or (trt.EngineValidity.VALID, 0)
+        self._said = said
 
     def Runtime(self, logger: Any) -> Any:  # noqa: N802
         def deserialize(content: bytes) -> Engine | None:
+            self.host_code.append(runtime.engine_host_code_allowed)
+            if isinstance(self._engine, Exception):
+                raise self._engine
             if self._engine is None:
-                logger.log(trt.ILogger.Severity.ERROR, "Version tag does not match")
+                logger.log(trt.ILogger.Severity.ERROR, self._said)
+            else:
+                self._engine.logger = logger
             return self._engine
 
-        return SimpleNamespace(
+        def validity(content: bytes) -> Any:
+            if isinstance(self._validity, Exception):
+                raise self._validity
+            return self._validity
+
+        runtime = SimpleNamespace(
             deserialize_cuda_engine=deserialize,
-            get_engine_validity=lambda content: self._validity,
+            get_engine_validity=validity,
+            engine_host_code_allowed=False,
         )
+        return runtime
 
     def __getattr__(self, name: str) -> Any:
         return getattr(trt, name)
@@ -216,8 +251,55 @@ def test_a_plan_the_runtime_does_not_take_names_its_reason(
 ) -> None:
     with pytest.raises(PlanRefusedError, match=r"Version tag does not match.*smoothcert build"):
         opened(monkeypatch, model, StandIn(None))
-    with pytest.raises(InputError, match="cannot be made ready"):
-        opened(monkeypatch, model, StandIn(Engine(None, {})))
+    with pytest.raises(PlanRefusedError, match="a damaged plan"):
+        opened(monkeypatch, model, StandIn(RuntimeError("a damaged\nplan")))
+    for context, reason in ((None, "no context"), (RuntimeError("it broke"), "it broke")):
+        with pytest.raises(InputError, match=f"cannot be made ready to run: {reason}") as caught:
+            opened(monkeypatch, model, StandIn(Engine(context, {})))
+        # Another build of the plan would not help.
+        assert not isinstance(caught.value, (PlanRefusedError, DeviceMemoryError))
+
+
+def test_a_runtime_that_does_not_start_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, gpu: list[Gpu], model: Model
+) -> None:
+    class NoDriver(StandIn):
+        def Runtime(self, logger: Any) -> Any:  # noqa: N802
+            raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    with pytest.raises(DeviceUnavailableError, match=r"does not start here .*returned nullptr"):
+        opened(monkeypatch, model, NoDriver(Engine(Context(""), {})))
+
+
+def test_a_device_that_is_too_small_is_told_apart(
+    monkeypatch: pytest.MonkeyPatch, gpu: list[Gpu], model: Model
+) -> None:
+    """At load, for the context, at the first shapes and in the first run."""
+    for stand_in in (
+        StandIn(None, said=NO_ROOM),
+        StandIn(RuntimeError("cudaErrorMemoryAllocation")),
+        StandIn(Engine(None, {"said": NO_ROOM})),
+    ):
+        with pytest.raises(DeviceMemoryError, match="expected a smaller --batch"):
+            opened(monkeypatch, model, stand_in)
+    refusing = StandIn(Engine(Context("infer_shapes", NO_ROOM), {}))
+    with pytest.raises(DeviceMemoryError):
+        opened(monkeypatch, model, refusing).bind(INPUTS, LOGITS, STREAM)
+    network = opened(monkeypatch, model, StandIn(Engine(Context("execute_async_v3", NO_ROOM), {})))
+    network.bind(INPUTS, LOGITS, STREAM)
+    with pytest.raises(DeviceMemoryError):
+        network.enqueue(0)
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_only_a_version_compatible_plan_may_bring_its_runtime(
+    monkeypatch: pytest.MonkeyPatch, gpu: list[Gpu], tmp_path: Path, allowed: bool
+) -> None:
+    record = record_of(version_compatible=allowed)
+    model = open_plan(write_plan(tmp_path / "compatible.plan", record))
+    stand_in = StandIn(Engine(Context(""), {}))
+    opened(monkeypatch, model, stand_in)
+    assert stand_in.host_code == [allowed]
 
 
 def test_a_plan_of_another_gpu_or_version_is_refused_unread(
@@ -257,3 +339,6 @@ def test_rtx_is_asked_for_validity_and_capture(
     invalid = StandIn(Engine(context, {}), (trt.EngineValidity.INVALID, bits), rtx=True)
     with pytest.raises(PlanRefusedError, match="version mismatch, unsupported cc"):
         opened(monkeypatch, model, invalid)
+    broken = StandIn(Engine(context, {}), RuntimeError("not an engine"), rtx=True)
+    with pytest.raises(PlanRefusedError, match="not an engine"):
+        opened(monkeypatch, model, broken)

@@ -1,5 +1,6 @@
 """Engines kept in the cache: found again, and built anew where one cannot be trusted or used."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 from smoothcert.engine.backends.device.driver import Gpu
+from smoothcert.engine.backends.tensorrt import store
 from smoothcert.engine.backends.tensorrt.network import PlanRefusedError
 from smoothcert.engine.backends.tensorrt.options import BuildOptions
 from smoothcert.engine.backends.tensorrt.plan import record_path
 from smoothcert.engine.backends.tensorrt.store import cached_path, cached_plan, open_cached
 from smoothcert.engine.backends.tensorrt.trust import engine_cache, read_cached_plan
+from smoothcert.engine.base.errors import DeviceUnavailableError, InputError
 from smoothcert.engine.models.model import Model
 
 pytest.importorskip("tensorrt_rtx", reason="the extra tensorrt-rtx is not installed")
@@ -114,6 +117,44 @@ def test_what_cannot_be_trusted_is_built_anew(onnx: Path, spoil: Any) -> None:
     assert find(onnx) == path
     assert not path.is_symlink()
     read_cached_plan(path)
+
+
+def test_a_cache_that_cannot_be_locked_is_one_line(
+    onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: Any) -> None:
+        raise OSError(37, "No locks available")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fcntl, "flock", no_locks)
+        with pytest.raises(
+            InputError, match=r"cannot be locked \(No locks available\): set SMOOTH"
+        ):
+            find(onnx)
+    path = find(onnx)
+    lock = path.with_suffix(".lock")
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(InputError, match=r"cannot be locked \(Is a directory\)"):
+        find(onnx)
+
+
+def test_what_cannot_be_removed_is_one_line(onnx: Path) -> None:
+    path = find(onnx)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(InputError, match=r"cannot be removed \(Is a directory\)"):
+        find(onnx)
+
+
+def test_rtx_builds_nothing_for_a_card_it_does_not_run_on(
+    onnx: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would build an engine for an H200, and refuse it."""
+    monkeypatch.setattr(store, "require_gpu", lambda index, purpose: H200)
+    monkeypatch.setattr(store, "build_plan", lambda *_, **__: pytest.fail("it was built"))
+    with pytest.raises(DeviceUnavailableError, match=r"NVIDIA H200 \(sm90\): expected .*sm89"):
+        cached_plan(onnx, OPTIONS, runtime="tensorrt-rtx", device=0)
 
 
 def test_an_engine_the_runtime_refuses_is_built_once_more(onnx: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from smoothcert.engine.backends.device.driver import Gpu
+from smoothcert.engine.backends.tensorrt import timing_cache
 from smoothcert.engine.backends.tensorrt.timing_cache import recall, remember, timing_path
 from smoothcert.engine.backends.tensorrt.trust import engine_cache
 
@@ -39,12 +40,58 @@ class Config:
 
 @pytest.fixture
 def path() -> Path:
-    return timing_path("11.4.0.106", H200)
+    found = timing_path("11.4.0.106", H200)
+    assert found is not None
+    return found
 
 
 def test_timings_are_kept_per_gpu_and_version(path: Path) -> None:
     assert path == engine_cache() / "NVIDIA_H200-sm90-11.4.0.106.timing"
     assert timing_path("11.5.0.1", H200) != path
+
+
+def test_without_a_folder_that_can_be_trusted_there_are_none() -> None:
+    engine_cache().chmod(0o777)
+    assert timing_path("11.4.0.106", H200) is None
+
+
+class Unwilling(Config):
+    """A builder that makes no timing cache, or none that can be kept."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.error = error
+
+    def create_timing_cache(self, content: bytes) -> Any:
+        if self.error is not None:
+            raise self.error
+
+    def set_timing_cache(self, cache: Any, ignore_mismatch: bool) -> bool:
+        raise AssertionError("TensorRT takes no None")
+
+
+def test_a_build_goes_on_without_timings(path: Path) -> None:
+    for config in (Unwilling(), Unwilling(RuntimeError("no cache"))):
+        recall(config, path)
+        path.write_bytes(b"of an earlier build")
+        recall(config, path)
+        remember(config, path)
+        assert path.read_bytes() == b"of an earlier build"
+        path.unlink()
+    silent = Config()
+    silent.cache = SimpleNamespace(serialize=lambda: None)
+    remember(silent, path)
+    assert not path.exists()
+
+
+def test_timings_that_cannot_be_kept_are_lost(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    config = Config(b"H200")
+    recall(config, path)
+    monkeypatch.setattr(timing_cache, "write_atomically", full)
+    remember(config, path)
 
 
 def test_what_was_remembered_is_recalled(path: Path) -> None:

@@ -61,6 +61,22 @@ def test_a_folder_above_that_others_control_is_refused(
     assert engine_cache().is_dir()
 
 
+def test_what_the_system_refuses_is_one_line(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(1, os.strerror(1))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdopen", refuse)
+        with pytest.raises(InputError, match=r"cannot be read \(Operation not permitted\)"):
+            read_own_file(cached)
+    engine_cache().chmod(0o755)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(
+        InputError, match=r"closed to others \(Operation not permitted\): set SMOOTH"
+    ):
+        engine_cache()
+
+
 def test_a_link_for_a_cache_is_refused(tmp_path: Path) -> None:
     folder = engine_cache()
     folder.rmdir()
@@ -87,6 +103,10 @@ def test_a_plan_that_others_could_write_is_refused(cached: Path, mode: int) -> N
 def test_what_is_no_regular_file_is_refused(cached: Path) -> None:
     cached.unlink()
     os.mkfifo(cached)  # opening one for reading waits for a writer, if it is not asked not to
+    with pytest.raises(InputError, match="is no regular file"):
+        read_cached_plan(cached)
+    cached.unlink()
+    cached.mkdir()
     with pytest.raises(InputError, match="is no regular file"):
         read_cached_plan(cached)
 
