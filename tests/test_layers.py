@@ -19,8 +19,9 @@ MAY_IMPORT = {
     "engine.models": "engine.base",
     "engine.backends.base": "engine.base",
     "engine.backends.host": "engine.base engine.noise engine.models engine.backends.base",
+    "engine.backends.torch_graph": "engine.base engine.models",
     "engine.backends.device": "engine.base engine.noise engine.models engine.backends.base"
-    " cupy_kernels",
+    " engine.backends.torch_graph cupy_kernels",
     "engine.backends.tensorrt": "engine.base engine.models engine.backends.device",
     "engine.backends": "engine.base engine.noise engine.models",
     "engine.log": "engine.base engine.statistics engine.sources",

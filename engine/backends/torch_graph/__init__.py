@@ -1,0 +1,1 @@
+"""Networks as torch graphs: read from ONNX, folded, fused, lowered."""
