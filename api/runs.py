@@ -23,6 +23,7 @@ class RunOptions(TypedDict, total=False):
     seed     64-bit seed of the noise (0)
     skip, max, shard   every skip-th image, at most so many (-1: all), part i of k ("0/1")
     backend, device, precision, batch   see Compute; device may name several GPUs
+    tune     see Compute
     threads  cores to use; with `ray`, of each worker
     strict   stop at an image that cannot be read
     ray, workers, decode   run on a Ray cluster ("local", "auto" or its address): see ClusterOptions
@@ -37,6 +38,7 @@ class RunOptions(TypedDict, total=False):
     device: str
     precision: str | None
     batch: int | None
+    tune: bool
     threads: int | None
     strict: bool
     ray: str | None
@@ -138,6 +140,7 @@ def _run(
     device: str = "cpu",
     precision: str | None = None,
     batch: int | None = None,
+    tune: bool = False,
     threads: int | None = None,
     strict: bool = False,
     ray: str | None = None,
@@ -161,7 +164,12 @@ def _run(
         procedure=make_procedure(law.total_variation(opened.spec.num_pixels)),
         seed=seed,
         compute=Compute(
-            backend=backend, device=device, precision=precision, batch=batch, threads=threads
+            backend=backend,
+            device=device,
+            precision=precision,
+            batch=batch,
+            threads=threads,
+            tune=tune,
         ),
         reference=reference,
     )

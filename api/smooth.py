@@ -1,5 +1,6 @@
 """`Smooth`: the original code's class, with exact noise, bounds that hold, and any model."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Backend, Compute
-from smoothcert.engine.backends.opening import open_backend, open_module
+from smoothcert.engine.backends.live_module import LiveModule
+from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -29,7 +31,9 @@ class Smooth:
     """The smoothed classifier g of Cohen, Rosenfeld, Kolter 2019.
 
     base_classifier  a torch module from [N, C, H, W] images in [0, 1] to logits [N, num_classes],
-                     or the path of a model (ONNX, or a checkpoint that `export` understands)
+                     or the path of a model (ONNX, or a checkpoint that `export` understands). A
+                     module is run in eval mode where it is, with the weights it has at each call;
+                     afterwards it is in the mode it was in.
     num_classes      of the base classifier
     sigma            noise level in [0, 1]-pixel units, in (0, 4]
     seed             64-bit seed of the noise: the same seed and image give the same samples
@@ -54,7 +58,7 @@ class Smooth:
         self._law = LatticeGaussian(self.sigma)
         self._seed = seed
         self._snap = snap
-        self._backends: dict[tuple[tuple[int, int, int], int], Backend] = {}
+        self._opened: dict[tuple[tuple[int, int, int], int], LiveModule | Backend] = {}
 
     def certify(self, x: Any, n0: int, n: int, alpha: float, batch_size: int) -> tuple[int, float]:
         """Certify the prediction at x: (class, radius), or (ABSTAIN, 0.0).
@@ -86,24 +90,27 @@ class Smooth:
     def _decide(
         self, procedure: Procedure, image: npt.NDArray[np.uint8], batch_size: int
     ) -> Decision:
-        backend = self._backend(_sides(image), batch_size)
         # A content hash, so that an image keeps its noise whatever order it comes in.
         digest = hashlib.blake2b(image.tobytes(), digest_size=4).digest()
         index = int.from_bytes(digest, "little")
-        (certificate,) = Scheduler(backend, procedure).run([LabelledImage(index, -1, image)])
+        with self._ready(_sides(image), batch_size) as backend:
+            (certificate,) = Scheduler(backend, procedure).run([LabelledImage(index, -1, image)])
         return certificate.decision
 
-    def _backend(self, shape: tuple[int, int, int], batch_size: int) -> Backend:
+    def _ready(
+        self, shape: tuple[int, int, int], batch_size: int
+    ) -> contextlib.AbstractContextManager[Backend]:
         if batch_size < 1:
             raise InputError(f"batch_size {batch_size} is too small: expected at least 1")
         key = (shape, batch_size)
-        if key not in self._backends:
-            self._backends[key] = self._open(shape, batch_size)
-        return self._backends[key]
+        if key not in self._opened:
+            self._opened[key] = self._open(shape, batch_size)
+        opened = self._opened[key]
+        return opened.ready() if isinstance(opened, LiveModule) else contextlib.nullcontext(opened)
 
-    def _open(self, shape: tuple[int, int, int], batch_size: int) -> Backend:
+    def _open(self, shape: tuple[int, int, int], batch_size: int) -> LiveModule | Backend:
         if not isinstance(self.base_classifier, str | Path):
-            return open_module(
+            return LiveModule(
                 self.base_classifier, InputSpec(*shape), self.num_classes, self._law, self._seed,
                 batch_size,
             )  # fmt: skip

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--batch", type=click.IntRange(min=1), help="Rows per batch [default: measured].")
 @click.option("--backend", default="auto", show_default=True, help="What runs the network.")
 @click.option("--device", default="cpu", show_default=True, help="Where it runs.")
+@click.option("--tune", is_flag=True, help="On a GPU: measure, and take the fastest.")
 @click.option("--sigma", default=0.25, show_default=True, help="Noise level, [0,1] pixels.")
 @click.option("--input-shape", help="C,H,W of --arch [default: its usual dataset's].")
 @click.option("--num-classes", type=click.IntRange(min=1), help="Of --arch.")
@@ -47,13 +48,15 @@ def command(
     device: str,
     batch: int | None,
     threads: int | None,
+    tune: bool,
     **settings: Any,
 ) -> None:
     """Measure the certification loop in samples per second.
 
     In one process and interleaved: certification as `certify` runs it; the original loop (repeat,
-    randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; the bare
-    runtime on a constant batch; large matrix products, as the processor's limit.
+    randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; on a GPU
+    what you would write yourself, torch.compile in float16 with noise and counts on the device; the
+    bare runtime on a constant batch; large matrix products, as the processor's limit.
     """
     from smoothcert.engine.backends.base import Compute
     from smoothcert.engine.base.errors import InputError
@@ -85,7 +88,12 @@ def command(
             click.echo(f"{export_only}: {arch} with random weights, input {opened.spec.shape}")
             return
         compute = Compute(
-            backend=backend, device=device, precision=precision, batch=batch, threads=threads
+            backend=backend,
+            device=device,
+            precision=precision,
+            batch=batch,
+            threads=threads,
+            tune=tune,
         )
         module = _torch_network(opened, "reference" in wanted, explicit=against is not None)
         result = compare(
@@ -162,6 +170,10 @@ def _print(result: dict[str, Any]) -> None:
         f"{result['precision']}, batch {result['batch']}, {result['threads']} threads, "
         f"{result['machine']['processor']}; medians of {result['rounds']} rounds (quartiles)"
     )
+    for name, reason in result["passed_over"].items():
+        click.echo(f"{name} was passed over: {reason}")
+    if result["took"]:
+        click.echo(f"tuned: {result['took']}")
     spread = result["spread"]
     for title, key, ratio in (
         ("certification loop", "samples_per_second", None),
@@ -170,6 +182,7 @@ def _print(result: dict[str, Any]) -> None:
          "speedup_over_reference"),
         (f"original loop, batch {result['batch']}", "reference_same_batch_samples_per_second",
          "speedup_over_reference_same_batch"),
+        ("own torch.compile loop", "compiled_samples_per_second", "speedup_over_compiled"),
     ):  # fmt: skip
         if result[key] is None:
             continue

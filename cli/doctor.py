@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from smoothcert.engine.backends.device.driver import gpus
+from smoothcert.engine.backends.device.driver import Gpu, driver_version, gpus
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import cache_folder
 from smoothcert.engine.base.machine import (
@@ -57,13 +57,16 @@ def command(as_json: bool) -> None:
 def install_command(part: Part, *, gpu: bool) -> str:
     """What brings a part: an extra of smoothcert where its metadata has one, else the package.
 
-    Of several extras it is `gpu` or `cpu`, as asked, or else the first.
+    Of several extras it is `gpu` (`gpu-cuda12` for a driver older than CUDA 13) or `cpu`, as asked,
+    or else the first.
     """
     extras = _extras()
-    offered = [extra for name in part.distributions for extra in extras.get(name, ())]
+    offered = [extra for name in part.distributions for extra in extras.get(_normal(name), ())]
     if not offered:
         return f"pip install {part.distributions[0]}"
-    wanted = "gpu" if gpu else "cpu"
+    version = driver_version() if gpu else None
+    old = version is not None and version < (13, 0)
+    wanted = "cpu" if not gpu else "gpu-cuda12" if old else "gpu"
     return f"pip install 'smoothcert[{wanted if wanted in offered else offered[0]}]'"
 
 
@@ -78,18 +81,24 @@ def _extras() -> dict[str, list[str]]:
         name = re.match(r"[\w.-]+", requirement)
         extra = re.search(r"""extra == ["']([\w-]+)["']""", requirement)
         if name and extra and extra[1] not in _NOT_FOR_USERS:
-            found.setdefault(re.sub(r"[-_.]+", "-", name[0]).lower(), []).append(extra[1])
+            found.setdefault(_normal(name[0]), []).append(extra[1])
     return found
+
+
+def _normal(distribution: str) -> str:
+    """A distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def diagnose() -> list[dict[str, str]]:
     """One entry {part, state, note} for everything `doctor` reports.
 
     The state is a version, name or count, or one of: missing, broken, unused (a part for a GPU,
-    where there is none), read-only. Imports nothing heavy but ONNX Runtime, to ask it what it
-    can run on.
+    where there is none), read-only; for `cuda:0 auto` it is a backend. Imports nothing heavy but
+    ONNX Runtime, to ask it what it can run on, and where there is a GPU what runs on it.
     """
-    found = [gpu.name for gpu in gpus()]
+    present = gpus()
+    found = [gpu.name for gpu in present]
     flags = " ".join(processor_flags()) or "no vector flags known"
     report = [
         ("python", platform.python_version(), f"{platform.system()} {platform.machine()}"),
@@ -101,6 +110,7 @@ def diagnose() -> list[dict[str, str]]:
         note = "required" if version else "required; pip install smoothcert"
         report.append((name, version or "missing", note))
     report += [(part.name, *_diagnose_part(part, bool(found))) for part in PARTS]
+    report += [(f"cuda:{gpu.index} auto", *_diagnose_gpu(gpu)) for gpu in present]
     report.append(("cache", *_diagnose_cache()))
     return [{"part": part, "state": state, "note": note} for part, state, note in report]
 
@@ -114,6 +124,22 @@ def _diagnose_part(part: Part, gpu: bool) -> tuple[str, str]:
     if part.name == "onnxruntime":
         return _diagnose_onnxruntime(version, part)
     return version, part.purpose
+
+
+def _diagnose_gpu(gpu: Gpu) -> tuple[str, str]:
+    """Which backend --backend auto would take there, and what stands in the way of a faster one."""
+    from smoothcert.engine.backends.gpu import availability
+
+    lacking: list[str] = []
+    for backend, reason in availability(gpu).items():
+        if reason is None:
+            precision = "in the model's own precision"
+            if backend == "torch":
+                precision += ", or with --precision auto in fp16 where the model bears it"
+            faster = f"; would be tried first: {'; '.join(lacking)}" if lacking else ""
+            return backend, f"what --backend auto takes on {gpu.name}, {precision}{faster}"
+        lacking.append(f"{backend} ({reason})")
+    return "missing", f"no backend runs on {gpu.name}: {'; '.join(lacking)}"
 
 
 def _diagnose_onnxruntime(version: str, part: Part) -> tuple[str, str]:

@@ -32,9 +32,10 @@ def run_options(function: _Command) -> _Command:
             ),
             click.option(
                 "--precision",
-                type=click.Choice(["fp32", "bf16"]),
+                type=click.Choice(["auto", "fp32", "fp16", "bf16"]),
                 help="Of an fp32 model's arithmetic [default: what the model says].",
             ),
+            click.option("--tune", is_flag=True, help="On a GPU: measure, and take the fastest."),
             click.option(
                 "--device",
                 default="cpu",

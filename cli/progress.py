@@ -92,7 +92,15 @@ class RunProgress(TerminalProgress):
         self._show()
 
     def event(self, name: str, details: dict[str, Any]) -> None:
-        """See Watcher.event; only trouble is worth a line."""
+        """See Watcher.event; only trouble is worth a line. What was passed over is said in a pipe
+        too: the run will be slower than it might be."""
+        if name == "passed over":
+            self._progress.console.print(
+                f"smoothcert: {details['backend']} was passed over: {details['reason']}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
         if name in ("worker lost", "no worker") and not self._progress.disable:
             said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in details.items())
             self._progress.console.print(f"{name}: {said}", markup=False, highlight=False)

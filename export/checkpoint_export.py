@@ -159,6 +159,6 @@ def _parity(module: Any, output: Path, spec: InputSpec, num_classes: int) -> Par
         np.random.default_rng(i).integers(0, 256, spec.shape).astype(np.uint8)
         for i in range(_PARITY_IMAGES)
     ]
-    torch_network = TorchNetwork(module, spec, num_classes, batch=8)
+    torch_network = TorchNetwork(module.eval(), spec, num_classes, batch=8)
     runtime = OnnxRuntimeNetwork(open_onnx(output), batch=8)
     return compare_votes(torch_network, runtime, images, _PARITY_SIGMA)

@@ -11,6 +11,9 @@ from smoothcert.engine.base.input_spec import InputSpec
 
 AUTO = "auto"
 
+PASSED_OVER = "passed_over"
+"""The entry of a backend's description that says why auto took nothing faster: name -> reason."""
+
 NO_VOTE = -1
 """The vote of a row whose logits are not all finite: it counts for no class."""
 
@@ -74,6 +77,10 @@ class Backend(Protocol):
         """What the manifest records about this session: runtime, batch, threads, device."""
         ...
 
+    def close(self) -> None:
+        """Let go of its memory, after which nothing else may be called; also more than once."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Compute:
@@ -81,14 +88,18 @@ class Compute:
     votes; `batch` and `threads` only how fast they come.
 
     backend    one of opening.BACKENDS. On a CPU, auto takes the fastest, measured once per model
-               and machine. On a GPU, "tensorrt" builds an engine, once per GPU and model;
-               "onnxruntime" takes its CUDA provider; "torch" runs a checkpoint's module; auto is
-               the first of these that is installed
+               and machine. On a GPU, "tensorrt" builds an engine, once per GPU and model; "torch"
+               runs a checkpoint's module, or an ONNX graph, with cuDNN's fused operations;
+               "onnxruntime" takes its CUDA provider; auto is the first of these that can be had
     device     cpu, or a GPU: cuda:0
-    precision  None for the model's own; bf16 runs an fp32 model in bfloat16
+    precision  None for the model's own; bf16, and fp16 on a GPU, run an fp32 model so; AUTO is
+               the model's own on a CPU, and on a GPU half precision where the model bears it
     batch      rows per batch; None measures the fastest once per model and machine (on a GPU: a
-               rule by the input's size)
+               rule by the input's size, halved until it fits)
     threads    cores to use; None for all usable ones
+    tune       on a GPU: measure several ways to run the network and take the fastest (TensorRT
+               does so when it builds); its kernels may differ from one process to the next, and
+               votes by rounding with them
     """
 
     backend: str = AUTO
@@ -96,6 +107,7 @@ class Compute:
     precision: str | None = None
     batch: int | None = None
     threads: int | None = None
+    tune: bool = False
 
 
 def runtime_name(described: Mapping[str, Any]) -> str:

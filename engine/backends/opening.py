@@ -2,26 +2,23 @@
 
 import contextlib
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
-from smoothcert.engine.backends.base import AUTO, Backend, Compute
+from smoothcert.engine.backends.base import AUTO, Backend, Compute, runtime_name
+from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.driver import require_gpu
-from smoothcert.engine.backends.device.network import DeviceNetwork, default_batch
+from smoothcert.engine.backends.device.opening import open_runtime
+from smoothcert.engine.backends.first_batch import check_first_batch
+from smoothcert.engine.backends.gpu import open_on_gpu
 from smoothcert.engine.backends.host.backend import HostBackend
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, open_host_network
 from smoothcert.engine.backends.pair import PairBackend
 from smoothcert.engine.backends.tensorrt.plan import is_plan
-from smoothcert.engine.base.errors import InputError, MissingPartError, require
-from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
-if TYPE_CHECKING:
-    import torch
-
-_DEVICE_BACKENDS = ("onnxruntime", "tensorrt", "torch")
 BACKENDS = (AUTO, *HOST_RUNTIMES, "tensorrt", "torch")
 
 
@@ -45,9 +42,22 @@ def open_backend(
     fast = _open_one(model, law, seed, compute)
     if reference is None:
         return fast
-    batch = None if isinstance(reference.batch, int) else fast.batch_size
-    other = _open_one(reference, law, seed, Compute(batch=batch, threads=compute.threads))
-    return PairBackend(fast, other)
+    return PairBackend(fast, _open_reference(reference, law, seed, compute, fast))
+
+
+def _open_reference(
+    model: Model, law: LatticeGaussian, seed: int, compute: Compute, fast: Backend
+) -> Backend:
+    """The reference where the fast model is: in its own precision, never tuned, and by the same
+    runtime, so that a run that is resumed or audited compares with the same network; by what auto
+    takes where that runtime does not run it, or runs plans."""
+    batch = None if isinstance(model.batch, int) else fast.batch_size
+    same = replace(compute, batch=batch, precision=None, tune=False)
+    runtime = runtime_name(fast.describe())
+    if runtime in BACKENDS and runtime != "tensorrt" and not is_plan(model.path):
+        with contextlib.suppress(InputError):
+            return _open_one(model, law, seed, replace(same, backend=runtime))
+    return _open_one(model, law, seed, replace(same, backend=AUTO))
 
 
 def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
@@ -59,9 +69,11 @@ def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -
     if compute.batch is not None and compute.batch < 1:
         raise InputError(f"batch {compute.batch} is too small: expected at least 1")
     if device != "cpu":
-        return _open_device(model, law, seed, compute)
+        return open_on_gpu(model, law, seed, compute, _gpu_index(device))
     if backend not in (AUTO, *HOST_RUNTIMES):
         raise InputError(f"backend {backend} runs on a GPU: expected --device cuda:0 with it")
+    if compute.tune:
+        raise InputError("tune is of a GPU's networks: expected --device cuda:0 with it")
     threads = compute.threads or usable_cores()
     network = open_host_network(model, backend, compute.precision, compute.batch, threads)
     return HostBackend(network, law, seed, threads=threads)
@@ -84,58 +96,20 @@ def _check_pair(model: Model, reference: Model) -> None:
         )
 
 
-def open_module(
-    module: "torch.nn.Module",
-    spec: InputSpec,
-    num_classes: int,
-    law: LatticeGaussian,
-    seed: int,
-    batch: int,
-) -> Backend:
-    """The backend that runs a torch module where it is, one image at a time: on its GPU, noise and
-    votes too (without CuPy or PyCUDA there, the noise is the CPU's)."""
-    parameter = next(module.parameters(), None)
-    if parameter is not None and parameter.device.type == "cuda":
-        index = parameter.device.index
-        from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
-
-        def network() -> DeviceNetwork:
-            return TorchDeviceNetwork(module, spec, num_classes, batch, device=f"cuda:{index}")
-
-        with contextlib.suppress(MissingPartError):
-            return _on_gpu(index, network, law, seed, num_slots=1)
-    from smoothcert.engine.backends.host.torch_network import TorchNetwork
-
-    return HostBackend(TorchNetwork(module, spec, num_classes, batch), law, seed, num_slots=1)
-
-
 def device_index(device: str) -> int | None:
     """The index of "cuda" or "cuda:1"; None for what names no GPU."""
     match = re.fullmatch(r"cuda(?::(\d+))?", device)
     return int(match[1] or 0) if match else None
 
 
-def _open_device(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
-    """The backend that runs an ONNX model or checkpoint on one GPU."""
-    backend, device, precision = compute.backend, compute.device, compute.precision
-    if backend not in (AUTO, *_DEVICE_BACKENDS):
-        raise InputError(
-            f"backend {backend} runs on a CPU, not on {device}: expected --device cpu, or one of "
-            f"{', '.join(_DEVICE_BACKENDS)}"
-        )
-    if precision not in (None, model.precision):
-        raise InputError(
-            f"precision {precision} is not to be had of an {model.precision} model on {device}: "
-            f"export the checkpoint with --precision {precision}"
-        )
+def _gpu_index(device: str) -> int:
     index = device_index(device)
     if index is None:
         raise InputError(
             f"device {device!r} is unknown: expected cpu, cuda:0 (or another GPU's number), or for "
             "certify and predict cuda:all or a list such as cuda:0,cuda:1"
         )
-    require_gpu(index, "certifying on a GPU")
-    return _on_gpu(index, lambda: open_network(model, index, backend, compute.batch), law, seed)
+    return index
 
 
 def _open_plan(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
@@ -159,99 +133,8 @@ def _open_plan(model: Model, law: LatticeGaussian, seed: int, compute: Compute) 
     require_gpu(index, "running a TensorRT engine")
     from smoothcert.engine.backends.tensorrt.network import TensorRTNetwork
 
-    return _on_gpu(index, lambda: TensorRTNetwork(model, index), law, seed)
-
-
-def _on_gpu(
-    index: int,
-    make_network: Callable[[], DeviceNetwork],
-    law: LatticeGaussian,
-    seed: int,
-    num_slots: int = 64,
-) -> Backend:
-    from smoothcert.engine.backends.device.backend import DeviceBackend
-    from smoothcert.engine.backends.device.opening import open_runtime
-
-    # Before the network: it reports a driver too old for it, and makes the device's primary
-    # context current, which both share.
     runtime = open_runtime(index)
-    return DeviceBackend(runtime, make_network(), law, seed, num_slots=num_slots)
-
-
-def open_network(model: Model, device: int, backend: str, batch: int | None) -> DeviceNetwork:
-    """The network of the backend asked for; of "auto", the first whose packages are there."""
-    openers: dict[str, Callable[[Model, int, int | None], DeviceNetwork]] = {
-        "tensorrt": _tensorrt,
-        "onnxruntime": _onnxruntime,
-        "torch": _torch,
-    }
-    if backend != AUTO:
-        return openers[backend](model, device, batch)
-    reasons = []
-    for name, opener in openers.items():
-        try:
-            return opener(model, device, batch)
-        except (_UnavailableError, MissingPartError) as error:
-            reasons.append(f"{name}: {error}")
-    raise InputError(f"nothing installed runs {model.path} on a GPU ({'; '.join(reasons)})")
-
-
-class _UnavailableError(InputError):
-    """This backend is not for this installation or model; another one may be."""
-
-
-def _tensorrt(model: Model, device: int, batch: int | None) -> DeviceNetwork:
-    from smoothcert.engine.backends.tensorrt.network import TensorRTNetwork
-    from smoothcert.engine.backends.tensorrt.options import BuildOptions
-    from smoothcert.engine.backends.tensorrt.store import cached_plan, open_cached
-
-    options = BuildOptions(batch=batch)
-    _, network = open_cached(
-        lambda: cached_plan(model.path, options, device=device),
-        lambda plan: TensorRTNetwork(plan, device),
-    )
-    return network
-
-
-def _onnxruntime(model: Model, device: int, batch: int | None) -> DeviceNetwork:
-    from smoothcert.engine.backends.device.onnxruntime_network import (
-        OnnxRuntimeDeviceNetwork,
-        load_onnxruntime_gpu,
-    )
-
-    try:
-        load_onnxruntime_gpu()
-    except InputError as error:
-        raise _UnavailableError(str(error)) from None
-    return OnnxRuntimeDeviceNetwork(model, rows_of(model, batch), device)
-
-
-def _torch(model: Model, device: int, batch: int | None) -> DeviceNetwork:
-    if model.module is None:
-        raise _UnavailableError(
-            f"torch does not run the ONNX model {model.path}: expected the checkpoint that it was "
-            "exported from, or another backend"
-        )
-    torch = require("torch", "export", "running a checkpoint on a GPU")
-    if not torch.cuda.is_available():
-        raise _UnavailableError(
-            f"the installed torch {torch.__version__} has no CUDA: expected a build with it"
-        )
-    from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
-
-    return TorchDeviceNetwork(
-        model.module(),
-        model.spec,
-        model.num_classes,
-        rows_of(model, batch),
-        device=f"cuda:{device}",
-    )
-
-
-def rows_of(model: Model, batch: int | None) -> int:
-    """Rows per batch on a GPU: those asked for, the model's own where it is fixed, or a rule's.
-
-    Raises InputError where the first two disagree.
-    """
-    own = model.batch_for(batch)
-    return own or default_batch(model.spec.num_pixels * SCALAR_BYTES[model.input_type])
+    with runtime.current():
+        opened = DeviceBackend(runtime, TensorRTNetwork(model, index), law, seed)
+        check_first_batch(opened, model, law, seed, equal=False)
+    return opened

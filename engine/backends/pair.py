@@ -62,3 +62,8 @@ class PairBackend:
     def describe(self) -> dict[str, Any]:
         """See Backend.describe: that of the fast backend, and the reference's beside it."""
         return {**self._fast.describe(), "reference": self._reference.describe()}
+
+    def close(self) -> None:
+        """See Backend.close: of both."""
+        self._fast.close()
+        self._reference.close()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.backends.base import Backend, Compute, runtime_name
+from smoothcert.engine.backends.base import PASSED_OVER, Backend, Compute, runtime_name
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.machine import describe_machine, usable_cores
@@ -69,6 +69,8 @@ def compare(
         **_figures(rates),
         "backend": runtime_name(described),
         "runtime": described["runtime"],
+        PASSED_OVER: described.get(PASSED_OVER, {}),
+        "took": described.get("took"),
         "precision": described.get("precision", model.precision),
         "batch": backend.batch_size,
         "device": settings.compute.device,
@@ -98,15 +100,22 @@ def _references(
 ) -> list[Loop]:
     import torch
 
+    from smoothcert.engine.bench.compiled import CompiledLoop
     from smoothcert.engine.bench.reference import ReferenceLoop
 
     torch.set_num_threads(threads)
-    batches = {"reference": settings.reference_batch, "reference_same_batch": backend.batch_size}
+    kinds: dict[str, tuple[type[ReferenceLoop] | type[CompiledLoop], int]] = {
+        "reference": (ReferenceLoop, settings.reference_batch),
+        "reference_same_batch": (ReferenceLoop, backend.batch_size),
+    }
+    device = settings.compute.device
+    if device != "cpu":
+        kinds["compiled"] = (CompiledLoop, backend.batch_size)
+    shape, classes = model.spec.shape, model.num_classes
     return [
-        ReferenceLoop(name, module, model.spec.shape, model.num_classes, settings.sigma, batch,
-                      settings.compute.device)
-        for name, batch in batches.items()
-    ]  # fmt: skip
+        kind(name, module, shape, classes, settings.sigma, batch, device)
+        for name, (kind, batch) in kinds.items()
+    ]
 
 
 def _limit(described: dict[str, Any], threads: int) -> list[Loop]:
@@ -124,6 +133,7 @@ def _figures(rates: dict[str, Rate]) -> dict[str, Any]:
     for name, ratio in (
         ("reference", "speedup_over_reference"),
         ("reference_same_batch", "speedup_over_reference_same_batch"),
+        ("compiled", "speedup_over_compiled"),
         ("runtime", "fraction_of_runtime"),
     ):
         rate = rates.get(name)

@@ -91,12 +91,12 @@ def write_manifest(log: Path, manifest: Mapping[str, Any]) -> None:
     write_atomically(manifest_path(log), text.encode())
 
 
-def recorded_backend(log: Path) -> str | None:
-    """The backend that a log was started with; None where there is no log to resume."""
+def recorded(log: Path, name: str) -> str | None:
+    """`backend` or `precision` that a log was started with; None where there is none to resume."""
     if not (log.is_file() and log.stat().st_size and manifest_path(log).exists()):
         return None
-    backend = read_manifest(log)["run"].get("backend")
-    return None if backend is None else str(backend)
+    value = read_manifest(log)["run"].get(name)
+    return None if value is None else str(value)
 
 
 def differences(logged: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 
+_PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 
 
@@ -41,8 +42,9 @@ class Model:
 
     @property
     def precision(self) -> str:
-        """The precision it was exported in: fp32, fp16, bf16, int8 or fp8."""
-        return str(self.metadata.get("precision", "fp32"))
+        """The precision it was exported in: fp32, fp16, bf16, int8 or fp8. Of a foreign model, that
+        of its input."""
+        return str(self.metadata.get("precision", _PRECISIONS[self.input_type]))
 
     def batch_for(self, asked: int | None) -> int | None:
         """The rows of every batch: its own where that is fixed, else those asked for.

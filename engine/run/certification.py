@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from smoothcert.engine.backends.base import AUTO, runtime_name
+from smoothcert.engine.backends.base import AUTO, PASSED_OVER, runtime_name
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.ledger import Ledger
-from smoothcert.engine.log.manifest import describe_run, recorded_backend
+from smoothcert.engine.log.manifest import describe_run, recorded
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import NOISE_LAW
 from smoothcert.engine.run.execution import Executor, Job, NewMachine
@@ -38,7 +38,8 @@ class Watcher(Protocol):
         ...
 
     def event(self, name: str, details: dict[str, Any]) -> None:
-        """Something an operator may want to know (a worker came or went)."""
+        """Something an operator may want to know (a worker came or went, `auto` passed a faster
+        backend over)."""
         ...
 
 
@@ -107,21 +108,25 @@ def certify_images(
     Each row's guarantee is its procedure's: for CERTIFY, with probability at least 1 - alpha over
     the noise, the smoothed classifier of this model, as this backend runs it, does not change
     within the radius. The log is the same whatever executes the run (None: what suits the job's
-    device); one executor may resume what another began, and the backend `auto` is then the one it
-    was begun with. An image that cannot be read costs only itself: it has no row, the manifest
-    names it, and the same run tries it again.
+    device); one executor may resume what another began, and the backend or precision `auto` is then
+    the one it was begun with. An image that cannot be read costs only itself: it has no row, the
+    manifest names it, and the same run tries it again.
     Raises InputError for inputs that do not fit together, before anything is written.
     """
     watcher = watcher or Watchers()
     executor = executor or executor_for(job.compute.device)
     indices = _selected(source, selection)
     if job.compute.backend == AUTO:
-        job = job.computed(backend=recorded_backend(log) or AUTO)
+        job = job.computed(backend=recorded(log, "backend") or AUTO)
+    if job.compute.precision == AUTO:
+        job = job.computed(precision=recorded(log, "precision") or AUTO)
     paths = {"model_path": str(job.model.path)}
     if job.reference is not None:
         paths["reference_path"] = str(job.reference.path)
     try:
         session = {**executor.open(job), **paths}
+        for name, reason in session["backend"].get(PASSED_OVER, {}).items():
+            watcher.event("passed over", {"backend": name, "reason": reason})
         run = _describe(job, session, source, selection, notes)
         start = time.perf_counter()
         with Ledger(log, run, session) as ledger:

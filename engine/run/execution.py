@@ -80,16 +80,19 @@ def describe_session(backend: Backend) -> dict[str, Any]:
 class LocalExecutor:
     """An Executor that is this process: one backend, images decoded in a thread of their own."""
 
+    _backend: Backend | None = None
+
     def open(self, job: Job) -> dict[str, Any]:
         """See Executor.open."""
         self._procedure = job.procedure
-        self._backend = job.open_backend()
-        return describe_session(self._backend)
+        self._backend = backend = job.open_backend()
+        return describe_session(backend)
 
     def results(
         self, source: ImageSource, indices: Sequence[int], on_batch: Callable[[int], None]
     ) -> Results:
         """See Executor.results."""
+        assert self._backend is not None, "open comes first"
         failed: list[FailedImage] = []
         images = decoded_ahead(source, indices, on_failure=failed.append)
         try:
@@ -103,3 +106,5 @@ class LocalExecutor:
 
     def close(self) -> None:
         """See Executor.close."""
+        if self._backend is not None:
+            self._backend.close()

@@ -89,7 +89,8 @@ class ProcessExecutor:
         return {**self._sessions[0], "workers": self._devices}
 
     def _check_runtimes(self) -> None:
-        runtimes = sorted({session["backend"]["runtime"] for session in self._sessions})
+        backends = [session["backend"] for session in self._sessions]
+        runtimes = sorted({f"{b['runtime']} {b.get('precision', '')}".rstrip() for b in backends})
         if len(runtimes) > 1:
             raise InputError(
                 f"the workers would run different backends ({', '.join(runtimes)}): expected one, "

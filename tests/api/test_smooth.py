@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,11 +121,26 @@ def test_seed_changes_the_samples() -> None:
     assert len(answers) > 1
 
 
-def test_training_mode_modules_are_put_into_eval() -> None:
+def test_modules_run_in_eval_mode_and_stay_in_the_mode_they_were_in() -> None:
+    """Also a module that is set to training again between two calls."""
+    torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.9), torch.nn.Linear(4, 2))
-    module.train()
-    Smooth(module, 2, 0.25).predict(torch.zeros(1, 2, 2), 20, 0.001, 10)
-    assert not module.training
+    smooth, x = Smooth(module, 2, 0.25), torch.zeros(1, 2, 2)
+    expected = Smooth(module.eval(), 2, 0.25).certify(x, 20, 500, 0.001, 10)
+    for _ in range(2):
+        module.train()
+        assert smooth.certify(x, 20, 500, 0.001, 10) == expected
+        assert all(part.training for part in module.modules())
+
+
+def test_weights_that_change_between_calls_are_seen() -> None:
+    module: Any = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 2))
+    smooth, x = Smooth(module, 2, 0.25), torch.full((1, 2, 2), 128 / 255)
+    with torch.no_grad():
+        module[1].weight.zero_()
+        for label in (0, 1):
+            module[1].bias.copy_(torch.tensor([1.0 - label, float(label)]))
+            assert smooth.predict(x, 50, 0.001, 10) == label
 
 
 def test_nan_logits_never_certify() -> None:

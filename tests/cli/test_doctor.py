@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from host_gpu import no_tensorrt, stub_tensorrt
 
 from smoothcert.cli import doctor
 from smoothcert.cli.doctor import command, diagnose, install_command
-from smoothcert.engine.backends.device.driver import Gpu
+from smoothcert.engine.backends import gpu as gpu_backends
+from smoothcert.engine.backends.device.driver import Gpu, gpus
 from smoothcert.engine.base.machine import PARTS, Part, version_of
 
 FakeDistribution = Callable[..., Path]
@@ -84,7 +86,8 @@ def test_install_commands_are_the_extras_of_pyproject() -> None:
             command = install_command(part, gpu=gpu)
             if "[" in command:
                 extra = command.partition("[")[2].partition("]")[0]
-                assert any(r.startswith(part.distributions) for r in extras[extra]), command
+                names = tuple(name.replace("_", "-") for name in part.distributions)
+                assert any(r.startswith(names) for r in extras[extra]), command
             else:
                 assert command == f"pip install {part.distributions[0]}"
                 for name, requirements in extras.items():
@@ -100,6 +103,18 @@ def test_the_runtime_follows_the_hardware() -> None:
     cupy = Part("cupy", ("cupy-cuda13x",), "noise")
     for gpu in (False, True):
         assert install_command(cupy, gpu=gpu) == "pip install 'smoothcert[gpu]'"
+
+
+def test_an_old_driver_gets_the_builds_for_cuda_12(monkeypatch: pytest.MonkeyPatch) -> None:
+    cupy = Part("cupy", ("cupy-cuda13x", "cupy-cuda12x"), "noise")
+    for version, extra in (((12, 8), "gpu-cuda12"), ((13, 0), "gpu"), (None, "gpu")):
+        monkeypatch.setattr(doctor, "driver_version", lambda version=version: version)
+        assert install_command(cupy, gpu=True) == f"pip install 'smoothcert[{extra}]'"
+
+
+def test_names_are_compared_as_indexes_do() -> None:
+    metrics = Part("prometheus_client", ("prometheus_client",), "metrics")
+    assert install_command(metrics, gpu=False) == "pip install 'smoothcert[metrics]'"
 
 
 def test_everything_missing_says_how_to_get_it() -> None:
@@ -148,6 +163,30 @@ def test_gpus_are_those_that_a_run_would_find(
     monkeypatch.setattr(doctor, "gpus", lambda: found)
     assert entry("GPU")["state"] == (", ".join(names) or "none")
     assert entry("pycuda")["state"] == ("missing" if names else "unused")
+
+
+def test_each_gpu_says_what_auto_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And why not what is tried before it."""
+    present = [Gpu(0, "NVIDIA H200", "sm90"), Gpu(1, "NVIDIA L4", "sm89")]
+    monkeypatch.setattr(doctor, "gpus", lambda: present)
+    monkeypatch.setattr(gpu_backends, "torch_device", lambda index: f"cuda:{index}")
+    stub_tensorrt(monkeypatch, __version__="8.6.1")
+    report = {entry["part"]: entry for entry in diagnose()}
+    for name in ("cuda:0 auto", "cuda:1 auto"):
+        assert report[name]["state"] == "torch"
+        assert "fp16 where the model bears it" in report[name]["note"]
+        assert "would be tried first: tensorrt (tensorrt 8.6.1 is too old" in report[name]["note"]
+    assert "NVIDIA L4" in report["cuda:1 auto"]["note"]
+
+
+@pytest.mark.skipif(bool(gpus()), reason="needs a machine without a GPU")
+def test_a_gpu_that_nothing_runs_on_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "gpus", lambda: [Gpu(0, "NVIDIA H200", "sm90")])
+    no_tensorrt(monkeypatch)
+    report = {entry["part"]: entry for entry in diagnose()}
+    assert report["cuda:0 auto"]["state"] == "missing"
+    for reason in ("TensorRT is not installed", "has no CUDA that works", "has no CUDA provider"):
+        assert reason in report["cuda:0 auto"]["note"]
 
 
 def test_the_cache_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

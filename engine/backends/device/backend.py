@@ -6,7 +6,7 @@ leave the device. All memory is planned in the constructor. Every batch has a pl
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ from smoothcert.engine.backends.device.runtime import (
     Launch,
     Replay,
 )
-from smoothcert.engine.base.errors import one_line
+from smoothcert.engine.base.errors import DeviceMemoryError, one_line
 from smoothcert.engine.base.input_spec import SCALAR_BYTES
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
@@ -60,8 +60,10 @@ class DeviceBackend:
     num_slots  images held at a time
     depth      batches in flight; two keep the device busy
     graph      record noise, network and votes into a CUDA graph, where runtime and network can
+    notes      further entries of describe()
 
-    Raises InputError where the device's memory is too small.
+    Whatever device is the caller's current one, it is so again after every call. Raises
+    DeviceMemoryError where the device's memory is too small.
     """
 
     def __init__(
@@ -74,7 +76,23 @@ class DeviceBackend:
         num_slots: int = 64,
         depth: int = 2,
         graph: bool = True,
+        notes: Mapping[str, Any] | None = None,
     ) -> None:
+        self._notes = dict(notes or {})
+        with runtime.current():
+            self._plan(runtime, network, law, seed, num_slots, depth)
+            self._launches = self._record() if graph else "one by one, as asked"
+
+    def _plan(
+        self,
+        runtime: DeviceRuntime,
+        network: DeviceNetwork,
+        law: LatticeGaussian,
+        seed: int,
+        num_slots: int,
+        depth: int,
+    ) -> None:
+        """All memory, and a first run of every batch's work."""
         self.spec = network.spec
         self.num_classes = network.num_classes
         self.batch_size = network.batch_size
@@ -82,6 +100,7 @@ class DeviceBackend:
         self.depth = depth
         self.stage_seconds: dict[str, float] = {}
         self._bare: Replay | None = None
+        self._closed = False
         self._runtime = runtime
         self._network = network
         self._stream = runtime.stream()
@@ -106,7 +125,6 @@ class DeviceBackend:
         for number in range(depth):  # the first runs allocate, and must not be recorded
             self._enqueue(number)
             self._stream.synchronize()
-        self._launches = self._record() if graph else "one by one, as asked"
 
     def _make_place(self, inputs: DeviceArray) -> _Place:
         runtime, batch = self._runtime, self.batch_size
@@ -140,6 +158,8 @@ class DeviceBackend:
         try:
             for number in range(self.depth):
                 replays.append(self._capture(partial(self._enqueue, number)))
+        except DeviceMemoryError:
+            raise
         except RuntimeError as error:
             self._enqueue(0)  # shows whether the stream survived
             self._stream.synchronize()
@@ -188,8 +208,10 @@ class DeviceBackend:
         """See Backend.place; does not wait for the copy."""
         self._staged_images[slot] = image.reshape(-1)
         self._staged_ids[slot] = image_id
-        self._runtime.upload(self._staged_images[slot], self._images[slot], self._stream)
-        self._runtime.upload(self._staged_ids[slot], self._image_ids[slot], self._stream)
+        runtime = self._runtime
+        with runtime.current():
+            runtime.upload(self._staged_images[slot], self._images[slot], self._stream)
+            runtime.upload(self._staged_ids[slot], self._image_ids[slot], self._stream)
 
     def submit(self, rows: Rows) -> None:
         """See Backend.submit; does not wait."""
@@ -201,23 +223,40 @@ class DeviceBackend:
         place.staged_rows[:count, 1] = rows.samples
         place.staged_rows[:count, 2] = rows.purposes
         place.staged_rows[count:, 0] = _PADDING
-        self._runtime.upload(place.staged_rows, place.rows, self._stream)
-        if place.replay is not None:
-            place.replay()
-        else:
-            self._enqueue(number)
-        self._runtime.download(place.votes, place.staged_votes, self._stream)
-        place.done.record(self._stream)
+        with self._runtime.current():
+            self._runtime.upload(place.staged_rows, place.rows, self._stream)
+            if place.replay is not None:
+                place.replay()
+            else:
+                self._enqueue(number)
+            self._runtime.download(place.votes, place.staged_votes, self._stream)
+            place.done.record(self._stream)
 
     def collect(self) -> npt.NDArray[np.int32]:
         """See Backend.collect; waits for that batch alone."""
         place = self._ring[self._collected % self.depth]
         self._collected += 1
-        place.done.synchronize()
+        with self._runtime.current():
+            place.done.synchronize()
         return place.staged_votes[: place.count].copy()
+
+    def logits(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """The logits of 1 .. batch_size rows, float32 [its rows, K], with nothing else in flight:
+        for checks of what the votes come from."""
+        self.submit(rows)
+        self.collect()
+        with self._runtime.current():
+            found = self._runtime.pinned(self._logits.shape, np.uint8)
+            self._runtime.download(self._logits, found, self._stream)
+            self._stream.synchronize()
+        return _numbers(found, self._network.logits_scalar)[: len(rows)]
 
     def run_network(self, times: int = 1) -> None:
         """See Backend.run_network; launched as batches are."""
+        with self._runtime.current():
+            self._run_network(times)
+
+    def _run_network(self, times: int) -> None:
         if self._bare is None:
             self._bare = partial(self._network.enqueue, 0)
             if self._ring[0].replay is not None:
@@ -227,6 +266,31 @@ class DeviceBackend:
             self._bare()
         self._stream.synchronize()
 
+    def wait_for_caller(self) -> None:
+        """Let the next batches wait for what the caller's own stream of the network's library
+        holds now: the weights of a live module may be among it."""
+        wait = getattr(self._network, "wait_for_caller", None)
+        if wait is not None:
+            with self._runtime.current():
+                wait()
+
+    def close(self) -> None:
+        """See Backend.close: waits for the device, then lets go of graphs, network and buffers, in
+        this order, since each may use the next."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._runtime.current():
+            self._stream.synchronize()
+            for place in self._ring:
+                place.replay = None
+            self._bare = None
+            self._network.close()
+            for name in ("_network", "_ring", "_noise", "_inputs", "_logits", "_images",
+                         "_image_ids", "_staged_images", "_staged_ids"):  # fmt: skip
+                delattr(self, name)
+            self._runtime.release()
+
     def describe(self) -> dict[str, Any]:
         """See Backend.describe."""
         return {
@@ -235,4 +299,12 @@ class DeviceBackend:
             "batch": self.batch_size,
             "noise": self._noise.describe(),
             "launches": self._launches,
+            **self._notes,
         }
+
+
+def _numbers(memory: npt.NDArray[np.uint8], scalar: str) -> npt.NDArray[np.float32]:
+    """Rows of bytes as the numbers of SCALAR_BYTES that they hold."""
+    if scalar == "bfloat16":  # the upper half of a float32
+        return (memory.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+    return memory.view(scalar).astype(np.float32)

@@ -1,20 +1,25 @@
-"""PyTorch modules as device networks: eager kernels, recorded into one CUDA graph.
+"""PyTorch modules as device networks, recorded into one CUDA graph.
 
 Torch owns the memory inside the network and plans it for graphs itself, so it records them; inputs
 and logits are the backend's buffers, which torch only looks at.
 """
 
-import copy
+import contextlib
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.backends.device.tuning import Tuning
+from smoothcert.engine.backends.torch_graph.fuse import fused_counts
+from smoothcert.engine.backends.torch_graph.lower import SCALARS
+from smoothcert.engine.base.errors import DeviceMemoryError, InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 
-SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+"""Precision of a run -> what its network computes in."""
+
 _BITS = {"float32": "<f4", "float16": "<f2", "bfloat16": "<i2"}  # as numpy, which has no bfloat16
 
 
@@ -46,12 +51,17 @@ def tensor_at(
 class TorchDeviceNetwork:
     """A CapturingNetwork (network.py) around an nn.Module.
 
-    module         classifies [B, C, H, W] of `spec`; run in eval mode, as the original code does
-    scalar         what it computes in: float32 runs the module as it is, a half type a copy of it
-    channels_last  images of three channels are laid out channels last, which halves like
+    module         classifies [B, C, H, W] of `spec` in `scalar`; in eval mode and on `device`, and
+                   run as it is
+    channels_last  images of three channels come channels last
     device         "cuda", "cuda:1"; or "cpu", where runs are done at once instead of on a stream
+    tune_over      what makes modules of the same function, by name: bind measures them, with and
+                   without cudnn.benchmark, and takes the fastest in place of `module`
+    notes          further entries of describe()
 
-    Raises InputError where the output is not [B, num_classes] or the device has no room.
+    Without tune_over cuDNN's own rules choose the kernels (cudnn.benchmark is off, whatever the
+    process has set), so that they are the same in every process. Raises InputError where the
+    output is not [B, num_classes], DeviceMemoryError where the device has no room.
     """
 
     capturable = True
@@ -66,19 +76,21 @@ class TorchDeviceNetwork:
         scalar: str = "float32",
         channels_last: bool = False,
         device: str = "cuda",
+        tune_over: Mapping[str, Callable[[], torch.nn.Module]] | None = None,
+        notes: Mapping[str, Any] | None = None,
     ) -> None:
         self.spec, self.num_classes, self.batch_size = spec, num_classes, batch
         self.input_scalar = self.logits_scalar = scalar
-        last = channels_last and spec.channels == 3
-        self.input_layout = "nhwc3" if last else "nchw"
+        self.input_layout = "nhwc3" if channels_last and spec.channels == 3 else "nchw"
         self._device = torch.device(device)
-        if scalar != "float32":
-            module = copy.deepcopy(module).to(SCALARS[scalar])
-        module = module.eval().to(self._device)
-        # Keyword arguments of `to` mean the memory format alone: torch's stubs want them apart.
-        self._module = module.to(memory_format=torch.channels_last) if last else module  # type: ignore[call-overload]
+        self._module = module
+        self._benchmark = False
+        self._tune_over = tune_over
+        self._tuning: Tuning | None = None
+        self._notes = dict(notes or {})
         self._pool: Any = None
         self._graphs: list[Any] = []
+        self._inputs: list[torch.Tensor] = []
 
     def bind(self, inputs: Sequence[int], logits: int, stream: int) -> None:
         """See DeviceNetwork."""
@@ -94,18 +106,21 @@ class TorchDeviceNetwork:
         if self._device.type == "cuda":
             external: Any = torch.cuda.ExternalStream  # its constructor carries no types
             self._stream = external(stream, device=self._device)
+            self.wait_for_caller()  # who may have put the weights there just now
+        if self._tune_over is not None:
+            self._tune(self._tune_over)
 
     def _at(self, pointer: int, shape: tuple[int, ...]) -> torch.Tensor:
         return tensor_at(pointer, shape, self.input_scalar, self._device)
 
     def enqueue(self, buffer: int) -> None:
         """See DeviceNetwork."""
-        with torch.inference_mode(), torch.cuda.stream(self._stream):
+        with torch.inference_mode(), torch.cuda.stream(self._stream), self._kernels():
             try:
                 logits = self._module(self._inputs[buffer])
             except torch.OutOfMemoryError as error:
                 reason = one_line(error)
-                raise InputError(
+                raise DeviceMemoryError(
                     f"the device has no room for a batch of {self.batch_size} ({reason}): expected "
                     "a smaller --batch"
                 ) from None
@@ -117,18 +132,67 @@ class TorchDeviceNetwork:
                 )
             self._logits.copy_(logits)
 
+    @contextlib.contextmanager
+    def _kernels(self) -> Iterator[None]:
+        """Which kernels cuDNN takes: by its rules, or (tuned) the fastest of all it has."""
+        before = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = self._benchmark
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.benchmark = before
+
+    def _tune(self, variants: Mapping[str, Callable[[], torch.nn.Module]]) -> None:
+        """Take the fastest variant, each launched as batches will be."""
+        tuning = Tuning(self.batch_size)
+        for name, make in variants.items():
+            with tuning.trying(name):
+                self._module = make()
+                for self._benchmark in (False, True):
+                    title = f"{name}, cudnn.benchmark" if self._benchmark else name
+                    with tuning.trying(title):
+                        taken = (self._module, self._benchmark)
+                        tuning.measure(title, taken, *self._launch())
+        self._module, self._benchmark = tuning.best()
+        self._tuning = tuning
+
+    def _launch(self) -> tuple[Callable[[], None], Callable[[], None]]:
+        """What launches one batch (a recorded graph, on a GPU), and what waits for all of them."""
+        for buffer in range(len(self._inputs)):  # what is compiled and chosen at the first run
+            self.enqueue(buffer)
+        if self._stream is None:
+            return lambda: self.enqueue(0), lambda: None
+        self._stream.synchronize()
+        graph = self._record(lambda: self.enqueue(0), None)
+
+        def replay() -> None:
+            with torch.cuda.stream(self._stream):
+                graph.replay()
+
+        return replay, self._stream.synchronize
+
+    def _record(self, work: Callable[[], None], pool: Any) -> Any:
+        graph = torch.cuda.CUDAGraph()
+        before = torch.cuda.current_stream(self._device)
+        try:
+            with torch.cuda.graph(graph, pool=pool, stream=self._stream):
+                work()
+        except torch.OutOfMemoryError as error:
+            reason = one_line(error)
+            raise DeviceMemoryError(
+                f"the device has no room for a graph of a batch of {self.batch_size} ({reason}): "
+                "expected a smaller --batch"
+            ) from None
+        finally:
+            torch.cuda.set_stream(before)  # which a recording that failed leaves as it was inside
+        return graph
+
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """See CapturingNetwork."""
         if self._stream is None:
             raise RuntimeError("torch records graphs on a CUDA device only")
-        graph = torch.cuda.CUDAGraph()
-        before = torch.cuda.current_stream(self._device)
-        try:
-            # Graphs of one stream replay one after the other: they may share their memory.
-            with torch.cuda.graph(graph, pool=self._pool, stream=self._stream):
-                work()
-        finally:
-            torch.cuda.set_stream(before)  # which a recording that failed leaves as it was inside
+        # Graphs of one stream replay one after the other: they may share their memory.
+        graph = self._record(work, self._pool)
         self._pool = self._pool or graph.pool()
         self._graphs.append(graph)
         stream = self._stream
@@ -139,12 +203,28 @@ class TorchDeviceNetwork:
 
         return replay
 
+    def wait_for_caller(self) -> None:
+        """Let the next runs wait for what the caller's own stream holds now, so that they see
+        weights that it has just changed."""
+        if self._stream is not None:
+            self._stream.wait_stream(torch.cuda.current_stream(self._device))
+
+    def close(self) -> None:
+        """Let go of the module and of what was recorded."""
+        self._graphs.clear()
+        self._inputs.clear()
+        del self._module
+
     def describe(self) -> dict[str, Any]:
         """See DeviceNetwork."""
-        precision = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
-        return {
+        precision = {scalar: name for name, scalar in PRECISIONS.items()}
+        fused, apart = fused_counts(self._module)
+        described = {
             "runtime": f"torch {torch.__version__}",
             "precision": precision[self.input_scalar],
             "layout": self.input_layout,
             "tf32": bool(torch.backends.cudnn.allow_tf32),
+            "convolutions": {"fused": fused, "apart": apart},
+            **self._notes,
         }
+        return described | (self._tuning.describe() if self._tuning else {})

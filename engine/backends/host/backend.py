@@ -76,3 +76,6 @@ class HostBackend:
     def describe(self) -> dict[str, Any]:
         """See Backend.describe."""
         return {**self._network.describe(), "batch": self.batch_size}
+
+    def close(self) -> None:
+        """See Backend.close: nothing is held that Python does not free by itself."""

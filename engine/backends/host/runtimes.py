@@ -75,9 +75,10 @@ def precision_of_run(model: Model, asked: str | None) -> str:
     """The precision a model runs in: its own, or what was asked for.
 
     An fp32 model may be run in bf16 on demand; a model that was exported in another precision
-    runs as it says. Raises InputError for anything else.
+    runs as it says, and so does every model where `auto` is asked for. Raises InputError for
+    anything else.
     """
-    if asked is None or asked == model.precision:
+    if asked in (None, AUTO) or asked == model.precision:
         return model.precision
     if model.precision != "fp32":
         raise InputError(
@@ -86,8 +87,8 @@ def precision_of_run(model: Model, asked: str | None) -> str:
         )
     if asked != "bf16":
         raise InputError(
-            f"precision {asked} is no precision to run an fp32 model in: expected fp32 or bf16; "
-            f"`smoothcert export --precision {asked}` makes a model that has it"
+            f"precision {asked} is no precision to run an fp32 model in on a CPU: expected fp32 or "
+            f"bf16; `smoothcert export --precision {asked}` makes a model that has it"
         )
     return asked
 

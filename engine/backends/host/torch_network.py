@@ -14,8 +14,7 @@ from smoothcert.engine.base.input_spec import InputSpec
 class TorchNetwork:
     """A Network (backends/base.py): an nn.Module, run eagerly on the device of its parameters.
 
-    The module is put into eval mode, as the original code does: in training mode a row's logits
-    would depend on its batch.
+    module  in eval mode: in training mode a row's logits would depend on its batch
     """
 
     def __init__(
@@ -24,7 +23,7 @@ class TorchNetwork:
         self.spec = spec
         self.num_classes = num_classes
         self.inputs = aligned_zeros((batch, spec.num_pixels))
-        self._module = module.eval()
+        self._module = module
         tensors = [*module.parameters(), *module.buffers()]
         self._device = tensors[0].device if tensors else torch.device("cpu")
         self._tensor = torch.from_numpy(self.inputs).view(batch, *spec.shape)

@@ -2,22 +2,18 @@
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 import pytest
-import torch
 
-from smoothcert.engine.backends import opening
-from smoothcert.engine.backends.base import Compute
+from smoothcert.engine.backends.base import AUTO, Compute
 from smoothcert.engine.backends.device.cupy_runtime import CupyRuntime
 from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.backends.device.opening import open_runtime
 from smoothcert.engine.backends.device.pycuda_runtime import PycudaRuntime
-from smoothcert.engine.backends.opening import open_backend, rows_of
-from smoothcert.engine.base.errors import InputError, MissingPartError
+from smoothcert.engine.backends.opening import open_backend
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
@@ -52,33 +48,6 @@ def test_gpu_backends_are_refused_on_a_cpu(model: Model, backend: str) -> None:
 
 
 @no_gpu
-def test_auto_says_why_each_backend_cannot_be_had(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def absent(*_: object) -> NoReturn:
-        raise MissingPartError("not installed")
-
-    monkeypatch.setattr(opening, "_tensorrt", absent)  # it may be, and then refuses the GPU
-    with pytest.raises(InputError) as caught:
-        opening.open_network(model, 0, "auto", 8)
-    message = str(caught.value)
-    for words in (
-        "tensorrt: not installed",
-        "onnxruntime: the installed onnxruntime",
-        "torch: torch does not run the ONNX model",
-    ):
-        assert words in message
-    assert "\n" not in message
-
-
-@no_gpu
-def test_torch_without_cuda_is_one_line(model: Model) -> None:
-    with_checkpoint = replace(model, module=torch.nn.Flatten)
-    with pytest.raises(InputError, match="has no CUDA: expected a build with it"):
-        opening.open_network(with_checkpoint, 0, "torch", 8)
-
-
-@no_gpu
 @pytest.mark.parametrize(
     ("runtime", "module", "extra"),
     [
@@ -98,12 +67,13 @@ def test_runtimes_name_what_is_missing(
     assert "\n" not in str(caught.value)
 
 
-def test_rows_are_those_asked_for_the_models_or_a_rules(
-    model: Model, linear_model: Callable[..., Path]
-) -> None:
-    assert rows_of(model, 24) == 24
-    assert rows_of(model, None) == 2048
-    fixed = open_onnx(linear_model(np.ones((4, 48)), np.zeros(4), (3, 4, 4), batch=6))
-    assert rows_of(fixed, None) == rows_of(fixed, 6) == 6
-    with pytest.raises(InputError, match="fixed at 6"):
-        rows_of(fixed, 8)
+def test_tune_is_of_a_gpu(model: Model) -> None:
+    with pytest.raises(InputError, match="tune is of a GPU's networks: expected --device cuda:0"):
+        open_backend(model, LAW, 0, Compute(tune=True))
+
+
+def test_auto_precision_on_a_cpu_is_the_models_own(model: Model) -> None:
+    backend = open_backend(model, LAW, 0, Compute(precision=AUTO, batch=4))
+    assert backend.describe()["precision"] == "fp32"
+    with pytest.raises(InputError, match="fp16 is no precision to run an fp32 model in on a CPU"):
+        open_backend(model, LAW, 0, Compute(precision="fp16"))

@@ -48,5 +48,6 @@ def test_what_is_not_measured_is_none(networks: dict[str, Model]) -> None:
     result = compare(networks["demo"], None, SETTINGS, runtime=False, limit=False)
     assert result["samples_per_second"] > 0
     for key in ("reference_samples_per_second", "speedup_over_reference", "fraction_of_runtime",
-                "runtime_samples_per_second", "limit_gflops", "share_of_limit"):  # fmt: skip
+                "runtime_samples_per_second", "limit_gflops", "share_of_limit",
+                "compiled_samples_per_second", "speedup_over_compiled", "took"):  # fmt: skip
         assert result[key] is None

@@ -11,7 +11,7 @@ from smoothcert.engine.log.manifest import (
     manifest_path,
     read_json,
     read_manifest,
-    recorded_backend,
+    recorded,
     write_manifest,
 )
 from smoothcert.engine.statistics.procedures import FixedCertify
@@ -63,13 +63,13 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str, words: str
 def test_a_backend_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) -> None:
     log = tmp_path / "out.tsv"
     write_manifest(log, {"run": {"backend": "openvino"}})
-    assert recorded_backend(log) is None
+    assert recorded(log, "backend") is None
     log.touch()
-    assert recorded_backend(log) is None
+    assert recorded(log, "backend") is None
     log.write_text("idx")
-    assert recorded_backend(log) == "openvino"
+    assert recorded(log, "backend") == "openvino"
     write_manifest(log, {"run": {}})
-    assert recorded_backend(log) is None
+    assert recorded(log, "backend") is None
 
 
 def test_differences_names_every_key() -> None:

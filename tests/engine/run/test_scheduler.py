@@ -148,6 +148,9 @@ class Lagging:
     def describe(self) -> dict[str, object]:
         return {}
 
+    def close(self) -> None:
+        self._inner.close()
+
 
 def test_late_votes_change_nothing_and_batches_stay_full(model: Path) -> None:
     procedure = Halving()

@@ -293,3 +293,17 @@ def test_a_seed_beyond_64_bits_is_refused(model: Model) -> None:
     device = HostDevice()
     with pytest.raises(InputError, match="seed"):
         DeviceBackend(device, HostNetwork(device, model, 8), LAW, 2**64)
+
+
+def test_everything_happens_on_its_own_device_and_ends(model: Model) -> None:
+    """Other libraries' calls inside a network go to the thread's current device."""
+    device = HostDevice()
+    backend = DeviceBackend(device, HostNetwork(device, model, 60), LAW, 9)
+    votes(filled(backend), np.arange(60))
+    backend.run_network(2)
+    backend.wait_for_caller()
+    backend.close()
+    backend.close()
+    assert device.outside == {}
+    assert device.depth == 0
+    assert device.released == 1

@@ -22,6 +22,7 @@ from smoothcert.engine.backends.device.network import (
 from smoothcert.engine.backends.device.onnxruntime_network import OnnxRuntimeDeviceNetwork
 from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork, tensor_at
 from smoothcert.engine.backends.opening import open_backend
+from smoothcert.engine.backends.torch_graph.variants import Recipe
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.model import Model, open_onnx
@@ -121,8 +122,9 @@ def test_torch_votes_as_onnxruntime(model: Model, channels_last: bool) -> None:
 @pytest.mark.parametrize("scalar", ["float16", "bfloat16"])
 def test_torch_in_half_precision_leaves_the_module_alone(model: Model, scalar: str) -> None:
     module = module_of(model)
+    half = Recipe(module, scalar, torch.device("cpu")).eager()
     network = TorchDeviceNetwork(
-        module, model.spec, 5, 50, scalar=scalar, channels_last=True, device="cpu"
+        half, model.spec, 5, 50, scalar=scalar, channels_last=True, device="cpu"
     )
     assert {p.dtype for p in module.parameters()} == {torch.float32}
     full = votes(open_backend(model, LAW, 9, Compute(backend="onnxruntime", batch=50)))

@@ -1,0 +1,116 @@
+"""A module that the caller goes on training."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from host_device import HostDevice
+from torch import nn
+
+from smoothcert.engine.backends.base import Backend, Rows
+from smoothcert.engine.backends.device import opening
+from smoothcert.engine.backends.host.backend import HostBackend
+from smoothcert.engine.backends.live_module import LiveModule, in_eval_mode
+from smoothcert.engine.base.errors import DeviceUnavailableError
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.noise.lattice import LatticeGaussian
+
+LAW = LatticeGaussian(0.25)
+
+
+def network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(48, 4), nn.BatchNorm1d(4), nn.Dropout(0.9))
+
+
+def live(module: nn.Module) -> LiveModule:
+    return LiveModule(module, InputSpec(3, 4, 4), 4, LAW, 3, 32)
+
+
+def votes(backend: Backend) -> list[int]:
+    backend.place(0, 1, np.full((3, 4, 4), 128, np.uint8))
+    count = np.arange(32, dtype=np.uint32)
+    backend.submit(Rows(np.zeros(32, np.int32), count, np.ones(32, np.uint32)))
+    found: list[int] = backend.collect().tolist()
+    return found
+
+
+def test_it_runs_in_eval_mode_and_stays_as_it_was() -> None:
+    module = network().train()
+    module[2].eval()  # a part that its owner keeps frozen
+    modes = [part.training for part in module.modules()]
+    with live(module).ready() as backend:
+        first = votes(backend)
+        assert not any(part.training for part in module.modules())
+    assert [part.training for part in module.modules()] == modes
+    with live(module.eval()).ready() as backend:
+        assert votes(backend) == first
+
+
+def test_modes_come_back_after_an_error() -> None:
+    module = network().train()
+    with pytest.raises(ZeroDivisionError), in_eval_mode(module):
+        1 // 0  # noqa: B018
+    assert all(part.training for part in module.modules())
+
+
+def test_changed_weights_are_seen_and_new_memory_opens_anew() -> None:
+    module: Any = network().eval()
+    running = live(module)
+    with running.ready() as first:
+        before = votes(first)
+    with torch.no_grad():
+        module[1].weight.neg_()
+        module[1].bias.neg_()
+    with running.ready() as second:
+        assert second is first
+        assert votes(second) != before
+    module[1].weight.data = module[1].weight.data.clone()
+    with running.ready() as third:
+        assert third is not first
+
+
+class OnGpu(nn.Sequential):
+    """A network that says that it is on a GPU."""
+
+    def parameters(self, recurse: bool = True) -> Any:
+        return iter([_Parameter()])
+
+
+class _Parameter:
+    device = torch.device("cuda:1")
+    dtype, shape = torch.float32, (1,)
+
+    def data_ptr(self) -> int:
+        return 0
+
+
+def on_gpu() -> nn.Module:
+    return OnGpu(nn.Flatten(), nn.Linear(48, 4))
+
+
+def test_without_what_the_gpu_needs_noise_is_the_cpus_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unavailable(index: int) -> HostDevice:
+        raise DeviceUnavailableError(f"CuPy has no compiler for cuda:{index}")
+
+    monkeypatch.setattr(opening, "open_runtime", unavailable)
+    with (
+        pytest.warns(UserWarning, match="drawn on the CPU: CuPy has no compiler for cuda:1"),
+        live(on_gpu()).ready() as backend,
+    ):
+        assert isinstance(backend, HostBackend)
+
+
+def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(index: int) -> HostDevice:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(opening, "open_runtime", broken)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ZeroDivisionError), live(on_gpu()).ready():
+            pass
