@@ -1,12 +1,10 @@
-"""Each kernel a few times on small inputs, for compute-sanitizer to watch.
+"""What gpu_sanitizer.py has watched, as a program of its own.
 
 compute-sanitizer --tool memcheck python benchmarks/gpu_kernels.py
 """
 
-import gpu_checks
-from gpu_suite import gpu_machine
+import gpu_sanitizer
+from gpu_machine import gpu_machine
 
 if __name__ == "__main__":
-    machine = gpu_machine()
-    print(gpu_checks.noise_is_bit_exact(machine, (3, 15, 7), 16))
-    print(gpu_checks.votes_are_exact(machine, 64, 37))
+    print(gpu_sanitizer.kernels(gpu_machine())["line"])

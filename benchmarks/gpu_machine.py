@@ -1,12 +1,13 @@
-"""What the GPU suite measures on: a device runtime, torch on the same device, and a clock.
+"""What the GPU suite works on: a device runtime, torch on the same device, and a clock.
 
-The tests put a runtime on the CPU in its place, so that all of the suite is executed without a GPU.
+Its rehearsal puts a runtime on the CPU in its place, so that the suite is executed without a GPU.
 """
 
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,23 +15,65 @@ import numpy.typing as npt
 import torch
 
 from smoothcert.engine.backends.device.runtime import DeviceArray, DeviceRuntime
+from smoothcert.engine.base.errors import DeviceUnavailableError
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.bench.rounds import Loop
+from smoothcert.export.random_model import random_module
 
 SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+_WARM_SECONDS = 0.2
+
+
+class SkippedError(Exception):
+    """A step that this machine cannot do; the message says what it lacks."""
+
+
+class CheckError(Exception):
+    """A check that failed, and how."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A network with random weights, and the batch it is timed at."""
+
+    arch: str
+    spec: InputSpec
+    classes: int
+    batch: int
+    original_batch: int
+
+    def module(self) -> torch.nn.Module:
+        """The network, float32, on the CPU, in eval mode."""
+        return random_module(self.arch, self.classes, self.spec.shape)
+
+
+_TINY = Workload("small_cnn", InputSpec(3, 16, 16), 10, 4, 4)
+_WORKLOADS = {
+    "resnet50": Workload("resnet50", InputSpec(3, 224, 224), 1000, 512, 1000),
+    "cifar_resnet110": Workload("cifar_resnet110", InputSpec(3, 32, 32), 10, 2048, 1000),
+}
 
 
 @dataclass(frozen=True)
 class Machine:
-    """block_seconds: how long one timed block is to take, of which there are `blocks`."""
+    """block_seconds: how long one timed block is to take at least, of which there are `blocks`;
+    folder: where steps leave files for others; small: a rehearsal, everything tiny."""
 
     runtime: DeviceRuntime
     torch_device: str
-    block_seconds: float = 1.0
-    blocks: int = 5
+    block_seconds: float = 0.5
+    blocks: int = 3
+    folder: Path = Path()
+    small: bool = False
 
     @property
     def on_gpu(self) -> bool:
         """Whether torch is on a GPU too."""
         return self.torch_device.startswith("cuda")
+
+    def workload(self, name: str) -> Workload:
+        """The workload of that name, or a tiny one in a rehearsal."""
+        return _TINY if self.small else _WORKLOADS[name]
 
     def synchronize(self) -> None:
         """Wait for all that torch and the runtime have queued."""
@@ -52,6 +95,21 @@ class Machine:
         self.runtime.download(source, staged, stream)
         stream.synchronize()
         return staged.view(dtype)
+
+
+def gpu_machine(folder: Path = Path()) -> Machine:
+    """The first GPU, by CuPy and torch.
+
+    Raises MissingPartError or DeviceUnavailableError where one of them cannot use it.
+    """
+    from smoothcert.engine.backends.device.cupy_runtime import CupyRuntime
+
+    runtime = CupyRuntime(0)
+    if not torch.cuda.is_available():
+        raise DeviceUnavailableError(
+            f"torch {torch.__version__} sees no GPU, and CuPy does: expected a torch with CUDA"
+        )
+    return Machine(runtime, "cuda:0", folder=folder)
 
 
 def interleaved(
@@ -82,6 +140,32 @@ def interleaved(
     return seconds
 
 
+def in_turns(machine: Machine, loops: Mapping[str, Loop]) -> dict[str, list[float]]:
+    """Samples per second of each loop, block by block, in blocks that take turns as above.
+
+    What a loop compiles or allocates at its first step is not in its time, nor what the clocks of
+    a GPU need after a pause.
+    """
+    warm = min(_WARM_SECONDS, machine.block_seconds)
+    for loop in loops.values():
+        loop.warm(warm)
+        machine.synchronize()
+    rates: dict[str, list[float]] = {name: [] for name in loops}
+    for number in range(machine.blocks):
+        names = list(loops) if number % 2 == 0 else list(loops)[::-1]
+        for name in names:
+            loops[name].warm(warm / 4)
+            samples, elapsed = loops[name].run(machine.block_seconds)
+            machine.synchronize()
+            rates[name].append(samples / elapsed)
+    return rates
+
+
 def spread(values: list[float]) -> dict[str, float]:
     """Median and extremes."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def ratio(one: list[float], other: list[float]) -> dict[str, float]:
+    """one / other, block by block."""
+    return spread([a / b for a, b in zip(one, other, strict=True)])

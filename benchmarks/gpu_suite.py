@@ -1,229 +1,248 @@
-"""Everything there is to check and to time on a GPU, in minutes, into one JSON file.
+"""Everything there is to check and to time on a GPU, in stages, as JSON lines.
 
-python benchmarks/gpu_suite.py OUT.json [--minutes 8] [--checks-only]
+python benchmarks/gpu_suite.py --stage STAGE ... [--out OUT] [--rehearse]
 
-Correctness comes first, and what fails is in the file too. What this machine lacks is skipped with
-its reason. benchmarks/gpu_suite.sh runs this, and the checks again under compute-sanitizer.
+checks     at most  50 s: noise bit for bit (sigmas, number types, layouts, odd sides, the guide in
+           shared and in global memory), votes, graphs against single launches, fused against eager
+cli        at most  90 s: doctor; export; certify with every backend, in half precision, tuned, from
+           a checkpoint, transferred; each resumed, audited and compared with the CPU's log
+smooth     at most  30 s: Smooth on a CUDA module: certificates, changed weights, modes, two GPUs
+sanitizer  at most  80 s: memcheck and racecheck, side by side
+rivals     at most 180 s: torch.compile, eager torch and the original's loop against ours
+networks   at most 340 s: ResNet-50 and ResNet-110 eager, fused, tuned, in ONNX Runtime; kernels
+
+Several stages may be named, or `all`: 13 minutes at most. Where a call may take ten, the first is
+`--stage checks cli smooth sanitizer rivals`, the second `--stage networks`.
+
+Every step is a process of its own under `timeout`, so that a crash, a hang or a limit costs one
+step; it is a line {"step", "seconds", "result" | "failed" | "skipped"} of OUT/STAGE.jsonl as soon
+as it ends, and what it printed is in OUT/suite.log. Steps that check run side by side; those that
+time, one at a time. --rehearse does it all on a CPU, tiny, and skips what only CUDA has. Exit 0, or
+1 where a step failed, or 2 without a GPU.
 """
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
+import textwrap
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-import gpu_checks
-import gpu_times
-import torch
-from gpu_machine import Machine
+from gpu_steps import STAGES, Stage, Step
 
-from smoothcert.engine.backends.device.network import DeviceNetwork
-from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
-from smoothcert.engine.backends.opening import open_network
-from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.base.machine import describe_machine
-from smoothcert.engine.models.model import open_onnx
-from smoothcert.export.architectures import architecture
-from smoothcert.export.precision.reduce import Precision
-from smoothcert.export.random_model import write_random_model
-
-
-@dataclass(frozen=True)
-class Workload:
-    """A network with random weights, and the batches it is timed at."""
-
-    arch: str
-    spec: InputSpec
-    classes: int
-    batch: int
-    original_samples: int
-    original_batch: int
-
-
-WORKLOADS = (
-    Workload("resnet50", InputSpec(3, 224, 224), 1000, 512, 2000, 1000),
-    Workload("cifar_resnet110", InputSpec(3, 32, 32), 10, 2048, 10_000, 1000),
-)
+_STEP = Path(__file__).with_name("gpu_step.py")
+_LOGGED = 20_000  # characters of what one step prints
+_KILL_AFTER = 3
+_TELLING = {"PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+_WIDTH, _LINES = 160, 3  # of a step in the table
+_PACKAGES = (
+    "smoothcert", "torch", "triton", "cupy-cuda13x", "onnxruntime", "onnxruntime-gpu", "numpy",
+    "tensorrt", "tensorrt-rtx-cu13",
+)  # fmt: skip
 
 
 @dataclass
-class Suite:
-    """Runs steps, one after the other, and keeps what they return, or why they did not run."""
+class Run:
+    """Where a run of the suite puts things; `command` is what runs a step, before its arguments."""
 
-    deadline: float
-    results: dict[str, Any] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+    out: Path
+    folder: Path
+    rehearse: bool = False
+    command: tuple[str, ...] = (sys.executable, str(_STEP))
+    table: list[str] = field(default_factory=list)
+    failures: int = 0
 
-    def step(self, name: str, work: Callable[[], Any]) -> Any:
-        """The step's result, which is kept; None where it failed or was skipped."""
-        if time.monotonic() > self.deadline:
-            self.skipped[name] = "no time was left"
-            return None
-        start = time.monotonic()
+    def stage(self, name: str, stage: Stage) -> dict[str, dict[str, Any]]:
+        """Run a stage's steps; returns their outcomes by name, which are in its file too."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        cores = len(os.sched_getaffinity(0))
+        at_once = max(1, min(stage.at_once, cores))
+        deadline = time.monotonic() + stage.budget
+        waiting, running = list(stage.steps), list[_Process]()
+        outcomes: dict[str, dict[str, Any]] = {}
+        with (self.out / f"{name}.jsonl").open("a", encoding="utf-8") as lines:
+
+            def ended(step: Step, outcome: dict[str, Any]) -> None:
+                outcomes[step.name] = outcome
+                _append(lines, {"step": step.name, **outcome})
+                self._tell(name, step, outcome, f"{len(outcomes)}/{len(stage.steps)}")
+
+            _append(lines, {"step": "machine", "result": describe(self.rehearse)})
+            while waiting or running:
+                for process in [each for each in running if each.ended()]:
+                    running.remove(process)
+                    ended(process.step, process.outcome(self.out / "suite.log"))
+                for step in list(waiting):
+                    left = deadline - time.monotonic()
+                    reason = self._reason_against(step, outcomes, left)
+                    if reason is not None:
+                        waiting.remove(step)
+                        ended(step, {"seconds": 0.0, "skipped": reason})
+                    elif len(running) < at_once and (step.needs is None or step.needs in outcomes):
+                        waiting.remove(step)
+                        threads = cores if at_once == 1 else max(1, cores // at_once)
+                        running.append(_Process(self, name, step, left, threads))
+                time.sleep(0.02)
+        return outcomes
+
+    def _reason_against(
+        self, step: Step, outcomes: Mapping[str, Mapping[str, Any]], left: float
+    ) -> str | None:
+        """Why a step is not begun at all."""
+        if self.rehearse and step.cuda is not None:
+            return f"needs CUDA: {step.cuda}"
+        needed = outcomes.get(step.needs) if step.needs else None
+        if needed is not None and "result" not in needed:
+            return f"needs the result of {step.needs!r}"
+        return "no time was left in this stage" if left < 1 else None
+
+    def _tell(self, stage: str, step: Step, outcome: Mapping[str, Any], number: str) -> None:
+        state = next(each for each in ("failed", "skipped", "result") if each in outcome)
+        found = outcome[state]
+        said = found.get("line", "") if isinstance(found, Mapping) else found
+        title = {"failed": "FAILED", "skipped": "skipped", "result": "ok"}[state]
+        if "ended" in outcome:
+            said = f"({outcome['ended']} after its result) {said}"
+        self.failures += state == "failed" or "ended" in outcome
+        seconds = f"{outcome['seconds']:6.1f} s"
+        whole = f"{stage:9} {step.name:36} {title:7} {seconds}  {said}"
+        self.table += textwrap.wrap(
+            whole, _WIDTH, subsequent_indent=" " * 20, max_lines=_LINES, drop_whitespace=False
+        )
+        print(f"{stage} {number} {title} {seconds}  {step.name}", flush=True)
+
+
+class _Process:
+    """A step that is running."""
+
+    def __init__(self, run: Run, stage: str, step: Step, left: float, threads: int) -> None:
+        self.step = step
+        self._limit = max(1, round(min(step.limit, left)))
+        self._start = time.monotonic()
+        self._place = Path(tempfile.mkdtemp(dir=run.folder))
+        self._said = (self._place / "said.txt").open("w", encoding="utf-8")
+        self._title = f"{stage}: {step.name}"
+        arguments = [stage, step.name, str(self._place / "result.json"), str(run.folder)]
+        self._process = subprocess.Popen(
+            [
+                "timeout", f"--kill-after={_KILL_AFTER}", str(self._limit), *run.command,
+                *arguments, *(["--rehearse"] if run.rehearse else []),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=self._said,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **_TELLING, "OMP_NUM_THREADS": str(threads)},
+        )  # fmt: skip
+
+    def ended(self) -> bool:
+        """Whether it has, in whatever way."""
+        return self._process.poll() is not None
+
+    def outcome(self, log: Path) -> dict[str, Any]:
+        """What it found, or how it ended without; what it said goes into the log."""
+        seconds, status = time.monotonic() - self._start, self._process.returncode
+        self._said.close()
+        said = (self._place / "said.txt").read_text(encoding="utf-8", errors="replace")
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"==== {self._title}: exit {status}\n{said[-_LOGGED:]}\n")
+        ending = self._ending(status)
+        outcome: dict[str, Any] = {"seconds": round(seconds, 2)}
         try:
-            result = work()
-        except InputError as error:  # what this machine lacks
-            self.skipped[name] = str(error)
-            return None
-        except Exception as error:
-            traceback.print_exc()
-            self.failed[name] = f"{type(error).__name__}: {one_line(error)}"
-            return None
-        self.results[name] = result
-        print(f"{time.monotonic() - start:7.1f} s  {name}: {json.dumps(result)[:300]}", flush=True)
-        return result
+            outcome |= json.loads((self._place / "result.json").read_text(encoding="utf-8"))
+        except OSError:
+            return {**outcome, "failed": f"{ending or 'no result'}: {_last_words(said)}"}
+        return outcome if ending is None else {**outcome, "ended": ending}
+
+    def _ending(self, status: int) -> str | None:
+        """None for a process that ended as it should. `timeout` exits 124, ends as its command
+        did, or by the signal 9 that it sent at last."""
+        signal = -status if status < 0 else max(0, status - 128)
+        over = time.monotonic() - self._start > self._limit
+        if status == 124 or (signal == 9 and over):
+            return f"stopped at its limit of {self._limit} s"
+        if signal:
+            return f"died of signal {signal}"
+        return f"exit {status}" if status else None
 
 
-def run_checks(suite: Suite, machine: Machine, arch: str = "cifar_resnet20") -> None:
-    """Everything that must hold before a figure means anything."""
-    suite.step("noise is bit-exact", lambda: gpu_checks.noise_is_bit_exact(machine))
-    suite.step(
-        "noise is bit-exact, odd sides",
-        lambda: gpu_checks.noise_is_bit_exact(machine, (3, 15, 7), 64),
-    )
-    suite.step("votes are exact", lambda: gpu_checks.votes_are_exact(machine))
-    torch.manual_seed(0)
-    spec = InputSpec(3, 32, 32)
-    module = architecture(arch, 10, spec.shape)
-    suite.step("launches agree", lambda: gpu_checks.launches_agree(machine, module, spec, 10))
+def _last_words(said: str) -> str:
+    """The last line of what a process said, or where a crash was."""
+    _, crashed, traceback = said.partition("Fatal Python error: ")
+    lines = [line for line in said.splitlines() if line.strip()] or ["it said nothing"]
+    if crashed:
+        lines = [line for line in traceback.splitlines() if line.startswith("  File")] or lines
+    return " ".join(lines[0 if crashed else -1].split())[:300]
 
 
-def run_times(suite: Suite, machine: Machine, workloads: tuple[Workload, ...] = WORKLOADS) -> None:
-    """Bandwidth and kernels, then each workload on every network that this machine offers."""
-    size = 2**30 if machine.on_gpu else 2**20
-    copied = suite.step("copy bandwidth", lambda: gpu_times.copy_bandwidth(machine, size))
-    bandwidth = copied["median"] if copied else float("nan")
-    for work in workloads:
-        for scalar, layout in (("float16", "nhwc3"), ("float16", "nchw"), ("float32", "nchw")):
-            suite.step(
-                f"noise kernel, {work.arch}, {scalar} {layout}",
-                lambda w=work, s=scalar, n=layout: gpu_times.noise_kernel(  # type: ignore[misc]
-                    machine, w.spec, w.batch, s, n, bandwidth
-                ),
-            )
-        for scalar in ("float16", "float32"):
-            suite.step(
-                f"vote kernel, {work.arch}, {scalar}",
-                lambda w=work, s=scalar: gpu_times.vote_kernel(  # type: ignore[misc]
-                    machine, w.batch, w.classes, s, bandwidth
-                ),
-            )
-    with tempfile.TemporaryDirectory() as folder:
-        for work in workloads:
-            torch.manual_seed(0)
-            module = architecture(work.arch, work.classes, work.spec.shape).eval()
-            suite.step(
-                f"original loop, {work.arch}",
-                lambda w=work, m=module: gpu_times.original(  # type: ignore[misc]
-                    machine, m, w.spec, w.classes, w.original_samples, w.original_batch
-                ),
-            )
-            for name, opener in openers(work, module, machine, Path(folder)):
-                suite.step(
-                    f"pipeline, {work.arch}, {name}",
-                    lambda o=opener: gpu_times.pipeline(machine, o),  # type: ignore[misc]
-                )
-                if machine.on_gpu:
-                    torch.cuda.empty_cache()
+def _append(lines: TextIO, record: Mapping[str, Any]) -> None:
+    lines.write(json.dumps(record) + "\n")
+    lines.flush()
+    os.fsync(lines.fileno())
 
 
-def openers(
-    work: Workload, module: torch.nn.Module, machine: Machine, folder: Path
-) -> Iterator[tuple[str, Callable[[], DeviceNetwork]]]:
-    """The networks of a workload by name; opening one raises InputError where it cannot be had."""
-
-    def in_torch(scalar: str, *, last: bool) -> Callable[[], DeviceNetwork]:
-        return lambda: TorchDeviceNetwork(
-            module,
-            work.spec,
-            work.classes,
-            work.batch,
-            scalar=scalar,
-            channels_last=last,
-            device=machine.torch_device,
-        )
-
-    yield "torch float16 channels last", in_torch("float16", last=True)
-    yield "torch float32", in_torch("float32", last=False)
-    if not machine.on_gpu:
-        return
-
-    def from_onnx(backend: str, precision: Precision) -> Callable[[], DeviceNetwork]:
-        path = folder / f"{work.arch}_{precision}.onnx"
-
-        def opened() -> DeviceNetwork:
-            if not path.exists():
-                write_random_model(
-                    work.arch,
-                    path,
-                    input_shape=work.spec.shape,
-                    num_classes=work.classes,
-                    precision=precision,
-                    target="gpu",
-                )
-            return open_network(open_onnx(path), 0, backend, work.batch)
-
-        return opened
-
-    # The provider for CUDA has no integer kernels for quantised pairs.
-    precisions: dict[str, tuple[Precision, ...]] = {
-        "tensorrt": ("fp16", "int8", "fp32"),
-        "onnxruntime": ("fp16", "fp32"),
+def describe(rehearse: bool) -> dict[str, Any]:
+    """This machine, for the head of a stage's file."""
+    versions: dict[str, str | None] = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    query = ("--query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit", "--format=csv")
+    return {
+        "time": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "rehearsal": rehearse,
+        "python": sys.version.split()[0],
+        "cores": len(os.sched_getaffinity(0)),
+        "versions": versions,
+        "gpu": _said_by("nvidia-smi", *query),
+        "commit": _said_by("git", "rev-parse", "HEAD"),
     }
-    for backend, several in precisions.items():
-        for precision in several:
-            yield f"{backend} {precision}", from_onnx(backend, precision)
 
 
-def gpu_machine() -> Machine:
-    """The first GPU, by CuPy and torch; raises InputError where one of them cannot use it."""
-    from smoothcert.engine.backends.device.cupy_runtime import CupyRuntime
-
-    runtime = CupyRuntime(0)
-    if not torch.cuda.is_available():
-        raise InputError(
-            f"torch {torch.__version__} sees no GPU, and CuPy does: expected a torch with CUDA"
+def _said_by(*command: str) -> str | None:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=10, cwd=_STEP.parent
         )
-    return Machine(runtime, "cuda:0")
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=8.0, help="no step starts after these")
-    parser.add_argument("--checks-only", action="store_true")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--stage", nargs="+", choices=[*STAGES, "all"], required=True)
+    parser.add_argument("--out", type=Path, default=Path("out/gpu"), help="[default: out/gpu]")
+    parser.add_argument("--rehearse", action="store_true")
     options = parser.parse_args()
+    if not options.rehearse:
+        from smoothcert.engine.backends.device.driver import require_gpu
+        from smoothcert.engine.base.errors import InputError
+
+        try:
+            require_gpu(0, "the GPU suite")
+        except InputError as error:
+            print(f"gpu_suite: {error}", file=sys.stderr)
+            return 2
     start = time.monotonic()
-    try:
-        machine = gpu_machine()
-    except InputError as error:
-        print(f"gpu_suite: {error}", file=sys.stderr)
-        return 2
-    suite = Suite(start + 60 * options.minutes)
-    run_checks(suite, machine)
-    if not options.checks_only:
-        run_times(suite, machine)
-    record = {
-        "machine": {**describe_machine(), **machine.runtime.describe(), "torch": torch.__version__},
-        "results": suite.results,
-        "failed": suite.failed,
-        "skipped": suite.skipped,
-        "seconds": time.monotonic() - start,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    for what, steps in (("skipped", suite.skipped), ("FAILED", suite.failed)):
-        for name, reason in steps.items():
-            print(f"{what}  {name}: {reason}")
-    print(f"{options.out}: {len(suite.results)} steps in {record['seconds']:.0f} s")
-    return 1 if suite.failed else 0
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(options.out, Path(folder), options.rehearse)
+        for name, stage in STAGES.items():
+            if name in options.stage or "all" in options.stage:
+                run.stage(name, stage)
+    print("\n".join(run.table))
+    print(f"{options.out}: {time.monotonic() - start:.0f} s, {run.failures or 'no'} failures")
+    return 1 if run.failures else 0
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Checks and times everything on a machine with an NVIDIA GPU, in under nine minutes, without
-# installing anything: benchmarks/gpu_suite.sh [FOLDER]
+# Checks and times everything on a machine with an NVIDIA GPU, without installing anything:
 #
-# Needs Python with numpy, scipy, numba, mpmath, pillow, platformdirs, onnx, onnxruntime, torch with
-# CUDA, and CuPy; anything else that is missing is skipped, with its reason in FOLDER/gpu.json.
+#   benchmarks/gpu_suite.sh --stage checks|cli|smooth|sanitizer|rivals|networks|all ...
+#       [--out FOLDER] [--rehearse]
+#
+# Stages, and how long they take at most: benchmarks/gpu_suite.py. Needs Python (PYTHON) with numpy,
+# scipy, numba, mpmath, pillow, platformdirs, click, onnx, onnxscript, onnxruntime-gpu, torch with
+# CUDA, and CuPy. --rehearse needs no GPU, but g++ and pytest.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-OUT=${1:-out/gpu}
 PYTHON=${PYTHON:-python3}
-mkdir -p "$OUT"
 
 if ! "$PYTHON" -c "import smoothcert.engine" 2>/dev/null; then
   # Not installed: the import root is a folder of links, to the files of api/ and to the packages.
@@ -19,18 +20,4 @@ if ! "$PYTHON" -c "import smoothcert.engine" 2>/dev/null; then
   export PYTHONPATH="$ROOT${PYTHONPATH:+:$PYTHONPATH}"
 fi
 
-nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,power.limit --format=csv >"$OUT/nvidia-smi.csv" 2>&1
-
-# The checks once more, with every access to memory watched: slow, so they come with a limit.
-SANITIZER=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
-if [ -n "$SANITIZER" ]; then
-  for tool in memcheck racecheck; do
-    timeout 45 "$SANITIZER" --tool "$tool" --error-exitcode 9 \
-      "$PYTHON" benchmarks/gpu_kernels.py >"$OUT/$tool.txt" 2>&1
-    echo "compute-sanitizer $tool: exit $? (0 clean, 9 errors, 124 out of time)" | tee "$OUT/$tool.status"
-  done
-else
-  echo "compute-sanitizer is not installed: the kernels were not watched" | tee "$OUT/memcheck.status"
-fi
-
-timeout 530 "$PYTHON" benchmarks/gpu_suite.py "$OUT/gpu.json" --minutes "${MINUTES:-6.5}" 2>&1 | tee "$OUT/gpu.log"
+"$PYTHON" benchmarks/gpu_suite.py "$@"

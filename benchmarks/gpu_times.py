@@ -1,29 +1,48 @@
-"""What is timed on a GPU: kernels against the copy bandwidth, the pipeline against its network."""
+"""Kernels on a GPU, against the bandwidth of copies: what they could be at best."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from gpu_machine import Machine, interleaved, spread
+from gpu_machine import Machine, Workload, interleaved, spread
 
 from smoothcert.cupy_kernels import loader
-from smoothcert.engine.backends.device.backend import DeviceBackend
-from smoothcert.engine.backends.device.network import DeviceNetwork, input_elements
+from smoothcert.engine.backends.device.network import input_elements
 from smoothcert.engine.backends.device.noise import DeviceNoise
+from smoothcert.engine.backends.device.runtime import DeviceRuntime
 from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec
-from smoothcert.engine.bench.reference import ORIGINAL_BATCH, original_counts
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.scheduler import Scheduler
-from smoothcert.engine.sources.base import LabelledImage
-from smoothcert.engine.statistics.procedures import FixedCertify
 
 SIGMA = 0.25
 _LAUNCHES = 20  # per timed call: one wait for all of them
+_INPUTS = (("float16", "nhwc3"), ("float16", "nchw"), ("float32", "nchw"))
 
 
-def copy_bandwidth(machine: Machine, size: int = 2**30) -> dict[str, float]:
+def kernels(machine: Machine, work: str) -> dict[str, Any]:
+    """Copies, the noise kernel with its guide in shared and in global memory, the vote kernel."""
+    workload = machine.workload(work)
+    copied = copy_bandwidth(machine)
+    bandwidth = copied["median"]
+    noise = [
+        noise_kernel(machine, workload, scalar, layout, bandwidth, shared=shared)
+        for scalar, layout in _INPUTS
+        for shared in (True, False)
+    ]
+    votes = [vote_kernel(machine, workload, scalar, bandwidth) for scalar in ("float16", "float32")]
+    drawn = ", ".join(f"{each['ns_per_pixel'] * 1e3:.2f}" for each in noise)
+    voted = ", ".join(f"{each['seconds']['median'] * 1e6:.1f}" for each in votes)
+    return {
+        "line": f"copy {bandwidth / 1e12:.2f} TB/s; noise {drawn} ps/pixel; vote {voted} us",
+        "copy_bytes_per_second": copied,
+        "noise": noise,
+        "votes": votes,
+    }
+
+
+def copy_bandwidth(machine: Machine) -> dict[str, float]:
     """Bytes read and written per second by a copy within device memory."""
+    size = 2**20 if machine.small else 2**30
     source = torch.zeros(size, dtype=torch.uint8, device=machine.torch_device)
     target = torch.empty_like(source)
     seconds = interleaved(machine, {"copy": lambda: target.copy_(source)})["copy"]
@@ -31,11 +50,21 @@ def copy_bandwidth(machine: Machine, size: int = 2**30) -> dict[str, float]:
 
 
 def noise_kernel(
-    machine: Machine, spec: InputSpec, batch: int, scalar: str, layout: str, bandwidth: float
+    machine: Machine,
+    work: Workload,
+    scalar: str,
+    layout: str,
+    bandwidth: float,
+    *,
+    shared: bool,
 ) -> dict[str, Any]:
-    """Seconds of a launch, and its writes as a share of the copy bandwidth."""
+    """Seconds of a launch, and its writes as a share of the copy bandwidth.
+
+    shared  the guide is where the product has it; otherwise always in global memory
+    """
+    spec, batch = work.spec, work.batch
     network: Any = _Shape(spec, batch, scalar, layout)
-    runtime = machine.runtime
+    runtime: Any = machine.runtime if shared else _NoSharedMemory(machine.runtime)
     noise = DeviceNoise(runtime, network, LatticeGaussian(SIGMA), 0)
     rows = np.zeros((batch, 4), np.uint32)
     rows[:, 1] = np.arange(batch)
@@ -53,23 +82,20 @@ def noise_kernel(
         stream.synchronize()
 
     seconds = [each / _LAUNCHES for each in interleaved(machine, {"noise": several})["noise"]]
-    pixels = batch * spec.num_pixels
     middle = spread(seconds)["median"]
     return {
         "kernel": noise.describe(),
         "batch": batch,
         "seconds": spread(seconds),
-        "ns_per_pixel": middle / pixels * 1e9,
+        "ns_per_pixel": middle / (batch * spec.num_pixels) * 1e9,
         "bytes_written": size,
         "share_of_copy_bandwidth": size / middle / bandwidth,
     }
 
 
-def vote_kernel(
-    machine: Machine, batch: int, classes: int, scalar: str, bandwidth: float
-) -> dict[str, Any]:
+def vote_kernel(machine: Machine, work: Workload, scalar: str, bandwidth: float) -> dict[str, Any]:
     """Seconds of a launch, and its reads as a share of the copy bandwidth."""
-    runtime = machine.runtime
+    runtime, batch, classes = machine.runtime, work.batch, work.classes
     size = batch * classes * SCALAR_BYTES[scalar]
     logits = runtime.allocate((size,), np.uint8)
     rows = runtime.allocate((batch, 4), np.uint32)
@@ -85,13 +111,12 @@ def vote_kernel(
         stream.synchronize()
 
     seconds = [each / _LAUNCHES for each in interleaved(machine, {"vote": several})["vote"]]
-    middle = spread(seconds)["median"]
     return {
         "batch": batch,
         "classes": classes,
         "scalar": scalar,
         "seconds": spread(seconds),
-        "share_of_copy_bandwidth": size / middle / bandwidth,
+        "share_of_copy_bandwidth": size / spread(seconds)["median"] / bandwidth,
     }
 
 
@@ -103,85 +128,12 @@ class _Shape:
         self.input_scalar, self.input_layout = scalar, layout
 
 
-def pipeline(machine: Machine, open_network: Callable[[], DeviceNetwork]) -> dict[str, Any]:
-    """The product's own loop against the bare network: samples per second, block by block.
+class _NoSharedMemory:
+    """A runtime whose device has no shared memory to give, which is all that it changes."""
 
-    Scheduler, noise, votes and procedure are all in; with graphs, and with single launches. A
-    network is bound once, so each has its own.
-    """
-    law = LatticeGaussian(SIGMA)
-    backends = {
-        "pipeline": DeviceBackend(machine.runtime, open_network(), law, 0),
-        "pipeline_single_launches": DeviceBackend(
-            machine.runtime, open_network(), law, 0, graph=False
-        ),
-    }
-    first = backends["pipeline"]
-    batch, spec = first.batch_size, first.spec
-    image = np.random.default_rng(0).integers(0, 256, spec.shape).astype(np.uint8)
-    batches = 32 if machine.on_gpu else 8
-    samples = batches * batch
-    procedure = FixedCertify(SIGMA, n0=batch // 2, n=samples - batch // 2)
+    def __init__(self, runtime: DeviceRuntime) -> None:
+        self._runtime = runtime
+        self.properties = replace(runtime.properties, shared_memory=0)
 
-    def certify(backend: DeviceBackend) -> None:
-        # One call is one image: what ends it (its last votes, the decision) is in its time.
-        list(Scheduler(backend, procedure).run([LabelledImage(0, 0, image)]))
-
-    works: dict[str, Callable[[], object]] = {"bare": lambda: first.run_network(batches)}
-    for name, backend in backends.items():
-        works[name] = lambda backend=backend: certify(backend)  # type: ignore[misc]
-    seconds = interleaved(machine, works)
-    result: dict[str, Any] = {
-        "network": first.describe(),
-        "batch": batch,
-        "launches": first.describe()["launches"],
-        "noise": first.describe()["noise"],
-    }
-    for name, values in seconds.items():
-        result[f"{name}_samples_per_second"] = spread([samples / each for each in values])
-        if name != "bare":
-            shares = [b / a for a, b in zip(values, seconds["bare"], strict=True)]
-            result[f"{name}_over_bare"] = spread(shares)
-    return result
-
-
-def original(
-    machine: Machine,
-    module: torch.nn.Module,
-    spec: InputSpec,
-    classes: int,
-    samples: int,
-    batch: int,
-) -> dict[str, Any]:
-    """The original code's loop on the same device: float32, and float16 channels last."""
-    module = module.eval().to(machine.torch_device)
-    x = torch.rand(spec.shape, device=machine.torch_device)
-    half = _Half(module)
-
-    def count(network: torch.nn.Module) -> Callable[[], object]:
-        return lambda: original_counts(network, x, samples, SIGMA, batch, classes)
-
-    works = {"float32": count(module), "float16_channels_last": count(half)}
-    seconds = interleaved(machine, works)
-    return {
-        "batch": batch,
-        "original_default_batch": ORIGINAL_BATCH,
-        "tf32_convolutions": bool(torch.backends.cudnn.allow_tf32),
-        **{f"{k}_samples_per_second": spread([samples / s for s in v]) for k, v in seconds.items()},
-    }
-
-
-class _Half(torch.nn.Module):
-    """A module in float16, channels last, that takes and returns float32."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        super().__init__()
-        import copy
-
-        inner: Any = copy.deepcopy(module).half()
-        self.inner = inner.to(memory_format=torch.channels_last)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.half().contiguous(memory_format=torch.channels_last)
-        logits: torch.Tensor = self.inner(x)
-        return logits.float()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
