@@ -150,7 +150,7 @@ class OnnxRuntimeDeviceNetwork:
         return {
             "runtime": f"onnxruntime {self._runtime.__version__}",
             "provider": "CPU" if self._device is None else "CUDA",
-            "precision": self._model.metadata.get("precision", "fp32"),
+            "precision": self._model.precision,
             "tf32": self._device is not None,
             **({} if on_cpu is None else {"nodes_on_cpu": on_cpu or True}),
             **(self._tuning.describe() if self._tuning else {}),

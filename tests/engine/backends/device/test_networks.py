@@ -98,6 +98,7 @@ def test_onnxruntime_on_half_inputs(tmp_path: Path) -> None:
     half = open_onnx(tmp_path / "half.onnx")
     network = OnnxRuntimeDeviceNetwork(half, 50, device=None)
     assert (network.input_scalar, network.logits_scalar) == ("float16", "float16")
+    assert network.describe()["precision"] == half.precision == "fp16"
     assert device_votes(network) == votes(
         open_backend(half, LAW, 9, Compute(backend="onnxruntime", batch=50))
     )
