@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from gpu_machine import SCALARS, CheckError, Machine
+from gpu_machine import CheckError, Machine
 
 from smoothcert.cupy_kernels import loader
 from smoothcert.engine.backends.base import Rows
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.noise import DeviceNoise
 from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
+from smoothcert.engine.backends.torch_graph.lower import SCALARS
 from smoothcert.engine.backends.torch_graph.variants import Recipe
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.noise.lattice import LatticeGaussian

@@ -20,7 +20,6 @@ from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.bench.rounds import Loop
 from smoothcert.export.random_model import random_module
 
-SCALARS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _WARM_SECONDS = 0.2
 
 

@@ -18,10 +18,11 @@ from smoothcert.engine.backends.device.onnxruntime_network import (
     OnnxRuntimeDeviceNetwork,
     load_onnxruntime_gpu,
 )
-from smoothcert.engine.backends.device.torch_network import PRECISIONS, TorchDeviceNetwork
+from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
 from smoothcert.engine.backends.gpu import open_on_gpu
 from smoothcert.engine.backends.torch_graph.variants import Recipe
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import PRECISIONS
 from smoothcert.engine.bench.loops import CertificationLoop, RuntimeLoop
 from smoothcert.engine.bench.rounds import Loop
 from smoothcert.engine.models.model import Model

@@ -13,13 +13,13 @@ from smoothcert.engine.backends.base import Rows
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import HALF_PRECISIONS
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler
 from smoothcert.engine.noise.streams import Purpose
 
 _ROWS = 8
-_HALF = ("fp16", "bf16")
 _IMAGE_ID = 2**32 - 1
 
 TOLERANCE = {"fp32": 0.01, "fp16": 0.05, "bf16": 0.2}
@@ -29,6 +29,18 @@ batch's largest. On a GPU fp32 products are rounded to TF32, whose mantissa is t
 
 class OverflowsError(InputError):
     """A model's logits are finite in float32 and not in the precision that was to be run."""
+
+
+def passing(
+    backend: DeviceBackend, model: Model, law: LatticeGaussian, seed: int, *, equal: bool
+) -> DeviceBackend:
+    """The backend, if its first batch passes check_first_batch; where it does not, it is closed."""
+    try:
+        check_first_batch(backend, model, law, seed, equal=equal)
+    except BaseException:
+        backend.close()
+        raise
+    return backend
 
 
 def check_first_batch(
@@ -50,7 +62,9 @@ def check_first_batch(
     if finite.all() and not equal:
         return
     precision = str(backend.describe()["precision"])
-    if not finite.all() and model.precision in _HALF:  # in float32 there is nothing to compare with
+    if (
+        not finite.all() and model.precision in HALF_PRECISIONS
+    ):  # in float32 there is nothing to compare with
         raise OverflowsError(
             f"model {model.path} has logits that are not finite for {(~finite).sum()} of "
             f"{len(rows)} noisy images: {model.precision} overflows; export it in bf16 or fp32"

@@ -17,16 +17,15 @@ from smoothcert.engine.backends.device.network import DeviceNetwork, default_bat
 from smoothcert.engine.backends.device.onnxruntime_network import load_onnxruntime_gpu
 from smoothcert.engine.backends.device.opening import open_runtime
 from smoothcert.engine.backends.device.runtime import DeviceRuntime
-from smoothcert.engine.backends.first_batch import OverflowsError, check_first_batch
+from smoothcert.engine.backends.first_batch import OverflowsError, passing
 from smoothcert.engine.base.errors import DeviceMemoryError, InputError, one_line, require
-from smoothcert.engine.base.input_spec import SCALAR_BYTES
+from smoothcert.engine.base.input_spec import HALF_PRECISIONS, SCALAR_BYTES
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
 DEVICE_BACKENDS = ("tensorrt", "torch", "onnxruntime")
 """In the order in which auto tries them."""
 
-_HALF = ("fp16", "bf16")  # in the order in which --precision auto tries them
 _FEWEST_ROWS = 8
 
 
@@ -47,7 +46,7 @@ class Opening:
         own, asked = self.model.precision, self.compute.precision
         if asked != AUTO:
             return (asked or own,)
-        return (*_HALF, own) if own == "fp32" else (own,)
+        return (*HALF_PRECISIONS, own) if own == "fp32" else (own,)
 
     def pass_over(self, backend: str, precision: str, error: Exception) -> None:
         """Keep why a backend was not taken in a precision."""
@@ -107,9 +106,8 @@ def _first_that_works(opening: Opening, runtime: DeviceRuntime, precision: str) 
         try:
             return _fitting(opening, runtime, asked, precision)
         except InputError as error:
-            if opening.compute.precision != AUTO or isinstance(error, DeviceMemoryError):
-                raise
-            if isinstance(error, OverflowsError):
+            told = isinstance(error, OverflowsError | DeviceMemoryError)
+            if told or opening.compute.precision != AUTO:
                 raise
             opening.pass_over(asked, precision, error)
         except RuntimeError as error:
@@ -152,12 +150,7 @@ def _open(
     network = OPENERS[name](opening, precision, batch)
     notes = {PASSED_OVER: dict(opening.passed_over)} if opening.passed_over else {}
     backend = DeviceBackend(runtime, network, law, seed, notes=notes)
-    try:
-        check_first_batch(backend, model, law, seed, equal=name == "torch")
-    except BaseException:
-        backend.close()
-        raise
-    return backend
+    return passing(backend, model, law, seed, equal=name == "torch")
 
 
 def _release(runtime: DeviceRuntime) -> None:
@@ -267,6 +260,6 @@ def rows_of(model: Model, batch: int | None, precision: str | None = None) -> in
     """
     own = model.batch_for(batch)
     size = SCALAR_BYTES[model.input_type]
-    if precision in _HALF:
+    if precision in HALF_PRECISIONS:
         size = SCALAR_BYTES["float16"]
     return own or default_batch(model.spec.num_pixels * size)

@@ -14,6 +14,8 @@ from smoothcert.engine.noise.lattice import LatticeGaussian
 if TYPE_CHECKING:
     import torch
 
+    from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
+
 
 class LiveModule:
     """Runs a module where it is, one image at a time: on its GPU, noise and votes too.
@@ -35,6 +37,7 @@ class LiveModule:
         self._module, self._spec, self._num_classes = module, spec, num_classes
         self._law, self._seed, self._batch = law, seed, batch
         self._backend: Backend | None = None
+        self._network: TorchDeviceNetwork | None = None  # where it is on a GPU
         self._memory: tuple[Any, ...] = ()
 
     @contextlib.contextmanager
@@ -47,12 +50,11 @@ class LiveModule:
             if self._backend is None or memory != self._memory:
                 if self._backend is not None:
                     self._backend.close()
-                self._backend = None
+                self._backend = self._network = None
                 self._backend = self._open()
                 self._memory = memory
-            wait = getattr(self._backend, "wait_for_caller", None)
-            if wait is not None:
-                wait()
+            if self._network is not None:
+                self._network.wait_for_caller()
             yield self._backend
 
     def _open(self) -> Backend:
@@ -77,7 +79,9 @@ class LiveModule:
         network = TorchDeviceNetwork(
             self._module, self._spec, self._num_classes, self._batch, device=f"cuda:{index}"
         )
-        return DeviceBackend(runtime, network, self._law, self._seed, num_slots=1)
+        backend = DeviceBackend(runtime, network, self._law, self._seed, num_slots=1)
+        self._network = network
+        return backend
 
 
 @contextlib.contextmanager

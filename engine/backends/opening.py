@@ -8,7 +8,7 @@ from smoothcert.engine.backends.base import AUTO, Backend, Compute, runtime_name
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.driver import require_gpu
 from smoothcert.engine.backends.device.opening import open_runtime
-from smoothcert.engine.backends.first_batch import check_first_batch
+from smoothcert.engine.backends.first_batch import passing
 from smoothcert.engine.backends.gpu import open_on_gpu
 from smoothcert.engine.backends.host.backend import HostBackend
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, open_host_network
@@ -136,5 +136,4 @@ def _open_plan(model: Model, law: LatticeGaussian, seed: int, compute: Compute) 
     runtime = open_runtime(index)
     with runtime.current():
         opened = DeviceBackend(runtime, TensorRTNetwork(model, index), law, seed)
-        check_first_batch(opened, model, law, seed, equal=False)
-    return opened
+        return passing(opened, model, law, seed, equal=False)

@@ -24,6 +24,18 @@ Scalar = Literal["float32", "float16", "bfloat16"]
 
 SCALAR_BYTES: dict[str, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
 
+PRECISIONS: dict[str, Scalar] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+"""The precisions of networks of one number type, and that type."""
+
+HALF_PRECISIONS = ("fp16", "bf16")
+
+
+def precision_of(scalar: str) -> str:
+    """The precision of a network that computes in `scalar`."""
+    (found,) = [name for name, kind in PRECISIONS.items() if kind == scalar]
+    return found
+
+
 # From this input height on a model is taken to eat photographs, as the original ImageNet code does.
 _PHOTOGRAPH_HEIGHT = 128
 

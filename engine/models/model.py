@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
-from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec, Scalar
+from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec, Scalar, precision_of
 from smoothcert.engine.models.onnx_graph import GraphValue, inspect_graph
 
 if TYPE_CHECKING:
     import torch
 
 
-_PRECISIONS = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 
 
@@ -44,7 +43,7 @@ class Model:
     def precision(self) -> str:
         """The precision it was exported in: fp32, fp16, bf16, int8 or fp8. Of a foreign model, that
         of its input."""
-        return str(self.metadata.get("precision", _PRECISIONS[self.input_type]))
+        return str(self.metadata.get("precision", precision_of(self.input_type)))
 
     def batch_for(self, asked: int | None) -> int | None:
         """The rows of every batch: its own where that is fixed, else those asked for.

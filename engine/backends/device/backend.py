@@ -266,14 +266,6 @@ class DeviceBackend:
             self._bare()
         self._stream.synchronize()
 
-    def wait_for_caller(self) -> None:
-        """Let the next batches wait for what the caller's own stream of the network's library
-        holds now: the weights of a live module may be among it."""
-        wait = getattr(self._network, "wait_for_caller", None)
-        if wait is not None:
-            with self._runtime.current():
-                wait()
-
     def close(self) -> None:
         """See Backend.close: waits for the device, then lets go of graphs, network and buffers, in
         this order, since each may use the next."""

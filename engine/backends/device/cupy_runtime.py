@@ -11,6 +11,7 @@ import numpy.typing as npt
 from smoothcert.cupy_kernels import loader
 from smoothcert.cupy_kernels.loader import Kernel
 from smoothcert.engine.backends.device import driver
+from smoothcert.engine.backends.device.native import NativeEvent, NativeStream
 from smoothcert.engine.backends.device.runtime import (
     Argument,
     DeviceArray,
@@ -19,6 +20,7 @@ from smoothcert.engine.backends.device.runtime import (
     Replay,
     no_room,
     same_size,
+    values_of,
 )
 from smoothcert.engine.base.errors import (
     DeviceUnavailableError,
@@ -29,9 +31,6 @@ from smoothcert.engine.base.errors import (
 
 _TOO_OLD = (35, 36)  # cudaErrorInsufficientDriver, cudaErrorCallRequiresNewerDriver
 _PURPOSE = "certifying on a GPU"
-
-Current = Callable[[], AbstractContextManager[None]]
-"""DeviceRuntime.current of the device that something was made on."""
 
 
 def load_cupy() -> Any:
@@ -56,39 +55,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of CuPy means that memory is out: its pool's, the CUDA runtime's, the
     driver's."""
     return isinstance(error, MemoryError) or getattr(error, "status", None) == driver.OUT_OF_MEMORY
-
-
-class CupyStream:
-    """See runtime.Stream."""
-
-    def __init__(self, cupy: Any, current: Current) -> None:
-        self._current = current
-        # Non-blocking: nothing that another library puts on the default stream holds it up.
-        self.native = cupy.cuda.Stream(non_blocking=True)
-        self.pointer = int(self.native.ptr)
-
-    def synchronize(self) -> None:
-        """See runtime.Stream."""
-        with self._current():
-            self.native.synchronize()
-
-
-class CupyEvent:
-    """See runtime.Event. Waiting sleeps, so that the core is free for decoding images."""
-
-    def __init__(self, cupy: Any, current: Current) -> None:
-        self._current = current
-        self.native = cupy.cuda.Event(block=True, disable_timing=True)
-
-    def record(self, stream: Any) -> None:
-        """See runtime.Event."""
-        with self._current():
-            self.native.record(stream.native)
-
-    def synchronize(self) -> None:
-        """See runtime.Event."""
-        with self._current():
-            self.native.synchronize()
 
 
 class CupyRuntime:
@@ -162,15 +128,18 @@ class CupyRuntime:
             self._cupy.get_default_memory_pool().free_all_blocks()
             self._cupy.get_default_pinned_memory_pool().free_all_blocks()
 
-    def stream(self) -> CupyStream:
+    def stream(self) -> NativeStream:
         """See runtime.DeviceRuntime."""
         with self._working():
-            return CupyStream(self._cupy, self.current)
+            # Non-blocking: nothing that another library puts on the default stream holds it up.
+            native = self._cupy.cuda.Stream(non_blocking=True)
+            return NativeStream(native, int(native.ptr), self.current)
 
-    def event(self) -> CupyEvent:
-        """See runtime.DeviceRuntime."""
+    def event(self) -> NativeEvent:
+        """See runtime.DeviceRuntime. Waiting sleeps: the core is free for decoding images."""
         with self._working():
-            return CupyEvent(self._cupy, self.current)
+            event = self._cupy.cuda.Event(block=True, disable_timing=True)
+            return NativeEvent(event, self.current)
 
     def upload(self, source: npt.NDArray[Any], target: DeviceArray, stream: Any) -> None:
         """See runtime.DeviceRuntime."""
@@ -219,10 +188,9 @@ class CupyRuntime:
             # each device for itself.
             if shared_bytes > function.max_dynamic_shared_size_bytes:
                 function.max_dynamic_shared_size_bytes = shared_bytes
-        values = tuple(np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments)
-        owners = [a for a in arguments if isinstance(a, DeviceArray)]
+        values = values_of(arguments)
 
-        def launch(stream: Any, _keep: Any = owners) -> None:
+        def launch(stream: Any, _keep: Any = arguments) -> None:
             with self._working(), stream.native:
                 function((grid,), (block,), values, shared_mem=shared_bytes)
 

@@ -9,7 +9,6 @@ import atexit
 import contextlib
 import importlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from smoothcert.cupy_kernels import loader
 from smoothcert.cupy_kernels.loader import Kernel
 from smoothcert.engine.backends.device.driver import require_gpu
+from smoothcert.engine.backends.device.native import NativeEvent, NativeStream
 from smoothcert.engine.backends.device.runtime import (
     Argument,
     DeviceArray,
@@ -26,6 +26,7 @@ from smoothcert.engine.backends.device.runtime import (
     Replay,
     no_room,
     same_size,
+    values_of,
 )
 from smoothcert.engine.base.errors import (
     DeviceUnavailableError,
@@ -39,42 +40,6 @@ _PURPOSE = "the PyCUDA device runtime"
 _contexts: dict[int, Any] = {}
 """Primary contexts by device. They live as long as the process: PyCUDA would leave one that it lets
 go current."""
-
-Current = Callable[[], AbstractContextManager[None]]
-"""DeviceRuntime.current of the device that something was made on."""
-
-
-class PycudaStream:
-    """See runtime.Stream."""
-
-    def __init__(self, driver: Any, current: Current) -> None:
-        self._current = current
-        self.native = driver.Stream(_NON_BLOCKING)
-        self.pointer = int(self.native.handle)
-
-    def synchronize(self) -> None:
-        """See runtime.Stream."""
-        with self._current():
-            self.native.synchronize()
-
-
-class PycudaEvent:
-    """See runtime.Event. Waiting sleeps, so that the core is free for decoding images."""
-
-    def __init__(self, driver: Any, current: Current) -> None:
-        self._current = current
-        flags = driver.event_flags
-        self.native = driver.Event(int(flags.BLOCKING_SYNC) | int(flags.DISABLE_TIMING))
-
-    def record(self, stream: Any) -> None:
-        """See runtime.Event."""
-        with self._current():
-            self.native.record(stream.native)
-
-    def synchronize(self) -> None:
-        """See runtime.Event."""
-        with self._current():
-            self.native.synchronize()
 
 
 class PycudaRuntime:
@@ -154,15 +119,18 @@ class PycudaRuntime:
     def release(self) -> None:
         """See runtime.DeviceRuntime; PyCUDA keeps nothing."""
 
-    def stream(self) -> PycudaStream:
+    def stream(self) -> NativeStream:
         """See runtime.DeviceRuntime."""
         with self._working():
-            return PycudaStream(self._driver, self.current)
+            native = self._driver.Stream(_NON_BLOCKING)
+            return NativeStream(native, int(native.handle), self.current)
 
-    def event(self) -> PycudaEvent:
-        """See runtime.DeviceRuntime."""
+    def event(self) -> NativeEvent:
+        """See runtime.DeviceRuntime. Waiting sleeps: the core is free for decoding images."""
+        flags = self._driver.event_flags
         with self._working():
-            return PycudaEvent(self._driver, self.current)
+            event = self._driver.Event(int(flags.BLOCKING_SYNC) | int(flags.DISABLE_TIMING))
+            return NativeEvent(event, self.current)
 
     def upload(self, source: npt.NDArray[Any], target: DeviceArray, stream: Any) -> None:
         """See runtime.DeviceRuntime."""
@@ -191,10 +159,9 @@ class PycudaRuntime:
             limit = self._driver.function_attribute.MAX_DYNAMIC_SHARED_SIZE_BYTES
             if shared_bytes > function.get_attribute(limit):
                 function.set_attribute(limit, shared_bytes)
-        values = tuple(np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments)
-        owners = [a for a in arguments if isinstance(a, DeviceArray)]
+        values = values_of(arguments)
 
-        def launch(stream: Any, _keep: Any = owners) -> None:
+        def launch(stream: Any, _keep: Any = arguments) -> None:
             with self._working():
                 function(
                     *values,

@@ -174,6 +174,11 @@ def same_size(source: Any, target: Any) -> None:
         raise ValueError(f"a copy of {source.nbytes} bytes into {target.nbytes}")
 
 
+def values_of(arguments: Sequence[Argument]) -> tuple[np.generic, ...]:
+    """What a kernel is called with: arrays as their addresses, which do not keep them alive."""
+    return tuple(np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments)
+
+
 def no_room(error: object, size: int | None = None) -> DeviceMemoryError:
     """What is said where a library's `error` means that memory is out: `size` bytes were asked for,
     where that is known."""

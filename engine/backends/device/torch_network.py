@@ -7,6 +7,7 @@ and logits are the backend's buffers, which torch only looks at.
 import contextlib
 import ctypes
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,10 +16,7 @@ from smoothcert.engine.backends.device.tuning import Tuning
 from smoothcert.engine.backends.torch_graph.fuse import fused_counts
 from smoothcert.engine.backends.torch_graph.lower import SCALARS
 from smoothcert.engine.base.errors import DeviceMemoryError, InputError, one_line
-from smoothcert.engine.base.input_spec import InputSpec
-
-PRECISIONS = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
-"""Precision of a run -> what its network computes in."""
+from smoothcert.engine.base.input_spec import InputSpec, precision_of
 
 _BITS = {"float32": "<f4", "float16": "<f2", "bfloat16": "<i2"}  # as numpy, which has no bfloat16
 
@@ -164,12 +162,7 @@ class TorchDeviceNetwork:
             return lambda: self.enqueue(0), lambda: None
         self._stream.synchronize()
         graph = self._record(lambda: self.enqueue(0), None)
-
-        def replay() -> None:
-            with torch.cuda.stream(self._stream):
-                graph.replay()
-
-        return replay, self._stream.synchronize
+        return partial(self._replay, graph), self._stream.synchronize
 
     def _record(self, work: Callable[[], None], pool: Any) -> Any:
         graph = torch.cuda.CUDAGraph()
@@ -195,13 +188,11 @@ class TorchDeviceNetwork:
         graph = self._record(work, self._pool)
         self._pool = self._pool or graph.pool()
         self._graphs.append(graph)
-        stream = self._stream
+        return partial(self._replay, graph)
 
-        def replay() -> None:
-            with torch.cuda.stream(stream):
-                graph.replay()
-
-        return replay
+    def _replay(self, graph: Any) -> None:
+        with torch.cuda.stream(self._stream):
+            graph.replay()
 
     def wait_for_caller(self) -> None:
         """Let the next runs wait for what the caller's own stream holds now, so that they see
@@ -217,11 +208,10 @@ class TorchDeviceNetwork:
 
     def describe(self) -> dict[str, Any]:
         """See DeviceNetwork."""
-        precision = {scalar: name for name, scalar in PRECISIONS.items()}
         fused, apart = fused_counts(self._module)
         described = {
             "runtime": f"torch {torch.__version__}",
-            "precision": precision[self.input_scalar],
+            "precision": precision_of(self.input_scalar),
             "layout": self.input_layout,
             "tf32": bool(torch.backends.cudnn.allow_tf32),
             "convolutions": {"fused": fused, "apart": apart},

@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
-from smoothcert.engine.backends.device.torch_network import PRECISIONS, TorchDeviceNetwork
+from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
 from smoothcert.engine.backends.torch_graph.variants import EAGER, FUSED, Recipe
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import PRECISIONS
 from smoothcert.engine.models.model import Model
 
 

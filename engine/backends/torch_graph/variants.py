@@ -3,9 +3,10 @@
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from smoothcert.engine.backends.torch_graph.fold import UntraceableError, fold, traced
 from smoothcert.engine.backends.torch_graph.fuse import fuse
@@ -28,13 +29,17 @@ class Recipe:
     scalar: str | None
     device: torch.device
 
+    @cached_property
+    def _traced(self) -> fx.GraphModule | UntraceableError:
+        try:
+            return traced(self.module)
+        except UntraceableError as error:
+            return error
+
     def untraceable(self) -> str | None:
         """Why it can only run as it is; None where it can be fused."""
-        try:
-            traced(self.module)
-        except UntraceableError as error:
-            return one_line(error)
-        return None
+        found = self._traced
+        return one_line(found) if isinstance(found, UntraceableError) else None
 
     def variants(self) -> dict[str, Callable[[], nn.Module]]:
         """What makes each variant that can be had here, by name. All compute the same function up
@@ -52,16 +57,18 @@ class Recipe:
 
     def fused(self) -> nn.Module:
         """Batch normalisation folded, cuDNN's fused convolutions. Raises UntraceableError."""
-        return self._lowered(fuse(fold(traced(self.module))))
+        return self._lowered(fuse(self._folded()))
 
     def compiled(self) -> nn.Module:
         """Batch normalisation folded, torch.compile."""
-        try:
-            module: nn.Module = fold(traced(self.module))
-        except UntraceableError:
-            module = self.module
+        module = self.module if self.untraceable() else self._folded()
         compiled: nn.Module = torch.compile(self._lowered(module), dynamic=False)  # type: ignore[assignment]
         return compiled
+
+    def _folded(self) -> fx.GraphModule:
+        if isinstance(self._traced, UntraceableError):
+            raise self._traced
+        return fold(traced(self._traced))  # a new graph: folding changes it
 
     def _lowered(self, module: nn.Module) -> nn.Module:
         return lowered(module, self.scalar).to(self.device)

@@ -29,6 +29,7 @@ from smoothcert.engine.backends.device.runtime import (
     Launch,
     Replay,
     same_size,
+    values_of,
 )
 
 When = Literal["eager", "late"] | int
@@ -210,10 +211,9 @@ class HostDevice:
         """See runtime.DeviceRuntime."""
         self.note("kernel")
         assert shared_bytes <= self.properties.shared_memory
-        values = [np.uint64(a.pointer) if isinstance(a, DeviceArray) else a for a in arguments]
-        owners = [a.owner for a in arguments if isinstance(a, DeviceArray)]
+        values = values_of(arguments)
 
-        def launch(stream: HostStream, _keep: Any = owners) -> None:
+        def launch(stream: HostStream, _keep: Any = arguments) -> None:
             stream.queue(lambda: self._runtime.launch(kernel, grid, block, values, shared_bytes))
 
         return launch

@@ -11,7 +11,12 @@ from torch import nn
 
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.torch_network import TorchDeviceNetwork
-from smoothcert.engine.backends.first_batch import TOLERANCE, OverflowsError, check_first_batch
+from smoothcert.engine.backends.first_batch import (
+    TOLERANCE,
+    OverflowsError,
+    check_first_batch,
+    passing,
+)
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -83,6 +88,21 @@ def test_overflow_is_told_from_logits_that_no_precision_has(reference: Model) ->
     for equal in (True, False):
         with pytest.raises(OverflowsError, match=r"overflows in fp16: . of 8 noisy images"):
             check(reference, overflows, "float16", equal=equal)
+
+
+def test_a_backend_that_does_not_pass_is_closed(reference: Model) -> None:
+    """Its memory is what the next attempt needs."""
+    for wrong in (False, True):
+        module = Linear(lambda logits, wrong=wrong: -logits if wrong else logits).eval()  # type: ignore[misc]
+        network = TorchDeviceNetwork(module, reference.spec, 4, 16, device="cpu")
+        device = HostDevice("eager")
+        backend = DeviceBackend(device, network, LAW, 9)
+        if not wrong:
+            assert passing(backend, reference, LAW, 9, equal=True) is backend
+            continue
+        with pytest.raises(InputError, match="of their scale from ONNX Runtime's"):
+            passing(backend, reference, LAW, 9, equal=True)
+        assert device.released == 1
 
 
 def test_a_model_without_finite_logits_is_refused(linear_model: Callable[..., Path]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 import torch
-from torch import nn
 
 from smoothcert.engine.backends.torch_graph.onnx_reader.graph import GraphWriter
 from smoothcert.engine.backends.torch_graph.onnx_reader.refusal import UnsupportedGraphError
@@ -13,7 +12,8 @@ from smoothcert.engine.backends.torch_graph.onnx_reader.values import Value, sha
 
 
 class Site:
-    """What an operator's function is given beside its inputs.
+    """What an operator's function is given beside its inputs; call, module and transposed are
+    GraphWriter's.
 
     An attribute that the function never asks for is one whose meaning it would lose: see
     refuse_unread.
@@ -24,7 +24,8 @@ class Site:
         self.operator: str = node.op_type
         self.outputs: tuple[str, ...] = tuple(node.output)
         self.name: str = node.name or next(iter(node.output), "")
-        self._writer = writer
+        self.call, self.module = writer.call, writer.module
+        self.transposed = writer.transposed
         self._node = node
         self._read: set[str] = set()
 
@@ -91,26 +92,6 @@ class Site:
         if any(not 0 <= axis < rank for axis in wanted) or len(set(wanted)) < len(wanted):
             self.refuse(f"axes {list(axes)} of {rank} dimensions")
         return wanted
-
-    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Value:
-        """See GraphWriter.call."""
-        return self._writer.call(function, *args, **kwargs)
-
-    def module(
-        self,
-        kind: Callable[..., nn.Module],
-        x: Value,
-        *args: Any,
-        parameters: dict[str, torch.Tensor | None],
-        buffers: dict[str, torch.Tensor] | None = None,
-        **kwargs: Any,
-    ) -> Value:
-        """See GraphWriter.module."""
-        return self._writer.module(kind, x, *args, parameters=parameters, buffers=buffers, **kwargs)
-
-    def transposed(self, matrix: torch.Tensor) -> torch.Tensor:
-        """See GraphWriter.transposed."""
-        return self._writer.transposed(matrix)
 
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
         """x in another shape; x itself where it has it."""

@@ -301,7 +301,6 @@ def test_everything_happens_on_its_own_device_and_ends(model: Model) -> None:
     backend = DeviceBackend(device, HostNetwork(device, model, 60), LAW, 9)
     votes(filled(backend), np.arange(60))
     backend.run_network(2)
-    backend.wait_for_caller()
     backend.close()
     backend.close()
     assert device.outside == {}

@@ -209,9 +209,9 @@ def test_channels_that_move(tmp_path: Path, agrees: Agrees, exporter: str) -> No
 
 
 class Windows(nn.Module):
-    mask: torch.Tensor
-
     """A shifted window of attention with a bias and a mask, as in Swin, and ConvNeXt's block."""
+
+    mask: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()
