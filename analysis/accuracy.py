@@ -10,6 +10,9 @@ from smoothcert.engine.base.errors import InputError
 
 DEFAULT_RHO = 0.001
 
+LEAST_ALPHA = 1e-12
+"""Certificates are given from here on (engine/statistics/bounds.py), which is loaded with scipy."""
+
 
 def certified_accuracy(log: Log, radii: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The share of all rows that are correct with a radius of at least r, for each r of `radii`.
@@ -36,14 +39,16 @@ def wrong_certificates(images: int, alpha: float, rho: float) -> int:
 
     Each is wrong with probability at most alpha, independently (every image has noise of its
     own), so the number is stochastically at most Bin(images, alpha), whose exact quantile this
-    is. Raises InputError for alpha or rho outside (0, 1).
+    is. Raises InputError for alpha or rho outside [LEAST_ALPHA, 1).
     """
     # Not at the top: it takes longer to load than most tables take to make.
     from scipy import special
 
     for name, value in (("alpha", alpha), ("rho", rho)):
-        if not 0.0 < value < 1.0:
-            raise InputError(f"{name} {value} is out of range: expected 0 < {name} < 1")
+        if not LEAST_ALPHA <= value < 1.0:
+            raise InputError(
+                f"{name} {value} is out of range: expected {LEAST_ALPHA:g} <= {name} < 1"
+            )
     wrong = 0
     # P[Bin > wrong] as an incomplete beta integral; the quantile is near images * alpha.
     while wrong < images and special.betainc(wrong + 1, images - wrong, alpha) > rho:

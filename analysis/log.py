@@ -76,6 +76,19 @@ class Log:
         return self._level("alpha", 1.0)
 
     @property
+    def alpha_zeta(self) -> float | None:
+        """What a transfer adds to it, where the manifest tells of one; InputError as `alpha`."""
+        return self._level("alpha_zeta", 1.0)
+
+    @property
+    def row_independence(self) -> dict[str, str]:
+        """By model file, how it is known that a row's votes are a function of that row alone:
+        "proven" or "probed"; empty where the manifest does not tell."""
+        verdicts = (self.manifest or {}).get("row_independence")
+        found = verdicts if isinstance(verdicts, dict) else {}
+        return {name: verdict for name, verdict in found.items() if isinstance(verdict, str)}
+
+    @property
     def table_radii(self) -> tuple[float, ...] | None:
         """The radii that a table-mode run decides, ascending; None for other runs.
 
@@ -96,6 +109,16 @@ class Log:
         """Whether the run is finished, as far as the manifest tells; without one, whether the
         last line is whole."""
         return not self.torn if self.manifest is None else self.manifest.get("status") == "complete"
+
+    @property
+    def rows_follow_results(self) -> bool:
+        """Whether the results there decide which images have a row: in an unfinished log of a
+        procedure (or a transfer) that takes more samples of some images than of others.
+
+        Figures for all images of such a log would be of the ones that were easily decided.
+        """
+        fixed = self.run.get("procedure") in ("certify", "predict") and "n_zeta" not in self.run
+        return self.manifest is not None and not self.complete and not fixed
 
     def _level(self, name: str, below: float) -> float | None:
         value = self.run.get(name)

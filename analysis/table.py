@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from smoothcert.analysis.accuracy import (
     DEFAULT_RHO,
+    LEAST_ALPHA,
     certified_accuracy,
     high_probability_accuracy,
     summarize,
@@ -74,8 +75,8 @@ def accuracy_table(
     """The table; with the high-probability figures where alpha or rho is given.
 
     alpha serves the logs whose manifest tells none; rho is DEFAULT_RHO where only alpha is given.
-    Raises InputError where a log's alpha is unknown or larger than the one given, and for alpha
-    or rho outside (0, 1).
+    Raises InputError where figures are asked for that a log cannot give (no_bound), and for alpha
+    or rho out of range.
     """
     rows = []
     for log, name in zip(logs, distinct_names(logs), strict=True):
@@ -105,13 +106,42 @@ def lower_accuracy(
     """high_probability_accuracy where alpha or rho is given, else None; as accuracy_table."""
     if alpha is None and rho is None:
         return None
-    if log.table_radii is not None and not log.complete:
-        raise InputError(
+    refused = no_bound(log, alpha)
+    if refused is not None:
+        raise InputError(refused)
+    level = log.alpha if alpha is None else alpha
+    assert level is not None
+    return high_probability_accuracy(log, radii, level, DEFAULT_RHO if rho is None else rho)
+
+
+def no_bound(log: Log, alpha: float | None) -> str | None:
+    """Why a log has no high-probability figures, as the line that refuses them; None where it has
+    them. `alpha` serves a log that records none.
+
+    That is where they would promise too much: the rows of an unfinished log may follow from their
+    results (Log.rows_follow_results), and a smaller alpha than the run's nobody has certified.
+    """
+    if log.rows_follow_results:
+        return (
             f"{log.path} is an unfinished run whose rows come in the order of their results: "
             "expected a finished log for high-probability figures"
         )
-    level = _failure_probability(log, alpha)
-    return high_probability_accuracy(log, radii, level, DEFAULT_RHO if rho is None else rho)
+    if log.alpha is None and alpha is None:
+        return (
+            f"{log.path} has no manifest that tells its alpha, which the high-probability figures "
+            "need: expected --alpha"
+        )
+    if log.alpha is not None and alpha is not None and alpha < log.alpha:
+        return (
+            f"alpha {alpha:g} is below {log.alpha:g}, with which {log.path} was certified: "
+            "expected at least that; leave --alpha out"
+        )
+    if alpha is None and log.alpha is not None and log.alpha < LEAST_ALPHA:
+        return (
+            f"{log.path} was certified with alpha {log.alpha:g}, which no bound keeps: expected at "
+            f"least {LEAST_ALPHA:g}; give a larger --alpha"
+        )
+    return None
 
 
 def _refuse_undecided(log: Log, radii: Sequence[float]) -> None:
@@ -123,25 +153,6 @@ def _refuse_undecided(log: Log, radii: Sequence[float]) -> None:
             f"{undecided[0]:g} it would understate the accuracy: expected --radii among them, or a "
             "log certified at that radius"
         )
-
-
-def _failure_probability(log: Log, given: float | None) -> float:
-    recorded = log.alpha
-    if recorded is None and given is None:
-        raise InputError(
-            f"{log.path} has no manifest that tells its alpha, which the high-probability figures "
-            "need: expected --alpha"
-        )
-    if given is None:
-        assert recorded is not None
-        return recorded
-    # A smaller alpha than the run's would promise what nobody has certified.
-    if recorded is not None and given < recorded:
-        raise InputError(
-            f"alpha {given:g} is below {recorded:g}, with which {log.path} was certified: "
-            "expected at least that; leave --alpha out"
-        )
-    return given
 
 
 def distinct_names(logs: Sequence[Log]) -> list[str]:

@@ -13,8 +13,8 @@ from smoothcert.engine.log.rows import TRANSFER_COLUMNS
 def transferred(log: Log) -> Log:
     """The same images with the reference's class and radius in place of the model's.
 
-    Each row fails with probability at most alpha + alpha_zeta, which is this log's alpha. Raises
-    InputError for a log without a transfer.
+    Each row fails with probability at most alpha + alpha_zeta, which is this log's alpha (none,
+    where the manifest does not tell both). Raises InputError for a log without a transfer.
     """
     text = log.path.read_text(encoding="utf-8")
     # Rows that were appended after `log` was read are left out.
@@ -26,8 +26,9 @@ def transferred(log: Log) -> Log:
         )
     predict = integers(log.path, columns, "predict_transfer", -1)
     run = {**log.run, "procedure": "transfer"}
-    if log.alpha is not None and isinstance(run.get("alpha_zeta"), float):
-        run["alpha"] = log.alpha + run["alpha_zeta"]
+    run.pop("alpha", None)
+    if log.alpha is not None and log.alpha_zeta is not None:
+        run["alpha"] = log.alpha + log.alpha_zeta
     return replace(
         log,
         predict=predict,

@@ -16,6 +16,7 @@ _PROCEDURES = {
     "predict": "PREDICT (fixed n)",
     "table": "table mode (group-sequential tests at given radii)",
     "radius": "radius mode (a pilot plans the samples)",
+    "transfer": "certificates transferred to a reference model",
 }
 
 
@@ -62,6 +63,8 @@ def facts(log: Log) -> Facts:
         ("model digest (SHA-256)", model.get("sha256")),
         ("classes", model.get("classes")),
         ("precision", model.get("precision")),
+        *_reference(run),
+        ("row independence", log.row_independence or None),
         ("procedure", _PROCEDURES.get(str(procedure), procedure)),
         ("sigma", run.get("sigma")),
         ("alpha", run.get("alpha")),
@@ -83,8 +86,19 @@ def facts(log: Log) -> Facts:
 
 
 _OPTIONAL = (
-    "radii", "setting", "tolerance", "samples_price", "label_aware", "family_wise",
+    "radii", "setting", "tolerance", "samples_price", "label_aware", "family_wise", "alpha_zeta",
+    "n_zeta",
 )  # fmt: skip
+
+
+def _reference(run: Mapping[str, Any]) -> list[tuple[str, object]]:
+    if "transfer_to" not in run:
+        return []
+    reference = _part(run, "transfer_to")
+    return [
+        ("reference model", reference.get("name")),
+        ("reference digest (SHA-256)", reference.get("sha256")),
+    ]
 
 
 def images_selected(log: Log) -> int | None:

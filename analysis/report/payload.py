@@ -13,6 +13,7 @@ from smoothcert.analysis.report.charts import (
     samples_histogram,
     throughput,
 )
+from smoothcert.analysis.table import no_bound
 
 _COLUMNS = ("n", "count", "drawn", "covers")
 # Integers from here on are no longer exact in a browser; they travel as text.
@@ -20,12 +21,8 @@ _EXACT = 2**53
 
 
 def failure_probability(log: Log, alpha: float | None) -> float | None:
-    """The alpha of a log's high-probability figures; None where they would promise too much.
-
-    That is where no alpha is known, and in a growing log of a procedure that stops early: which
-    images have a row already depends on the results there.
-    """
-    if not log.complete and log.run.get("procedure") not in ("certify", "predict"):
+    """The alpha of a log's high-probability figures; None where it has none (table.no_bound)."""
+    if no_bound(log, alpha) is not None:
         return None
     return log.alpha if alpha is None else alpha
 

@@ -3,7 +3,8 @@
 Everything is computed from the upper tail q = 1 - p, where certificates live: p = 1 - 1e-9 has
 few digits left, q = 1e-9 has all of them. Bounds are widened by a relative 1e-7, which covers the
 error of scipy's inverse (5e-9 at n = 1e9, measured against 50-digit arithmetic) and costs less
-than 1.3e-7 in radius / sigma; radii are rounded down.
+than 1.3e-7 in radius / sigma; radii are rounded down. All of this holds for alpha from LEAST_ALPHA
+on; below, the functions here rest on are inexact, and one fails at 1e-300.
 """
 
 import math
@@ -25,6 +26,9 @@ RADIUS_STEPS = 10**6
 WIDENING = 1e-7
 """What every bound on an upper tail is widened by, relative to it (see above)."""
 
+LEAST_ALPHA = 1e-12
+"""Bounds and boundaries are checked from here on (see above); certificates at less are refused."""
+
 _Array = npt.NDArray[Any]
 
 
@@ -39,12 +43,12 @@ def round_down(radius: npt.ArrayLike) -> _Array:
     return whole_steps(radius) / RADIUS_STEPS
 
 
-def check_alpha(alpha: float) -> float:
-    """Return alpha; raises InputError unless 0 < alpha < 1."""
-    if not 0.0 < alpha < 1.0:
+def check_alpha(alpha: float, name: str = "alpha") -> float:
+    """Return alpha; raises InputError unless LEAST_ALPHA <= alpha < 1."""
+    if not LEAST_ALPHA <= alpha < 1.0:
         raise InputError(
-            f"alpha {alpha} is out of range: expected 0 < alpha < 1, the probability of a "
-            "wrong certificate"
+            f"{name} {alpha} is out of range: expected {LEAST_ALPHA:g} <= {name} < 1, the "
+            "probability of a wrong certificate"
         )
     return alpha
 
@@ -56,16 +60,32 @@ def check_sigma(sigma: float) -> float:
     return sigma
 
 
+def check_total_variation(total_variation: float) -> float:
+    """Return it; raises InputError for a negative one, which would add to what it is taken off."""
+    if not total_variation >= 0.0:
+        raise InputError(
+            f"total_variation {total_variation} is out of range: expected a number of at least 0, "
+            "the sampler's distance from the ideal noise"
+        )
+    return total_variation
+
+
 def family_wise_alpha(alpha: float, inputs: int) -> float:
     """alpha / inputs (Bonferroni): what each of `inputs` certificates may spend so that, with
     probability at least 1 - alpha, not one of them is wrong.
 
-    Holds under any dependence between them. Raises InputError for alpha outside (0, 1) or no
-    inputs.
+    Holds under any dependence between them. Raises InputError for alpha out of range, no inputs, or
+    so many that less than LEAST_ALPHA is left to each.
     """
     if inputs < 1:
         raise InputError(f"{inputs} inputs cannot share alpha: expected at least 1")
-    return check_alpha(alpha) / inputs
+    share = check_alpha(alpha) / inputs
+    if share < LEAST_ALPHA:
+        raise InputError(
+            f"alpha {alpha} shared by {inputs} inputs leaves {share:g} to each: expected at "
+            f"least {LEAST_ALPHA:g}; take a larger alpha or fewer inputs"
+        )
+    return share
 
 
 def _check_counts(k: npt.ArrayLike, n: npt.ArrayLike) -> tuple[_Array, _Array]:
@@ -82,15 +102,21 @@ def failure_bound(k: npt.ArrayLike, n: npt.ArrayLike, alpha: float) -> _Array:
 
     With probability at least 1 - alpha over k ~ Bin(n, p), the result is >= 1 - p. float64, in
     [0, 1], decreasing in k; accurate relative to q (Clopper and Pearson 1934). n up to 1e9.
-    Raises InputError for alpha outside (0, 1) or counts that are no integers 0 <= k <= n.
+    Raises InputError for alpha out of range (check_alpha) or counts that are no integers
+    0 <= k <= n.
     """
     check_alpha(alpha)
     successes, trials = _check_counts(k, n)
     inner = np.clip(successes, 1.0, np.maximum(trials - 1.0, 1.0))
     bound = special.betainccinv(trials - inner + 1.0, inner, alpha)
-    bound = np.where(successes == trials, -np.expm1(math.log(alpha) / trials), bound)
+    bound = np.where(successes == trials, _unanimous(trials, alpha), bound)
     bound = np.where(successes == 0.0, 1.0, bound)
     return np.minimum(bound * (1.0 + WIDENING), 1.0)
+
+
+def _unanimous(n: npt.ArrayLike, alpha: float) -> _Array:
+    """failure_bound after n successes in n trials, before it is widened."""
+    return -np.expm1(math.log(alpha) / np.asarray(n, np.float64))
 
 
 @overload
@@ -156,10 +182,12 @@ def is_majority(k: int, n: int, alpha: float, *, total_variation: float = 0.0) -
     return bool(failure_bound(k, n, alpha) + total_variation < 0.5)
 
 
-def smallest_useful_n(alpha: float) -> int:
-    """The smallest n with which any certificate is possible: all n votes prove p > 1/2."""
-    n = max(1, math.floor(-math.log2(check_alpha(alpha))))
-    while not is_majority(n, n, alpha):
+def smallest_useful_n(alpha: float, parts: int = 1) -> int:
+    """The smallest n with which any certificate is possible: all n votes prove p > 1/2 at level
+    alpha / parts."""
+    level = check_alpha(alpha) / parts
+    n = max(1, math.floor(-math.log2(level)))
+    while _unanimous(n, level) * (1.0 + WIDENING) >= 0.5:
         n += 1
     return n
 
@@ -181,8 +209,9 @@ def top_two_differ(first: int, second: int, alpha: float) -> bool:
 
     True where the p-value of `first` out of first + second is <= alpha (Cohen et al. 2019,
     section 3.2.1, after Hung and Fithian 2019): then, with probability at least 1 - alpha, the
-    class with `first` votes is the most probable one.
+    class with `first` votes is the most probable one. Raises InputError for alpha out of range.
     """
+    check_alpha(alpha)
     trials = first + second
     if trials == 0:
         return False

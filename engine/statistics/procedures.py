@@ -18,9 +18,11 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
+    LEAST_ALPHA,
     certified_radius,
     check_alpha,
     check_sigma,
+    check_total_variation,
     covered_squared_distance,
     is_majority,
     smallest_useful_n,
@@ -161,6 +163,7 @@ class FixedCertify:
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
         check_sigma(self.sigma)
+        check_total_variation(self.total_variation)
         least = smallest_useful_n(check_alpha(self.alpha))
         check_samples("n0", self.n0, 1)
         check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
@@ -221,10 +224,17 @@ class Predict:
     def __post_init__(self) -> None:
         """Refuse what can only abstain."""
         check_alpha(self.alpha)
+        check_total_variation(self.total_variation)
         least = 1
         while not top_two_differ(least, 0, self.alpha):
             least += 1
         check_samples("n", self.n, least, f" ever to predict at alpha {self.alpha}")
+        if self.level < LEAST_ALPHA:
+            raise InputError(
+                f"n {self.n} is too large to predict at alpha {self.alpha}: so many samples are "
+                f"within {self.n * self.total_variation:.3g} of the ideal noise, which alpha must "
+                f"exceed by at least {LEAST_ALPHA:g}; take a smaller n or a larger alpha"
+            )
 
     @property
     def max_samples(self) -> int:
@@ -232,7 +242,8 @@ class Predict:
         return self.n
 
     @property
-    def _level(self) -> float:
+    def level(self) -> float:
+        """What is left of alpha for the test itself."""
         return self.alpha - self.n * self.total_variation
 
     def trial(self, label: int | None = None) -> Trial:
@@ -242,13 +253,12 @@ class Predict:
         top = int(order[0])
         first = int(counts[top])
         second = int(counts[order[1]]) if len(order) > 1 else 0
-        certified = self._level > 0 and top_two_differ(first, second, self._level)
-        predict = top if certified else ABSTAIN
+        predict = top if top_two_differ(first, second, self.level) else ABSTAIN
         return Decision(predict, 0.0, first, self.n, 0, self.n)
 
     def certifies(self, count: int, n: int) -> bool:
         """See Procedure.certifies: could pass the test, were no other class voted for."""
-        return self._level > 0 and top_two_differ(count, 0, self._level)
+        return top_two_differ(count, 0, self.level)
 
     def radius_of(self, count: int, n: int) -> float:
         """0.0: PREDICT speaks of x alone."""

@@ -17,6 +17,7 @@ from smoothcert.engine.statistics.bounds import (
     certified_radius,
     check_alpha,
     check_sigma,
+    check_total_variation,
     is_majority,
     smallest_useful_n,
 )
@@ -65,6 +66,7 @@ class RadiusCertify:
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
         check_sigma(self.sigma)
+        check_total_variation(self.total_variation)
         least = smallest_useful_n(check_alpha(self.alpha))
         check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
         check_samples("pilot", self.pilot, 1)
@@ -110,7 +112,7 @@ class RadiusCertify:
         return {}
 
     @cached_property
-    def _checks(self) -> dict[int, list[tuple[int, int]]]:
+    def checks(self) -> dict[int, list[tuple[int, int]]]:
         """For every size: looks, the last at the size, and the votes that are too few there."""
         return {size: self._checks_of(size) for size in self.plan.sizes}
 
@@ -131,7 +133,7 @@ class RadiusCertify:
         count = drawn = 0
         if size == 0 or (self.label_aware and top != label):
             return Decision(ABSTAIN, 0.0, 0, 0, self.pilot, self.pilot)
-        for look, few in self._checks[size]:
+        for look, few in self.checks[size]:
             fresh = yield SampleRange(Purpose.ESTIMATION, drawn, look - drawn)
             count += int(fresh[top])
             drawn = look
@@ -155,7 +157,7 @@ class RadiusCertify:
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe; `plan` is the digest of what is planned for every pilot."""
         sizes = [self.planned(votes) for votes in range(self.pilot + 1)]
-        planned = [(size, self._checks.get(size)) for size in sizes]
+        planned = [(size, self.checks.get(size)) for size in sizes]
         rule = "tolerance" if self.tolerance is not None else "samples_price"
         return {
             "procedure": self.NAME,

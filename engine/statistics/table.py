@@ -13,7 +13,13 @@ import numpy as np
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.statistics.bounds import ABSTAIN, check_alpha, check_sigma, smallest_useful_n
+from smoothcert.engine.statistics.bounds import (
+    ABSTAIN,
+    check_alpha,
+    check_sigma,
+    check_total_variation,
+    smallest_useful_n,
+)
 from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial, check_samples
 from smoothcert.engine.statistics.sequential import (
     MAX_TABLE_SAMPLES,
@@ -92,7 +98,8 @@ class TableCertify:
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
         check_sigma(self.sigma)
-        least = smallest_useful_n(check_alpha(self.alpha) / 2)
+        check_total_variation(self.total_variation)
+        least = smallest_useful_n(check_alpha(self.alpha), parts=2)
         check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
         if self.n > MAX_TABLE_SAMPLES:
             raise InputError(
@@ -104,7 +111,7 @@ class TableCertify:
         looks = self._looks
         if looks[0] < 1 or looks[-1] != self.n or any(np.diff(looks) < 1):
             raise InputError(f"looks {looks} do not fit: expected ascending numbers up to {self.n}")
-        if self.table.needed[-1, self._asked[0]] > self.n:
+        if self.table.needed[-1, self.asked[0]] > self.n:
             raise InputError(
                 f"none of the radii {', '.join(map(str, self.radii))} can be certified with sigma "
                 f"{self.sigma}, n {self.n} and alpha {self.alpha}: the largest that can be is "
@@ -130,14 +137,14 @@ class TableCertify:
         return looks_until(self.n) if self.looks is None else tuple(self.looks)
 
     @cached_property
-    def _asked(self) -> Ints:
+    def asked(self) -> Ints:
         """The levels of the radii asked for."""
         return np.searchsorted(self.table.steps, radius_steps(self.radii))
 
     @cached_property
-    def _futile(self) -> list[list[int]]:
+    def futile(self) -> list[list[int]]:
         """[look][i]: with at most so many votes, the i-th radius asked for is given up."""
-        needed = self.table.needed[-1, self._asked]
+        needed = self.table.needed[-1, self.asked]
         beta = SETTINGS[self.setting].beta
         counts: list[list[int]] = futile_counts(
             self._looks, even_odds(needed, self.n), beta
@@ -166,10 +173,10 @@ class TableCertify:
             if self.label_aware and label is not None:
                 tested = label
             votes = int(counts[tested]) if 0 <= tested < len(counts) else 0
-            passed = int(np.searchsorted(self._asked, best, side="right"))
+            passed = int(np.searchsorted(self.asked, best, side="right"))
             if (
-                passed == len(self._asked)
-                or votes <= self._futile[j][passed]
+                passed == len(self.asked)
+                or votes <= self.futile[j][passed]
                 or holder not in (ABSTAIN, tested)
             ):
                 break

@@ -51,6 +51,7 @@ from smoothcert.engine.statistics.bounds import (
     WIDENING,
     check_alpha,
     check_sigma,
+    check_total_variation,
     failure_bound,
     round_down,
     smallest_useful_n,
@@ -126,7 +127,8 @@ class TransferCertify:
 
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
-        least = smallest_useful_n(check_alpha(self.alpha_zeta))
+        check_total_variation(self.total_variation)
+        least = smallest_useful_n(check_alpha(self.alpha_zeta, "alpha-zeta"))
         reason = f" ever to certify at alpha {self.alpha_zeta}"
         check_samples("n-zeta", self.n_zeta, least, reason)
 

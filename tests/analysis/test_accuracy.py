@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from smoothcert.analysis.accuracy import (
+    LEAST_ALPHA,
     abstention_rate,
     average_certified_radius,
     certified_accuracy,
@@ -19,6 +20,7 @@ from smoothcert.analysis.accuracy import (
 )
 from smoothcert.analysis.log import read_log
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.statistics import bounds
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 
@@ -65,7 +67,9 @@ def test_high_probability_accuracy(small: Path) -> None:
     assert high_probability_accuracy(log, [0.0, 0.5, 2.0], 0.001).tolist() == pytest.approx(
         [2 / 5, 1 / 5, 0.0]
     )
-    for alpha, rho in ((0.0, 0.1), (1.0, 0.1), (0.1, 0.0), (0.1, 1.0)):
+    assert LEAST_ALPHA == bounds.LEAST_ALPHA
+    below = LEAST_ALPHA * 0.99
+    for alpha, rho in ((0.0, 0.1), (below, 0.1), (1.0, 0.1), (0.1, 0.0), (0.1, below), (0.1, 1.0)):
         with pytest.raises(InputError, match="out of range"):
             high_probability_accuracy(log, [0.0], alpha, rho)
 

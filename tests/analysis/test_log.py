@@ -40,7 +40,7 @@ def test_the_original_codes_rows(tmp_path: Path) -> None:
 def test_our_rows_and_manifest(tmp_path: Path) -> None:
     path = tmp_path / "out.tsv"
     with Ledger(path, {"sigma": 0.25, "alpha": 0.001}, {}) as ledger:
-        ledger.append(Certificate(4, 3, Decision(3, 0.5, 90, 100, 10, 110), 61.5))
+        ledger.append(Certificate(4, 3, Decision(3, 0.5, 90, 100, 10, 110), 61.5, "00" * 8))
         running = read_log(path)
         ledger.finish({})
     log = read_log(path)

@@ -1,12 +1,14 @@
 """Tables: their figures, their radii, and when they promise more than an average."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from smoothcert.analysis.accuracy import wrong_certificates
 from smoothcert.analysis.log import Log, read_log
+from smoothcert.analysis.report.payload import failure_probability
 from smoothcert.analysis.table import Row, accuracy_table, check_radii, default_radii
 from smoothcert.engine.base.errors import InputError
 
@@ -45,7 +47,7 @@ def test_the_bound_comes_when_asked_for(tmp_path: Path) -> None:
     assert lower(known, unknown, alpha=0.01) == [expected, expected]
     with pytest.raises(InputError, match=r"unknown.tsv has no manifest that tells its alpha"):
         lower(known, unknown, rho=0.001)
-    for bad in (0.0, 1.0, float("nan")):
+    for bad in (0.0, 1.0, 1e-13, float("nan")):
         with pytest.raises(InputError, match=r"rho .* is out of range"):
             lower(known, rho=bad)
     with pytest.raises(InputError, match=r"alpha 2.0 is out of range"):
@@ -114,8 +116,52 @@ def test_a_table_mode_log_is_read_at_its_own_radii(tmp_path: Path) -> None:
         accuracy_table([log], [0.0, 0.3])
 
 
-def test_an_unfinished_table_mode_log_has_no_high_probability_figures(tmp_path: Path) -> None:
-    log = table_mode_log(tmp_path, "running")
-    accuracy_table([log], [0.5])
-    with pytest.raises(InputError, match="unfinished"):
+def with_run(log: Log, status: str, **run: object) -> Log:
+    return replace(log, manifest={"run": {"alpha": 0.001, **run}, "status": status})
+
+
+@pytest.mark.parametrize(
+    ("run", "refused"),
+    [
+        ({"procedure": "table", "radii": [0.0, 0.5]}, True),
+        ({"procedure": "radius"}, True),
+        ({"procedure": "transfer"}, True),  # as `analyze --transferred` reads a log
+        ({"procedure": "certify", "n_zeta": 500}, True),  # abstentions need no paired samples
+        ({"procedure": "guess"}, True),
+        ({}, True),
+        ({"procedure": "certify"}, False),
+        ({"procedure": "predict"}, False),
+    ],
+)
+def test_unfinished_logs_whose_rows_follow_their_results_have_no_bound(
+    tmp_path: Path, run: dict[str, object], refused: bool
+) -> None:
+    log = write(tmp_path, "a.tsv", row(0, 0.5, 1))
+    unfinished, finished = with_run(log, "running", **run), with_run(log, "complete", **run)
+    assert accuracy_table([unfinished], [0.5]).rows[0].lower is None
+    assert accuracy_table([finished], [0.5], rho=0.01).rows[0].lower is not None
+    assert failure_probability(finished, None) == 0.001
+    assert (failure_probability(unfinished, None) is None) == refused
+    for asked in ({"rho": 0.01}, {"alpha": 0.01}):
+        if refused:
+            with pytest.raises(InputError, match=r"a.tsv is an unfinished run whose rows come in"):
+                accuracy_table([unfinished], [0.5], **asked)
+        else:
+            assert accuracy_table([unfinished], [0.5], **asked).rows[0].lower is not None
+
+
+def test_a_growing_log_of_the_original_code_has_a_bound(tmp_path: Path) -> None:
+    """It comes in the order of its images."""
+    (tmp_path / "a").write_text(HEADER + row(0, 0.5, 1) + "1\t1")
+    log = read_log(tmp_path / "a")
+    assert not log.complete
+    assert accuracy_table([log], [0.5], alpha=0.01).rows[0].lower is not None
+    assert failure_probability(log, 0.01) == 0.01
+
+
+def test_an_alpha_that_nothing_keeps_has_no_bound(tmp_path: Path) -> None:
+    log = write(tmp_path, "a.tsv", row(0, 0.5, 1), run={"alpha": 1e-17})
+    with pytest.raises(InputError, match=r"certified with alpha 1e-17, which no bound keeps"):
         accuracy_table([log], [0.5], rho=0.01)
+    assert failure_probability(log, None) is None
+    assert accuracy_table([log], [0.5], alpha=0.001).rows[0].lower is not None

@@ -12,9 +12,9 @@ from smoothcert.engine.log.rows import COLUMNS, TRANSFER_COLUMNS
 
 HEADER = "\t".join(COLUMNS + TRANSFER_COLUMNS) + "\n"
 ROWS = (
-    "0\t3\t3\t0.500000\t1\t0:00:01\t990\t1000\t100\t1600\t16256\t3\t0.300000\t5852\t2\t500\t0.02\n"
-    "1\t4\t3\t0.100000\t0\t0:00:01\t700\t1000\t100\t1600\t650\t-1\t0.000000\t0\t90\t500\t0.2\n"
-    "2\t5\t-1\t0.000000\t0\t0:00:01\t400\t1000\t100\t1100\t0\t-1\t0.000000\t0\t0\t0\t1.0\n"
+    "0\t3\t3\t0.500000\t1\t0:00:01\t990\t1000\t100\t1600\t16256\t01\t3\t0.300000\t5852\t2\t500\t0.02\n"
+    "1\t4\t3\t0.100000\t0\t0:00:01\t700\t1000\t100\t1600\t650\t02\t-1\t0.000000\t0\t90\t500\t0.2\n"
+    "2\t5\t-1\t0.000000\t0\t0:00:01\t400\t1000\t100\t1100\t0\t03\t-1\t0.000000\t0\t0\t0\t1.0\n"
 )
 
 
@@ -34,6 +34,23 @@ def test_the_references_columns_take_the_models_place(tmp_path: Path) -> None:
     assert log.covers is not None
     assert log.covers.tolist() == [5852, 0, 0]
     assert log.alpha == pytest.approx(0.003)
+
+
+@pytest.mark.parametrize("missing", ["alpha", "alpha_zeta"])
+def test_a_level_of_which_half_is_missing_is_none(tmp_path: Path, missing: str) -> None:
+    path = write(tmp_path, HEADER + ROWS)
+    manifest = json.loads((tmp_path / "a.tsv.json").read_text())
+    del manifest["run"][missing]
+    (tmp_path / "a.tsv.json").write_text(json.dumps(manifest))
+    assert transferred(read_log(path)).alpha is None
+
+
+def test_an_alpha_zeta_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, HEADER + ROWS)
+    text = (tmp_path / "a.tsv.json").read_text()
+    (tmp_path / "a.tsv.json").write_text(text.replace("0.002", "-1"))
+    with pytest.raises(InputError, match="has alpha_zeta -1"):
+        transferred(read_log(path))
 
 
 def test_a_log_without_transfer_is_refused(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from smoothcert.cli.analyze import command
+from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
 
@@ -49,6 +50,8 @@ def test_a_table(log: Path) -> None:
         ["--alpha", "0.1", "--rho", "0"],
         ["--rho", "0.001"],
         ["--rho", "7"],
+        ["--alpha", "0.1", "--rho", "1e-13"],
+        ["--alpha", "1e-13"],
         ["absent.tsv"],
     ],
 )
@@ -57,6 +60,39 @@ def test_bad_usage_is_one_line(log: Path, options: list[str]) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("procedure", ["table", "radius", "certify"])
+@pytest.mark.parametrize("options", [["--rho", "0.001"], ["--alpha", "0.001"]])
+def test_an_unfinished_log_whose_rows_follow_their_results_has_no_bound(
+    log: Path, tmp_path: Path, procedure: str, options: list[str]
+) -> None:
+    """In no form of output; without a bound it is shown in all."""
+    run = {"procedure": procedure, "alpha": 0.001, "radii": [0.0], "n_zeta": 500}
+    log.with_name("log.tsv.json").write_text(json.dumps({"run": run, "status": "running"}))
+    page = tmp_path / "a.html"
+    shown = ["--radii", "0", "--html", str(page)]
+    for asked in ([*options, "--radii", "0"], [*options, *shown]):
+        done = CliRunner().invoke(command, [str(log), *asked])
+        assert isinstance(done.exception, InputError)
+        assert "is an unfinished run whose rows come in the order of their results" in str(
+            done.exception
+        )
+    assert not page.exists()
+    assert CliRunner().invoke(command, [str(log), *shown]).exit_code == 0
+    assert "No lower bound for log" in page.read_text()
+
+
+def test_an_unfinished_transfer_has_no_bound(log: Path) -> None:
+    lines = log.read_text().splitlines()
+    names = "predict_transfer\tradius_transfer\tcovers_transfer\tlosses\tn_zeta\tzeta_upper"
+    rows = [f"{line}\t-1\t0.0\t0\t0\t0\t1.0" for line in lines[1:]]
+    log.write_text("\n".join([f"{lines[0]}\t{names}", *rows]) + "\n")
+    run = {"procedure": "certify", "alpha": 0.001, "alpha_zeta": 0.001, "n_zeta": 500}
+    for status, refused in (("running", True), ("complete", False)):
+        log.with_name("log.tsv.json").write_text(json.dumps({"run": run, "status": status}))
+        done = CliRunner().invoke(command, [str(log), "--transferred", "--rho", "0.001"])
+        assert isinstance(done.exception, InputError) == refused, done.output
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "latex", "csv", "json"])

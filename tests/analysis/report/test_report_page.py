@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -48,6 +49,33 @@ def test_what_was_certified(tmp_path: Path) -> None:
     }  # fmt: skip
     assert "/secret/" not in page.read_text()
     assert "with probability at least 0.999 (1 - alpha) over the noise" in text
+
+
+@pytest.mark.parametrize("verdicts", [{"model.onnx": "proven", "fast.onnx": "probed"}, None])
+def test_how_rows_are_known_to_be_independent(
+    tmp_path: Path, verdicts: dict[str, str] | None
+) -> None:
+    log = write_log(tmp_path / "a.tsv", real_labels(9))
+    log = replace(log, manifest={**(log.manifest or {}), "row_independence": verdicts})
+    page = write_page(tmp_path / "a.html", [log])
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]*)</dd>", page.read_text()))
+    expected = "model.onnx proven, fast.onnx probed" if verdicts else "not recorded"
+    assert facts["row independence"] == expected
+    words = "Probed for fast.onnx: that each row" if verdicts else "alone is not recorded"
+    assert words in text_of(page)
+
+
+def test_a_transfer_names_its_reference(tmp_path: Path) -> None:
+    reference = {"name": "fp32.onnx", "sha256": "cd" * 32}
+    changes = run(procedure="transfer", transfer_to=reference, n_zeta=500, alpha_zeta=0.002)
+    log = write_log(tmp_path / "a.tsv", real_labels(9))
+    log = replace(log, manifest={**(log.manifest or {}), "run": changes})
+    page = write_page(tmp_path / "a.html", [log])
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]*)</dd>", page.read_text()))
+    assert facts["reference model"] == "fp32.onnx"
+    assert facts["reference digest (SHA-256)"] == "cd" * 32
+    assert (facts["alpha zeta"], facts["n zeta"]) == ("0.002", "500")
+    assert "the smoothed classifier of the reference model" in text_of(page)
 
 
 def test_a_log_of_the_original_code_records_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Bounds against 50-digit arithmetic, and their coverage by enumeration."""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.statistics.bounds import (
+    LEAST_ALPHA,
     certified_radius,
     covered_squared_distance,
     failure_bound,
@@ -34,7 +36,55 @@ def binomial_tail(k: int, n: int, p: mpmath.mpf) -> mpmath.mpf:
     return total
 
 
-@pytest.mark.parametrize("alpha", [0.001, 0.01, 0.3])
+def beta_tail(k: int, n: int, p: mpmath.mpf) -> mpmath.mpf:
+    """P[Bin(n, p) >= k] for any 0 < k < n and p < k / n, as a continued fraction (Numerical
+    Recipes 6.4), which many terms are no obstacle to."""
+    a, b = mpmath.mpf(k), mpmath.mpf(n - k + 1)
+    numerators = (
+        factor
+        for m in itertools.count(1)
+        for factor in (
+            m * (b - m) * p / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * p / ((a + 2 * m) * (a + 2 * m + 1)),
+        )
+    )
+    c, d = mpmath.mpf(1), 1 / (1 - (a + b) * p / (a + 1))
+    value = d
+    for numerator in numerators:
+        c, d = 1 + numerator / c, 1 / (1 + numerator * d)
+        value *= c * d
+        if abs(c * d - 1) < mpmath.mpf("1e-40"):
+            break
+    log = mpmath.loggamma(a + b) - mpmath.loggamma(a + 1) - mpmath.loggamma(b)
+    return value * mpmath.exp(log + a * mpmath.log(p) + b * mpmath.log(1 - p))
+
+
+def test_the_two_references_agree() -> None:
+    with mpmath.workdps(50):
+        for k, n, p in ((3, 5, "0.3"), (60, 100, "0.5"), (999, 1000, "0.99"), (5, 1000, "0.001")):
+            terms, fraction = (tail(k, n, mpmath.mpf(p)) for tail in (binomial_tail, beta_tail))
+            assert abs(fraction / terms - 1) < mpmath.mpf("1e-30")
+
+
+@pytest.mark.parametrize("n", [45, 1000, 10**5, 10**7, 10**9])
+def test_bounds_hold_at_the_least_alpha(n: int) -> None:
+    """Widened, over counts of every kind up to n = 1e9; tight, too: the widening is three times the
+    largest error at least, and gives no more away."""
+    failures = {1, 2, 5, 30, n // 100, n // 10, n // 3, n // 2 - 3 * math.isqrt(n), n - 40, n - 1}
+    for k in sorted(n - m for m in failures if 0 < m < n):
+        q = mpmath.mpf(float(failure_bound(k, n, LEAST_ALPHA)))
+        p = mpmath.mpf(lower_confidence_bound(k, n, LEAST_ALPHA))
+        with mpmath.workdps(50):
+            if q < 1:
+                assert beta_tail(k, n, 1 - q) <= LEAST_ALPHA
+            if q < 0.5:
+                assert beta_tail(k, n, 1 - q * (1 - mpmath.mpf("1.3e-7"))) > LEAST_ALPHA
+            else:
+                assert beta_tail(k, n, p) <= LEAST_ALPHA
+                assert beta_tail(k, n, p * (1 + mpmath.mpf("1.3e-7"))) > LEAST_ALPHA or p == 0.5
+
+
+@pytest.mark.parametrize("alpha", [LEAST_ALPHA, 0.001, 0.01, 0.3])
 @pytest.mark.parametrize(
     ("k", "n"),
     [
@@ -150,11 +200,14 @@ def test_total_variation_is_taken_off_and_can_force_abstention() -> None:
 
 
 def test_smallest_useful_n() -> None:
-    for alpha in (0.3, 0.05, 0.01, 0.001, 1e-6):
+    for alpha in (0.3, 0.05, 0.01, 0.001, 1e-6, LEAST_ALPHA):
         n = smallest_useful_n(alpha)
         assert is_majority(n, n, alpha)
         assert n == 1 or not is_majority(n - 1, n - 1, alpha)
+        if alpha > 2 * LEAST_ALPHA:
+            assert smallest_useful_n(alpha, parts=2) == smallest_useful_n(alpha / 2)
     assert smallest_useful_n(0.001) == 10
+    assert smallest_useful_n(LEAST_ALPHA, parts=2) == 41
 
 
 def test_covered_squared_distance_by_definition() -> None:
@@ -184,10 +237,16 @@ def test_two_sided_test_equals_enumeration(trials: int) -> None:
     assert not top_two_differ(0, 0, 0.5)
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.nan])
-def test_alpha_outside_0_1_is_refused(alpha: float) -> None:
-    with pytest.raises(InputError, match="alpha"):
-        lower_confidence_bound(1, 2, alpha)
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.nan, 9.9e-13, 1e-17, 1e-58, 1e-300])
+def test_alpha_out_of_range_is_refused(alpha: float) -> None:
+    words = "alpha .* is out of range: expected 1e-12 <= alpha < 1"
+    for bound in (failure_bound, lower_confidence_bound, is_majority, top_two_differ):
+        with pytest.raises(InputError, match=words):
+            bound(1, 2, alpha)
+    with pytest.raises(InputError, match=words):
+        certified_radius(1, 2, alpha, 0.5)
+    with pytest.raises(InputError, match=words):
+        smallest_useful_n(alpha)
 
 
 @pytest.mark.parametrize(("k", "n"), [(-1, 5), (6, 5), (0, 0), (1.5, 2), ([1, 7], 5)])
@@ -209,3 +268,6 @@ def test_family_wise_alpha() -> None:
         family_wise_alpha(0.001, 0)
     with pytest.raises(InputError, match="alpha"):
         family_wise_alpha(0.0, 5)
+    assert family_wise_alpha(1e-8, 10_000) == 1e-12
+    with pytest.raises(InputError, match=r"alpha 1e-08 shared by 10001 inputs leaves 9\.999e-13"):
+        family_wise_alpha(1e-8, 10_001)

@@ -138,7 +138,11 @@ def test_predict_result() -> None:
     assert run(procedure, (45, 55)) == Decision(ABSTAIN, 0.0, 55, 100, 0, 100)
     assert run(procedure, (0, 0)).predict == ABSTAIN
     assert run(procedure, (100,)).predict == 0
-    assert run(Predict(n=100, total_variation=1e-4), (0, 100)).predict == ABSTAIN
+    # What the noise may be off is taken off alpha: 2^-99 of 100 votes is below what is left, 2^-10
+    # of 11 is not.
+    assert run(Predict(n=100, alpha=0.001, total_variation=9e-6), (0, 100)).predict == 1
+    assert run(Predict(n=11, alpha=0.001, total_variation=9e-6), (0, 11)).predict == ABSTAIN
+    assert run(Predict(n=11, alpha=0.001), (0, 11)).predict == 1
 
 
 @pytest.mark.parametrize(
@@ -149,6 +153,7 @@ def test_predict_result() -> None:
         ({"n0": 0}, "n0 0 is too small: expected at least 1"),
         ({"n": 10**10}, "too large"),
         ({"alpha": 0.0}, "alpha"),
+        ({"alpha": 1e-17}, "alpha 1e-17 is out of range: expected 1e-12 <= alpha < 1"),
         ({"alpha": 1.5}, "alpha"),
         ({"sigma": 0.0}, "sigma 0.0 is out of range"),
     ],
@@ -164,3 +169,5 @@ def test_useless_predict_settings_are_refused() -> None:
     Predict(n=11)
     with pytest.raises(InputError, match="alpha"):
         Predict(alpha=-1)
+    with pytest.raises(InputError, match=r"n 1000 is too large to predict at alpha 0\.001"):
+        Predict(n=1000, total_variation=1e-6)

@@ -136,6 +136,7 @@ def test_more_than_100_000_samples_certify_more() -> None:
         ({"tolerance": 0.01, "n": 5}, "n 5 is too small"),
         ({"tolerance": 0.01, "pilot": 0}, "pilot 0 is too small"),
         ({"tolerance": 0.01, "alpha": 2.0}, "alpha"),
+        ({"tolerance": 0.01, "alpha": 1e-58}, "alpha 1e-58 is out of range: expected 1e-12"),
     ],
 )
 def test_useless_settings_are_refused(arguments: dict[str, float], words: str) -> None:

@@ -47,12 +47,35 @@ def test_predict_is_recorded_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "options",
+    [{}, {"n_zeta": 500}, {"radii": (0.0, 0.5)}, {"tolerance": 0.01}, None],
+    ids=["certify", "transfer", "table", "radius", "predict"],
+)
+@pytest.mark.parametrize("total_variation", [-0.01, -1e-300, float("nan")])
+def test_a_negative_total_variation_is_refused(
+    options: dict[str, Any] | None, total_variation: float
+) -> None:
+    """It would add to every bound that it is to be taken off."""
+
+    def made(tau: float) -> Procedure:
+        if options is None:
+            return Predict(2000, total_variation=tau)
+        return CertifyOptions(0.5, n=2000, **options).procedure(tau)
+
+    with pytest.raises(InputError, match=r"total_variation .* is out of range"):
+        made(total_variation)
+    run = {**made(0.0).describe(), "sigma": 0.5, "total_variation": total_variation}
+    with pytest.raises(InputError, match=r"total_variation .* is out of range"):
+        recorded_procedure(run)
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"procedure": "guess"}, "unknown"),
         ({"n": None}, "describe|integers"),
-        ({"boundaries": "00"}, "version that wrote"),
         ({"looks": [1, 2]}, "looks"),
+        ({"alpha": 1e-17}, "alpha 1e-17 is out of range"),
     ],
 )
 def test_manifests_that_describe_none_are_refused(change: dict[str, Any], words: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from smoothcert.engine.statistics.bounds import lower_confidence_bound
+from smoothcert.engine.statistics.bounds import LEAST_ALPHA, lower_confidence_bound
 from smoothcert.engine.statistics.sequential import (
     Floats,
     Ints,
@@ -72,6 +72,16 @@ def test_boundaries_spend_no_more_than_alpha_and_waste_none(
     if needed[-1] <= looks[-1]:
         needed[-1] -= 1
         assert exact_crossing(p, looks, needed)[-1] > Fraction(alpha) * (1 - Fraction(1, 10**8))
+
+
+@pytest.mark.parametrize("p", [Fraction(1, 2), Fraction(7, 10)])
+def test_boundaries_hold_at_the_least_alpha(p: Fraction) -> None:
+    """And use it: what the windows leave out is charged, and still far below."""
+    looks = (50, 70, 100, 140)
+    needed, spent = group_boundary(float(1 - p), looks, FAST.cumulative(4) * LEAST_ALPHA)
+    crossed = exact_crossing(p, looks, needed)[-1]
+    assert Fraction(LEAST_ALPHA) / 4 < crossed <= Fraction(LEAST_ALPHA)
+    assert crossed <= Fraction(spent)
 
 
 def test_a_look_never_needs_what_an_earlier_one_has_settled() -> None:

@@ -212,7 +212,7 @@ def test_a_second_class_that_crosses_means_abstention() -> None:
     procedure = small(looks, radii=(0.0, 2.0), alpha=0.001)
     # Class 0 is certified and given up beyond; a class that crosses later is not seen.
     assert decide(procedure, ((80, 20), (0, 900))).predict == 0
-    object.__setattr__(procedure, "_futile", [[-1, -1]] * 3)
+    object.__setattr__(procedure, "futile", [[-1, -1]] * 3)
     decision = decide(procedure, ((80, 20), (0, 900)))
     assert decision == Decision(ABSTAIN, 0.0, 80, 1000, 0, 1000)
     assert not procedure.certifies(80, 1000)
@@ -260,7 +260,8 @@ def test_describe_names_what_decides() -> None:
     [
         ({"n": 10}, "n 10 is too small ever to certify at alpha 0.001: expected at least 11"),
         ({"n": 10**7 + 1}, "n 10000001 is too large for a table: expected at most 10000000"),
-        ({"alpha": 0.0}, "alpha"),
+        ({"alpha": 1e-17}, "alpha 1e-17 is out of range: expected 1e-12 <= alpha < 1"),
+        ({"alpha": 1e-12, "n": 40}, "n 40 is too small .* expected at least 41"),
         ({"setting": "sloppy"}, "setting 'sloppy' is unknown: expected strict or fast"),
         ({"radii": ()}, "no radii"),
         ({"radii": (-1.0,)}, "radius -1.0"),

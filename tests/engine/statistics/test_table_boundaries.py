@@ -1,5 +1,7 @@
 """The table of all radii: levels kept at every one of them, cached without harm."""
 
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.statistics import table_boundaries
 from smoothcert.engine.statistics.sequential import (
+    Ints,
     Spending,
     crossing_probability,
     group_boundary,
@@ -18,6 +22,7 @@ from smoothcert.engine.statistics.table_boundaries import (
     boundary_table,
     radius_steps,
 )
+from smoothcert.engine.statistics.table_cache import keep
 
 STRICT = Spending(0.0, 0.25, 0.75)
 ALPHA = 0.001
@@ -90,22 +95,79 @@ def test_high_levels_are_the_plain_boundaries() -> None:
 
 def test_the_cache_is_used_and_repairs_itself(cache: Path) -> None:
     first = table(2000)
-    (kept,) = cache.iterdir()
-    content = kept.read_bytes()
+    (entry,) = cache.iterdir()
+    content = entry.read_bytes()
+    key = entry.stem
 
-    changed = first.needed + 1
-    np.savez_compressed(kept, needed=changed)
-    np.testing.assert_array_equal(table(2000).needed, changed)  # it is read, then
+    stricter = first.needed + 1
+    keep(key, table_boundaries._code(), stricter)
+    np.testing.assert_array_equal(table(2000).needed, stricter)  # it is read, then
 
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 0xFF
     for damaged in (b"", content[:100], bytes(flipped), b"PK nonsense"):
-        kept.write_bytes(damaged)
+        entry.write_bytes(damaged)
         assert table(2000).digest == first.digest
-        assert kept.read_bytes() == content
-    np.savez_compressed(kept, needed=first.needed[:, :5])
-    assert table(2000).digest == first.digest
+        assert entry.read_bytes() == content
     assert len(list(cache.iterdir())) == 1
+
+
+def looser(needed: Ints, levels: slice | list[int]) -> Ints:
+    """With a vote less at the last look, at these levels."""
+    forged = needed.copy()
+    forged[-1, levels] -= 1
+    return forged
+
+
+def test_forged_entries_are_not_used(cache: Path) -> None:
+    """Boundaries of the right shape, ascending, but looser."""
+    first = table(2000)
+    (entry,) = cache.iterdir()
+    content, key, code = entry.read_bytes(), entry.stem, table_boundaries._code()
+    forged = looser(first.needed, slice(None))
+    asked = int(np.searchsorted(first.steps, 500_000))
+    np.savez_compressed(entry, needed=forged)
+    forgeries: dict[str, Callable[[], None]] = {
+        "no digest": lambda: None,
+        "the digest of other numbers": lambda: _with_digest(entry, forged, content),
+        "other code": lambda: keep(key, "0" * 64, first.needed),
+        "other settings": lambda: _copied(cache, entry),
+        "its own digest": lambda: keep(key, code, forged),
+        "its own digest, and level 0 alone looser": lambda: keep(
+            key, code, looser(first.needed, [0])
+        ),
+        "its own digest, and an asked level": lambda: keep(
+            key, code, looser(first.needed, [asked])
+        ),
+        "another shape": lambda: keep(key, code, first.needed[:, :5]),
+        "descending": lambda: keep(key, code, first.needed[:, ::-1]),
+    }
+    for what, forge in forgeries.items():
+        forge()
+        assert table(2000).digest == first.digest, what
+        assert entry.read_bytes() == content, what
+
+
+def _with_digest(entry: Path, needed: Ints, content: bytes) -> None:
+    with np.load(io.BytesIO(content)) as genuine:
+        np.savez_compressed(entry, needed=needed, digest=genuine["digest"])
+
+
+def _copied(cache: Path, entry: Path) -> None:
+    table(2000, alpha=0.01)
+    (other,) = set(cache.iterdir()) - {entry}
+    other.replace(entry)
+
+
+def test_a_level_that_cannot_be_reached_stays_so(cache: Path) -> None:
+    first = table(2000, total_variation=0.2)
+    asked = int(np.searchsorted(first.steps, 500_000))
+    assert first.needed[-1, asked] == 2001  # its bound is above 1
+    forged = first.needed.copy()
+    forged[-1, asked:] = 2000
+    (entry,) = cache.iterdir()
+    keep(entry.stem, table_boundaries._code(), forged)
+    assert table(2000, total_variation=0.2).digest == first.digest
 
 
 def test_no_cache_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

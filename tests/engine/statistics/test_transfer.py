@@ -189,7 +189,11 @@ def test_zeta_is_bounded_from_above() -> None:
 
 @pytest.mark.parametrize(
     ("n_zeta", "alpha_zeta", "words"),
-    [(5, 0.001, "n-zeta 5 is too small"), (1000, 0.0, "alpha"), (10**10, 0.1, "too large")],
+    [
+        (5, 0.001, "n-zeta 5 is too small"),
+        (1000, 1e-13, "alpha-zeta 1e-13 is"),
+        (10**10, 0.1, "too large"),
+    ],
 )
 def test_settings_that_never_certify_are_refused(
     n_zeta: int, alpha_zeta: float, words: str

@@ -57,7 +57,7 @@ def write_log(
             samples = 1100 + index if drawn is None else drawn[index]
             count = 0 if predict < 0 else 900 + index % 100
             decision = Decision(predict, radius, count, 1000, 100, samples)
-            ledger.append(Certificate(index, label, decision, 0.5))
+            ledger.append(Certificate(index, label, decision, 0.5, f"{index:016x}"))
         if finish:
             ledger.finish({"images": len(rows)})
     if original:

@@ -1,0 +1,1 @@
+"""Could a trial have ended as a log says it did? What samples it was sent, and what it was told."""

@@ -1,0 +1,92 @@
+"""Paths of radius mode: the pilot plans a size, and a hopeless majority is given up on the way."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.statistics.bounds import ABSTAIN
+from smoothcert.engine.statistics.paths.base import Seen, expect, may_lead
+from smoothcert.engine.statistics.procedures import Counts, Decision, SampleRange
+from smoothcert.engine.statistics.radius import RadiusCertify
+
+
+@dataclass(frozen=True)
+class RadiusPath:
+    """Of RadiusCertify."""
+
+    procedure: RadiusCertify
+
+    def ranges(self, claim: Decision) -> list[SampleRange]:
+        """See Path.ranges."""
+        pilot = self.procedure.pilot
+        expect("n0", claim.n0, pilot)
+        expect("drawn", claim.drawn, pilot + claim.n)
+        found = [SampleRange(Purpose.PILOT, 0, pilot)]
+        first = 0
+        for look in self._looks(claim):
+            found.append(SampleRange(Purpose.ESTIMATION, first, look - first))
+            first = look
+        return found
+
+    def _looks(self, claim: Decision) -> list[int]:
+        """Looks up to the last one, of all sizes that have it."""
+        if claim.predict == ABSTAIN and claim.n == 0:
+            return []
+        sizes = [size for size in self.procedure.plan.sizes if self._ends_at(claim, size)]
+        if not sizes:
+            raise InputError(f"n {claim.n} is no number of samples after which a trial ends")
+        looks = {look for size in sizes for look, _ in self.procedure.checks[size]}
+        return sorted(look for look in looks if look <= claim.n)
+
+    def _ends_at(self, claim: Decision, size: int) -> bool:
+        if claim.predict != ABSTAIN:
+            return claim.n == size
+        return any(look == claim.n for look, _ in self.procedure.checks[size])
+
+    def objection(self, claim: Decision, label: int, seen: Seen) -> str | None:
+        """See Path.objection."""
+        low, high = seen.bounds(Purpose.PILOT, self.procedure.pilot)
+        selected = np.flatnonzero(may_lead(low, high))
+        if claim.predict != ABSTAIN:
+            if claim.predict not in selected:
+                return f"class {claim.predict} is not selected by the pilot"
+            selected = np.array([claim.predict])
+        if seen.counts is None and claim.predict == ABSTAIN:
+            # With nothing known all classes are alike, but for the label.
+            selected = np.unique([min(max(label, 0), len(low) - 1), 0 if label else len(low) - 1])
+        planned: set[int] = set()
+        for top in map(int, selected):
+            if self.procedure.label_aware and top != label:
+                sizes = {0}
+            else:
+                sizes = self._planned(top, low, high)
+            if any(self._leads(claim, top, size, seen) for size in sizes):
+                return None
+            planned |= sizes
+        return (
+            f"the pilot plans {' or '.join(map(str, sorted(planned)))} samples, and they do not "
+            f"end with {claim.count} of {claim.n}"
+        )
+
+    def _planned(self, top: int, low: Counts, high: Counts) -> set[int]:
+        """The sizes that a pilot within bounds may plan, where `top` leads."""
+        others = np.arange(len(low)) != top
+        least = max(int(low[top]), int(low[others].max(initial=0)))
+        return {self.procedure.planned(votes) for votes in range(least, int(high[top]) + 1)}
+
+    def _leads(self, claim: Decision, top: int, size: int, seen: Seen) -> bool:
+        """Whether fresh samples of this size may end so, look by look."""
+        if size == 0:
+            return claim.predict == ABSTAIN and claim.n == 0 and claim.count == 0
+        if claim.n == 0 or not self._ends_at(claim, size):
+            return False
+        for look, few in self.procedure.checks[size]:
+            low, high = (int(bound[top]) for bound in seen.bounds(Purpose.ESTIMATION, look))
+            if look < claim.n:
+                if high <= few:
+                    return False  # given up before
+                continue
+            return low <= claim.count <= high and (claim.count <= few) == (claim.predict == ABSTAIN)
+        return False

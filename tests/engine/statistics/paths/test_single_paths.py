@@ -1,0 +1,125 @@
+"""Paths of the procedures that look once, and of transfers, against every path there is."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from trial_ends import decided, of_prefixes
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.statistics.bounds import ABSTAIN
+from smoothcert.engine.statistics.paths.base import Seen, may_lead
+from smoothcert.engine.statistics.paths.following import PATHS, path_of
+from smoothcert.engine.statistics.procedures import Counts, Decision, FixedCertify, Predict
+from smoothcert.engine.statistics.recorded import PROCEDURES
+from smoothcert.engine.statistics.transfer import TransferCertify
+
+FIXED = FixedCertify(0.5, 6, 12, 0.1)
+PREDICT = Predict(12, 0.1)
+
+
+def near(counts: list[int], n: int) -> Iterator[Counts]:
+    """All counts of n votes within one vote of these."""
+    each = [range(max(0, count - 1), min(n, count + 1) + 1) for count in counts]
+    yield from (np.array(found) for found in itertools.product(*each) if sum(found) <= n)
+
+
+def test_every_recorded_procedure_has_its_paths() -> None:
+    assert set(PATHS) == set(PROCEDURES.values())
+
+
+@pytest.mark.parametrize(
+    ("selection", "estimation"),
+    [
+        ([6, 0, 0], [12, 0, 0]),
+        ([2, 3, 1], [4, 7, 1]),
+        ([3, 3, 0], [1, 10, 1]),
+        ([2, 2, 2], [4] * 3),
+    ],
+)
+def test_certify(selection: list[int], estimation: list[int]) -> None:
+    known = {
+        (Purpose.SELECTION, 6): np.array(selection),
+        (Purpose.ESTIMATION, 12): np.array(estimation),
+    }
+    reached = {
+        decided(
+            FIXED.trial(), of_prefixes({(Purpose.SELECTION, 6): a, (Purpose.ESTIMATION, 12): b})
+        )
+        for a, b in itertools.product(near(selection, 6), near(estimation, 12))
+    }
+    claims = [
+        Decision(predict, FIXED.radius_of(count, 12), count, 12, 6, 18)
+        for predict, count in itertools.product((ABSTAIN, 0, 1, 2), range(13))
+        if predict == ABSTAIN or FIXED.certifies(count, 12)
+    ]
+    seen = Seen(3, known, lambda n: 1)
+    possible = {c for c in claims if path_of(FIXED).objection(c, 0, seen) is None}
+    assert possible == reached
+    assert {c for c in claims if path_of(FIXED).objection(c, 0, Seen(3)) is None} == {
+        c for c in claims if (c.predict == ABSTAIN) != FIXED.certifies(c.count, 12)
+    }
+
+
+@pytest.mark.parametrize("votes", [[12, 0, 0], [1, 10, 1], [6, 5, 1], [4, 4, 4], [2, 9, 1]])
+def test_predict(votes: list[int]) -> None:
+    reached = {
+        decided(PREDICT.trial(), of_prefixes({(Purpose.PREDICTION, 12): told}))
+        for told in near(votes, 12)
+    }
+    claims = {
+        Decision(predict, 0.0, count, 12, 0, 12)
+        for predict, count in itertools.product((ABSTAIN, 0, 1, 2), range(13))
+    }
+    seen = Seen(3, {(Purpose.PREDICTION, 12): np.array(votes)}, lambda n: 1)
+    possible = {c for c in claims if path_of(PREDICT).objection(c, 0, seen) is None}
+    assert possible == reached
+
+
+def test_a_transfer_goes_on_where_the_fast_model_ended() -> None:
+    procedure = TransferCertify(FIXED, 0.5, 20, 0.1)
+    known = {
+        (Purpose.SELECTION, 6): np.array([6, 0, 0, 0]),
+        (Purpose.ESTIMATION, 12): np.array([12, 0, 0, 0]),
+        (Purpose.DISAGREEMENT, 20): np.array([15, 0, 5, 0]),
+    }
+    claim = decided(procedure.trial(), of_prefixes(known))
+    assert claim.transfer is not None
+    path = path_of(procedure)
+    asked = [Purpose.SELECTION, Purpose.ESTIMATION, Purpose.DISAGREEMENT]
+    assert [each.purpose for each in path.ranges(claim)] == asked
+    for losses in range(21):
+        moved = replace(claim, transfer=replace(claim.transfer, losses=losses))
+        objection = path.objection(moved, 0, Seen(2, known, lambda n: 2))
+        assert (objection is None) == (3 <= losses <= 7)
+        assert path.objection(moved, 0, Seen(2)) is None
+    with pytest.raises(InputError, match="drawn is 17"):
+        path.ranges(replace(claim, drawn=37))
+
+
+def test_who_may_lead() -> None:
+    def bounds(*each: tuple[int, int]) -> list[bool]:
+        low, high = zip(*each, strict=True)
+        leads: list[bool] = may_lead(np.array(low), np.array(high)).tolist()
+        return leads
+
+    assert bounds((5, 5), (5, 5), (1, 4)) == [True, False, False]
+    assert bounds((4, 5), (5, 5), (1, 6)) == [True, True, True]
+    assert bounds((7, 9), (5, 7), (1, 8)) == [True, False, True]
+    assert bounds((3, 3)) == [True]
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        (Decision(0, 0.1, 9, 12, 5, 17), "n0 is 5: expected 6"),
+        (Decision(0, 0.1, 9, 13, 6, 19), "n is 13: expected 12"),
+        (Decision(0, 0.1, 9, 12, 6, 19), "drawn is 19: expected 18"),
+    ],
+)
+def test_numbers_that_are_not_certifys_are_refused(claim: Decision, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        path_of(FIXED).ranges(claim)

@@ -1,0 +1,148 @@
+"""Table mode's paths against every path there is, and against trials of their own."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import pytest
+from trial_ends import decided, of_prefixes
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.noise.streams import Purpose
+from smoothcert.engine.statistics.bounds import ABSTAIN
+from smoothcert.engine.statistics.paths.base import Seen
+from smoothcert.engine.statistics.paths.following import path_of
+from smoothcert.engine.statistics.procedures import Counts, Decision
+from smoothcert.engine.statistics.table import TableCertify
+
+LOOKS = (8, 14, 20)
+Prefix = tuple[Purpose, int]
+
+
+def tiny(label_aware: bool) -> TableCertify:
+    return TableCertify(
+        0.5, (0.0, 0.1), LOOKS[-1], 0.2, "fast", looks=LOOKS, label_aware=label_aware
+    )
+
+
+def prefixes_of(looks: Sequence[int], counts: Iterable[Counts]) -> dict[Prefix, Counts]:
+    return {(Purpose.ESTIMATION, n): c for n, c in zip(looks, counts, strict=True)}
+
+
+def near(counts: Counts, n: int, tolerance: int) -> Iterator[Counts]:
+    """All counts of n votes for two classes (some may vote for neither), so near to these."""
+    each = [
+        range(max(0, count - tolerance), min(n, count + tolerance) + 1) for count in counts.tolist()
+    ]
+    yield from (np.array(found) for found in itertools.product(*each) if sum(found) <= n)
+
+
+def claims() -> Iterator[Decision]:
+    table = tiny(False).table
+    for predict, drawn in itertools.product((ABSTAIN, 0, 1), LOOKS):
+        for n in LOOKS[: LOOKS.index(drawn) + 1]:
+            for count in range(n + 1):
+                level = table.level(LOOKS.index(n), count)
+                if predict == ABSTAIN and n == drawn:
+                    yield Decision(ABSTAIN, 0.0, count, n, 0, drawn)
+                elif predict != ABSTAIN and level >= 0:
+                    yield Decision(predict, table.radius(level), count, n, 0, drawn)
+
+
+@pytest.mark.parametrize("label_aware", [False, True])
+@pytest.mark.parametrize(
+    "counted",
+    [
+        [[8, 0], [14, 0], [20, 0]],
+        [[6, 2], [11, 3], [16, 4]],
+        [[4, 4], [7, 7], [10, 10]],
+        [[2, 6], [5, 9], [8, 12]],
+        [[5, 3], [9, 4], [11, 9]],
+    ],
+)
+def test_what_is_possible_is_what_some_counts_lead_to(
+    counted: list[list[int]], label_aware: bool
+) -> None:
+    """Every path of counts within one vote at each look, whether or not its steps are positive."""
+    procedure, path = tiny(label_aware), path_of(tiny(label_aware))
+    prefixes = [np.array(counts) for counts in counted]
+    seen = Seen(
+        2,
+        prefixes_of(LOOKS, prefixes),
+        tolerance=lambda n: 1,
+    )
+    nearby = [list(near(c, n, 1)) for n, c in zip(LOOKS, prefixes, strict=True)]
+    reached = {
+        decided(procedure.trial(0), of_prefixes(prefixes_of(LOOKS, each)))
+        for each in itertools.product(*nearby)
+    }
+    assert len(reached) > 2
+    possible = {claim for claim in claims() if path.objection(claim, 0, seen) is None}
+    assert possible == reached
+
+
+@pytest.mark.parametrize("label_aware", [False, True])
+def test_with_nothing_counted_every_end_of_a_trial_is_possible(label_aware: bool) -> None:
+    procedure, path = tiny(label_aware), path_of(tiny(label_aware))
+    every = [list(near(np.array([n // 2, n // 2]), n, n)) for n in LOOKS]
+    rng = np.random.default_rng(0)
+    reached = set()
+    for _ in range(5000):
+        counts = prefixes_of(LOOKS, [each[rng.integers(len(each))] for each in every])
+        reached.add(decided(procedure.trial(0), of_prefixes(counts)))
+    possible = {claim for claim in claims() if path.objection(claim, 0, Seen(2)) is None}
+    assert reached <= possible
+    assert possible < set(claims())
+
+
+@pytest.mark.parametrize("label_aware", [False, True])
+def test_trials_of_votes_that_turn_are_followed(label_aware: bool) -> None:
+    """Real sizes: the trial sees counts that differ from those counted by up to the tolerance."""
+    procedure = TableCertify(0.5, (0.0, 0.25, 0.75), 5000, label_aware=label_aware)
+    path, rng = path_of(procedure), np.random.default_rng(1)
+    looks = procedure.table.looks
+    ends = set()
+    for number in range(300):
+        p = [0.5, 0.55, 0.75, 0.999][number % 4]
+        votes = rng.choice(3, looks[-1], p=[p, 0.8 * (1 - p), 0.2 * (1 - p)])
+        prefixes = [np.bincount(votes[:n], minlength=3) for n in looks]
+        logged = []
+        for counts in prefixes:
+            turned = np.clip(rng.integers(-8, 9), -counts[1], counts[0])
+            logged.append(counts + np.array([-turned, turned, 0]))
+        claim = decided(procedure.trial(number % 3), of_prefixes(prefixes_of(looks, logged)))
+        drawn = looks[: looks.index(claim.drawn) + 1]
+        assert [r.first + r.count for r in path.ranges(claim)] == list(drawn)
+        known = prefixes_of(looks, prefixes)
+        assert path.objection(claim, number % 3, Seen(3, known, lambda n: 8)) is None
+        ends.add((claim.predict, claim.n, claim.drawn))
+    assert len(ends) > 15
+
+
+def test_a_stop_too_early_and_one_too_late_are_refused() -> None:
+    procedure = TableCertify(0.5, (0.0, 0.25, 0.75), 5000)
+    path, looks = path_of(procedure), procedure.table.looks
+    counts = {(Purpose.ESTIMATION, n): np.array([n - n // 20, n // 20]) for n in looks}
+    seen = Seen(2, counts, lambda n: 3)
+    level = procedure.table.level(0, 487)
+    early = Decision(0, procedure.table.radius(level), 487, looks[0], 0, looks[0])
+    assert "goes on" in str(path.objection(early, 0, seen))
+    assert "goes on" in str(path.objection(early, 0, Seen(2)))
+    sure = {(Purpose.ESTIMATION, n): np.array([n, 0]) for n in looks}
+    level = procedure.table.level(3, looks[3])
+    late = Decision(0, procedure.table.radius(level), looks[3], looks[3], 0, looks[3])
+    assert "ends before" in str(path.objection(late, 0, Seen(2, sure, lambda n: 3)))
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        Decision(0, 0.1, 8, 8, 1, 9),
+        Decision(0, 0.1, 8, 9, 0, 14),
+        Decision(0, 0.1, 8, 8, 0, 15),
+        Decision(ABSTAIN, 0.0, 4, 8, 0, 14),
+    ],
+)
+def test_numbers_that_are_no_looks_are_refused(claim: Decision) -> None:
+    with pytest.raises(InputError, match=r"n0 is 1|n 9 is not|drawn 15 is not|n is 8"):
+        path_of(tiny(False)).ranges(claim)
