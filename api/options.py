@@ -18,8 +18,8 @@ class CertifyOptions:
 
     radii set: table mode. tolerance or samples_price set: radius mode. Neither: fixed n, as in
     the original paper. family_wise: alpha is for so many images together, not for each (and
-    alpha_zeta too). n_zeta set: so many paired samples transfer each certificate to a reference,
-    at a further alpha_zeta (alpha, where that is None).
+    alpha_zeta too); a run of more is refused. n_zeta set: so many paired samples transfer each
+    certificate to a reference, at a further alpha_zeta (alpha, where that is None).
     """
 
     sigma: float

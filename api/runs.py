@@ -2,15 +2,19 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log.manifest import recorded_seed
 from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import check_seed, fresh_seed
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.procedures import Predict, Procedure
 from smoothcert.export.opening import open_model
@@ -20,7 +24,7 @@ from smoothcert.options import CertifyOptions
 class RunOptions(TypedDict, total=False):
     """What every run may be told, by the names of the commands' options.
 
-    seed     64-bit seed of the noise (0)
+    seed     64-bit seed of the noise (fresh randomness; a log that is resumed keeps its own)
     skip, max, shard   every skip-th image, at most so many (-1: all), part i of k ("0/1")
     backend, device, precision, batch   see Compute; device may name several GPUs
     tune     see Compute
@@ -30,7 +34,7 @@ class RunOptions(TypedDict, total=False):
     watcher  told of the run's progress
     """
 
-    seed: int
+    seed: int | None
     skip: int
     max: int
     shard: str
@@ -75,10 +79,17 @@ def certify(
     sigma   in [0, 1]-pixel units, in (0, 4]
 
     With probability at least 1 - alpha per image over the noise, the smoothed classifier's
-    prediction is constant within the L2 radius that the log states. radii: table mode. tolerance or
-    samples_price: radius mode. See CertifyOptions. transfer_to: certify a reference model too,
-    with probability at least 1 - (alpha + alpha_zeta), by n_zeta paired samples (n / 10, at least
-    1000).
+    prediction is constant within the L2 radius that the log states: for every real input within it
+    of the 8-bit image that the model is given, after resize and crop. The smoothed classifier is
+    that of the model composed with rounding to the 8-bit grid, which comes after the Gaussian
+    noise; of 8-bit images (the log's `covers`) it is the model's with integer Gaussian noise.
+    This holds where neither image nor model depends on the seed: one who knows it beforehand can
+    make a model for it that wins every vote and is certified falsely.
+
+    radii: table mode. tolerance or samples_price: radius mode. See CertifyOptions. family_wise:
+    alpha is for so many images together, and more are refused. transfer_to: certify a reference
+    model too, with probability at least 1 - (alpha + alpha_zeta), by n_zeta paired samples
+    (n / 10, at least 1000).
     Raises InputError, in one line, for anything that does not fit; nothing is then overwritten.
     """
     if transfer_to is None and (n_zeta is not None or alpha_zeta is not None):
@@ -118,7 +129,8 @@ def predict(
     """Predict the images of a source with a model smoothed by noise of level sigma, into a log.
 
     With probability at least 1 - alpha per image over the noise, a prediction in the log is the
-    smoothed classifier's (or -1, abstention); the radius column is 0. Otherwise as `certify`.
+    smoothed classifier's (or -1, abstention); the radius column is 0. Otherwise as `certify`, and
+    as there neither image nor model may depend on the seed.
     """
     return _run(model, source, log, sigma, lambda tau: Predict(n, alpha, tau), **options)
 
@@ -132,7 +144,7 @@ def _run(
     *,
     notes: Mapping[str, Any] | None = None,
     transfer_to: str | Path | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     skip: int = 1,
     max: int = -1,
     shard: str = "0/1",
@@ -152,6 +164,7 @@ def _run(
     law = LatticeGaussian(sigma)
     make_procedure(0.0)  # refuse useless settings before any file is opened
     selection = Selection.of_options(skip, max, shard)
+    seed = _seed_of(seed, selection, Path(log))
     watcher = watcher or Watchers()
     executor = _executor(ray, workers, threads, decode, watcher)
     if ray is not None:
@@ -174,6 +187,7 @@ def _run(
         reference=reference,
     )
     images = open_source(source, opened.spec, opened.num_classes)
+    _check_family(notes, images, selection)
     return certify_images(
         job,
         images,
@@ -184,6 +198,34 @@ def _run(
         strict=strict,
         notes=notes,
     )
+
+
+def _seed_of(asked: int | None, selection: Selection, log: Path) -> int:
+    """The seed of a run: the one that was asked for, the log's, or a fresh one."""
+    if asked is not None:
+        return check_seed(asked)
+    logged = recorded_seed(log)
+    if logged is not None:
+        return logged
+    if selection.shards > 1:
+        raise InputError(
+            f"shard {selection.shard}/{selection.shards} is given no seed: expected the same one "
+            f"for all shards; give each of them --seed {fresh_seed()} (drawn just now)"
+        )
+    return fresh_seed()
+
+
+def _check_family(
+    notes: Mapping[str, Any] | None, images: ImageSource, selection: Selection
+) -> None:
+    """Refuse more images than share alpha, over all shards."""
+    family = (notes or {}).get("family_wise")
+    selected = len(replace(selection, shard=0, shards=1).indices(len(images)))
+    if family is not None and selected > family:
+        raise InputError(
+            f"family-wise {family} is too few for the {selected} images selected (of all shards): "
+            f"expected at least {selected}; give --family-wise {selected}, or select fewer (--max)"
+        )
 
 
 def _executor(

@@ -85,7 +85,7 @@ def run(workers: int, images: int, n: int, batch: int) -> Timeline:
         law = LatticeGaussian(SIGMA)
         procedure = asked.procedure(law.total_variation(model.spec.num_pixels))
         certify_images(
-            Job(model=model, law=law, procedure=procedure, compute=Compute(batch=batch)),
+            Job(model=model, law=law, procedure=procedure, seed=0, compute=Compute(batch=batch)),
             source,
             Selection(limit=images),
             Path(folder) / "out.tsv",

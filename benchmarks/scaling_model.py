@@ -70,7 +70,7 @@ def measure_ledger(rows: int = 20_000) -> tuple[float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.tsv"
         certificates = [
-            Certificate(i, 3, Decision(3, 0.523416, 99_321, 100_000, 100, 100_100), 1.25)
+            Certificate(i, 3, Decision(3, 0.523416, 99_321, 100_000, 100, 100_100), 1.25, "00" * 8)
             for i in range(rows)
         ]
         with Ledger(path, {}, {}) as ledger:
@@ -129,7 +129,7 @@ def measure_driver(images: int = 500) -> float:
         law = LatticeGaussian(0.25)
         procedure = Predict(50, 0.001, law.total_variation(model.spec.num_pixels))
         certify_images(
-            Job(model=model, law=law, procedure=procedure, compute=Compute(batch=50)),
+            Job(model=model, law=law, procedure=procedure, seed=0, compute=Compute(batch=50)),
             source,
             Selection(limit=images),
             Path(folder) / "out.tsv",

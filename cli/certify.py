@@ -22,7 +22,12 @@ from smoothcert.cli.running import watched
 @click.option("--tolerance", type=float, help="Radius mode: the part of a radius to give up.")
 @click.option("--samples-price", type=float, help="Radius mode: radius/sigma per 100,000 samples.")
 @click.option("--label-aware", is_flag=True, help="Stop where the label cannot be certified.")
-@click.option("--family-wise", type=int, metavar="M", help="alpha is for M images together.")
+@click.option(
+    "--family-wise",
+    type=int,
+    metavar="M",
+    help="alpha is for M images together; more are refused.",
+)
 @click.option(
     "--transfer-to",
     type=click.Path(path_type=Path),
@@ -35,9 +40,13 @@ def command(radii: str | None, **options: Any) -> None:
     """Certify the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 
     With probability at least 1 - ALPHA per image, the smoothed classifier's prediction is constant
-    within the radius that OUT.tsv states. The same command resumes a log that was interrupted.
-    With --transfer-to, the columns *_transfer certify REFERENCE with probability at least
-    1 - (ALPHA + ALPHA_ZETA).
+    within the L2 radius that OUT.tsv states: for every input that near to the image as MODEL gets
+    it, after resize and crop. What is smoothed is MODEL composed with rounding to the 8-bit grid,
+    after the noise; the column covers is about 8-bit images, which need no rounding. Neither the
+    images nor MODEL may depend on the seed: a model made for it can be certified falsely.
+
+    The same command resumes a log that was interrupted. With --transfer-to, the columns *_transfer
+    certify REFERENCE with probability at least 1 - (ALPHA + ALPHA_ZETA).
     """
     from smoothcert.runs import certify
 

@@ -21,8 +21,14 @@ def run_options(function: _Command) -> _Command:
             click.option("--batch", type=int, help="Rows per batch [default: measured]."),
             click.option("--skip", default=1, show_default=True, help="Take every k-th image."),
             click.option("--max", default=-1, show_default=True, help="At most so many."),
-            click.option("--shard", default="0/1", show_default=True, help="Part i of k: i/k."),
-            click.option("--seed", default=0, show_default=True, help="Seed of the noise."),
+            click.option(
+                "--shard", default="0/1", show_default=True, help="Part i of k: i/k, of one --seed."
+            ),
+            click.option(
+                "--seed",
+                type=int,
+                help="Seed of the noise [default: fresh; a resumed run keeps its own].",
+            ),
             click.option(
                 "--backend",
                 type=click.Choice(["auto", "onnxruntime", "openvino", "tensorrt", "torch"]),

@@ -15,7 +15,8 @@ def command(**options: Any) -> None:
     """Predict the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 
     With probability at least 1 - ALPHA per image, a prediction in OUT.tsv is the smoothed
-    classifier's (or -1, abstention); the radius column is 0.
+    classifier's (or -1, abstention); the radius column is 0. Neither the images nor MODEL may
+    depend on the seed: for a model made for it, a prediction can be false.
     """
     from smoothcert.runs import predict
 

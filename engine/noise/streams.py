@@ -1,5 +1,6 @@
 """Addresses of randomness: every sample is drawn for a (seed, image id, sample index, purpose)."""
 
+import secrets
 from enum import IntEnum
 
 import numpy as np
@@ -31,6 +32,15 @@ def check_seed(seed: int) -> int:
     if not 0 <= seed < 2**64:
         raise InputError(f"seed {seed} is out of range: expected 0 <= seed < 2^64")
     return seed
+
+
+def fresh_seed() -> int:
+    """A seed of 64 bits of the operating system's randomness.
+
+    A certificate's seed must be one that neither the image nor the model was made for: a linear
+    model that is aligned to the noise of a known seed wins every vote at a true probability of 1/2.
+    """
+    return secrets.randbits(64)
 
 
 def counters(

@@ -1,6 +1,7 @@
 """`Smooth`: the original interface, exact radii on linear classifiers, and sound floating point."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from scipy import stats
 
 from smoothcert.engine import Smooth
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.statistics.bounds import certified_radius
 
 
@@ -89,7 +91,7 @@ def test_float_noise_certifies_a_false_radius_and_ours_does_not() -> None:
     assert radius > 1.6 > 1.01 > distance
     assert usual_votes(grey) == 0  # inside the "certified" ball the class has no vote at all
 
-    smooth = Smooth(base, 2, sigma)
+    smooth = Smooth(base, 2, sigma, seed=5)
     predict, sound = smooth.certify(black, 100, n, alpha, 10_000)
     assert predict == 1
     assert sound > distance
@@ -100,7 +102,7 @@ def test_float_noise_certifies_a_false_radius_and_ours_does_not() -> None:
 def test_same_image_same_answer_and_batch_size_does_not_matter() -> None:
     weight = torch.randn(49, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     x = grid_image((1, 7, 7), 3)
-    smooth = Smooth(Linear(weight, 1.0), 2, 0.25)
+    smooth = Smooth(Linear(weight, 1.0), 2, 0.25, seed=5)
     first = smooth.certify(x, 50, 1000, 0.001, 64)
     assert smooth.certify(x, 50, 1000, 0.001, 64) == first
     assert smooth.certify(x, 50, 1000, 0.001, 7) == first
@@ -121,12 +123,33 @@ def test_seed_changes_the_samples() -> None:
     assert len(answers) > 1
 
 
+def test_a_seed_is_drawn_and_told() -> None:
+    module = Linear(torch.ones(4, dtype=torch.float64), 0.0)
+    assert Smooth(module, 2, 0.25, seed=7).seed == 7
+    drawn = {Smooth(module, 2, 0.25).seed for _ in range(64)}
+    assert len(drawn) == 64
+    assert all(0 <= seed < 2**64 for seed in drawn)
+    assert max(drawn) >= 2**60
+    with pytest.raises(InputError, match="seed -1 is out of range"):
+        Smooth(module, 2, 0.25, seed=-1)
+
+
+def test_a_drawn_seed_repeats_its_certificates() -> None:
+    x = grid_image((1, 7, 7), 3)
+    weight = torch.randn(49, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    bias = 0.2 * float(weight.norm()) - float(x.flatten().double() @ weight)
+    drawn = Smooth(Linear(weight, bias), 2, 0.5)
+    again = Smooth(Linear(weight, bias), 2, 0.5, seed=drawn.seed)
+    found = drawn.certify(x, 10, 1000, 0.001, 500)
+    assert again.certify(x, 10, 1000, 0.001, 500) == found
+
+
 def test_modules_run_in_eval_mode_and_stay_in_the_mode_they_were_in() -> None:
     """Also a module that is set to training again between two calls."""
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.9), torch.nn.Linear(4, 2))
     smooth, x = Smooth(module, 2, 0.25), torch.zeros(1, 2, 2)
-    expected = Smooth(module.eval(), 2, 0.25).certify(x, 20, 500, 0.001, 10)
+    expected = Smooth(module.eval(), 2, 0.25, seed=smooth.seed).certify(x, 20, 500, 0.001, 10)
     for _ in range(2):
         module.train()
         assert smooth.certify(x, 20, 500, 0.001, 10) == expected
@@ -162,24 +185,76 @@ def test_off_grid_images_need_snap_and_lose_the_distance() -> None:
     bias = 3.0 - float(x.flatten().double() @ weight)
     with pytest.raises(InputError, match="snap=True"):
         Smooth(Linear(weight, bias), 2, 0.5).certify(moved, 10, 1000, 0.001, 100)
-    on_grid = Smooth(Linear(weight, bias), 2, 0.5).certify(x, 10, 1000, 0.001, 100)
-    snapped = Smooth(Linear(weight, bias), 2, 0.5, snap=True).certify(moved, 10, 1000, 0.001, 100)
+    on_grid = Smooth(Linear(weight, bias), 2, 0.5, seed=5).certify(x, 10, 1000, 0.001, 100)
+    snapping = Smooth(Linear(weight, bias), 2, 0.5, seed=5, snap=True)
+    snapped = snapping.certify(moved, 10, 1000, 0.001, 100)
     assert snapped[0] == on_grid[0]
     distance = 0.3 / 255 * 7
-    assert on_grid[1] - distance - 2e-6 <= snapped[1] <= on_grid[1] - distance
+    assert on_grid[1] - distance - 2e-6 <= snapped[1] <= on_grid[1] - distance + 1e-6
     # A ball that does not reach x certifies nothing there.
     bias = 0.0012 * 7 - float(x.flatten().double() @ weight)
-    far = Smooth(Linear(weight, bias), 2, 0.5, snap=True).certify(
+    far = Smooth(Linear(weight, bias), 2, 0.5, seed=5, snap=True).certify(
         x.double() + 0.49 / 255, 10, 1000, 0.001, 100
     )
     assert far == (Smooth.ABSTAIN, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("of", "snap"),
+    [
+        (lambda u: u.float() / 255, False),  # ToTensor
+        (lambda u: torch.nextafter(u.float() / 255, torch.tensor(2.0)), False),
+        (lambda u: torch.nextafter(u.float() / 255, torch.tensor(-1.0)).clamp(min=0), False),
+        (lambda u: (u.float() / 255).double(), False),
+        (lambda u: u.double() / 255, False),
+        (lambda u: (u.double() / 255).numpy(), False),
+        (lambda u: (u.float() / 255).half(), True),
+        (lambda u: (u.float() / 255).bfloat16(), True),
+    ],
+    ids=["float32", "ulp above", "ulp below", "float32 in float64", "float64", "numpy", "float16",
+         "bfloat16"],
+)  # fmt: skip
+def test_rounding_to_floats_comes_off_the_radius(
+    of: Callable[[torch.Tensor], Any], snap: bool
+) -> None:
+    """Exactly: the ball about x, as its floats are, lies in the one about the 8-bit image."""
+    n, sigma, alpha = 200, 0.5, 0.001
+    u = torch.arange(256).reshape(1, 16, 16)
+    x = of(u)
+    always = Linear(torch.zeros(256, dtype=torch.float64), 1.0)
+    if snap:
+        with pytest.raises(InputError, match="snap=True"):
+            Smooth(always, 2, sigma).certify(x, 1, n, alpha, 100)
+    predict, radius = Smooth(always, 2, sigma, snap=snap).certify(x, 1, n, alpha, 100)
+    assert predict == 0
+    tau = LatticeGaussian(sigma).total_variation(256)
+    about_u = certified_radius(n, n, alpha, sigma, total_variation=tau)
+    values = x.double().flatten().tolist() if isinstance(x, torch.Tensor) else x.flatten().tolist()
+    squared = sum((Fraction(value) - Fraction(i, 255)) ** 2 for i, value in enumerate(values))
+    assert squared > 0
+    taken = Fraction(about_u) - Fraction(radius)
+    assert taken > 0
+    assert taken**2 >= squared
+    assert float(taken) <= float(squared) ** 0.5 + 1.001e-6
+
+
+def test_a_black_and_white_image_loses_nothing() -> None:
+    x = torch.tensor([0.0, 1.0, 1.0, 0.0]).reshape(1, 2, 2)
+    always = Linear(torch.zeros(4, dtype=torch.float64), 1.0)
+    expected = certified_radius(
+        200, 200, 0.001, 0.5, total_variation=LatticeGaussian(0.5).total_variation(4)
+    )
+    assert Smooth(always, 2, 0.5).certify(x, 1, 200, 0.001, 100) == (0, expected)
+    # Not a spot of it may be off.
+    x[0, 0, 0] = 2.0**-40
+    assert Smooth(always, 2, 0.5).certify(x, 1, 200, 0.001, 100)[1] < expected
 
 
 def test_model_path(linear_model: Callable[..., Path]) -> None:
     rng = np.random.default_rng(4)
     path = linear_model(rng.normal(size=(3, 49)), np.array([50.0, 0.0, 0.0]), (1, 7, 7))
     x = grid_image((1, 7, 7), 3)
-    predict, radius = Smooth(str(path), 3, 0.25).certify(x, 20, 500, 0.001, 64)
+    predict, radius = Smooth(str(path), 3, 0.25, seed=5).certify(x, 20, 500, 0.001, 64)
     assert predict in (0, 1, 2)
     assert radius > 0
     with pytest.raises(InputError, match="expected them to agree"):
@@ -213,3 +288,10 @@ def test_bad_settings_are_refused() -> None:
         Smooth(module, 2, 0.25).certify(x, 10, 100, 0.001, 0)
     with pytest.raises(InputError, match="check num_classes"):
         Smooth(module, 3, 0.25).certify(x, 10, 100, 0.001, 10)
+    for alone in (1, 0):  # of one class every radius would be the ceiling
+        with pytest.raises(InputError, match=f"num_classes {alone} is too small"):
+            Smooth(module, alone, 0.25)
+    with pytest.raises(InputError, match="alpha 1e-13 is out of range"):
+        Smooth(module, 2, 0.25).certify(x, 10, 1000, 1e-13, 10)
+    with pytest.raises(InputError, match="alpha 1e-13 is out of range"):
+        Smooth(module, 2, 0.25).predict(x, 1000, 1e-13, 10)

@@ -1,10 +1,18 @@
 """Addresses of randomness: what a row's counter words are, and which seeds there are."""
 
+import random
+
 import numpy as np
 import pytest
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.noise.streams import REFINEMENT, Purpose, check_seed, counters
+from smoothcert.engine.noise.streams import (
+    REFINEMENT,
+    Purpose,
+    check_seed,
+    counters,
+    fresh_seed,
+)
 
 
 def test_counters_are_sample_image_and_purpose() -> None:
@@ -25,3 +33,15 @@ def test_a_seed_has_64_bits(seed: int) -> None:
     assert check_seed(2**64 - 1) == 2**64 - 1
     with pytest.raises(InputError, match=f"seed {seed} is out of range"):
         check_seed(seed)
+
+
+def test_a_fresh_seed_is_nobodys() -> None:
+    """All 64 bits are drawn, and no generator that a program may have seeded draws them."""
+    drawn = []
+    for _ in range(64):
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002
+        drawn.append(check_seed(fresh_seed()))
+    assert len(set(drawn)) == 64
+    for bit in range(64):
+        assert len({seed >> bit & 1 for seed in drawn}) == 2
