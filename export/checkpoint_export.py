@@ -11,6 +11,8 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import InputSpec, Interpolation
 from smoothcert.engine.models.model import open_onnx
+from smoothcert.engine.models.row_independence.proof import prove
+from smoothcert.engine.models.row_independence.wording import refusal
 from smoothcert.export.agreement import Parity, check_float_noise, compare_votes
 from smoothcert.export.architectures import CIFAR, IMAGENET, architecture
 from smoothcert.export.checkpoint import inferred_classes, load_weights, read_checkpoint
@@ -61,7 +63,8 @@ def export_checkpoint(
     Torch and ONNX Runtime then vote on the same noisy images. With a `reduction` the float32
     model is only a step on the way to one of lower precision, which is what `output` gets.
     Raises InputError where something is missing or does not fit, and where they disagree beyond
-    float rounding (nothing is left at `output` then).
+    float rounding, and for an architecture that mixes the images of a batch or draws random numbers
+    (nothing is left at `output` then).
     """
     checkpoint = read_checkpoint(path)
     facts = checkpoint.facts
@@ -89,6 +92,9 @@ def export_checkpoint(
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "float32.onnx"
         write_onnx(module, spec, num_classes, exported, metadata)
+        proof = prove(exported, spec.shape)
+        if proof.verdict == "refused":
+            raise refusal(output, proof)
         parity = _parity(module, exported, spec, num_classes)
         check_float_noise(parity)
         if reduction is None:

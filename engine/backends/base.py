@@ -14,6 +14,10 @@ AUTO = "auto"
 PASSED_OVER = "passed_over"
 """The entry of a backend's description that says why auto took nothing faster: name -> reason."""
 
+ROW_INDEPENDENCE = "row_independence"
+"""The entry that says how it is known that a row's vote depends on its row alone: what
+independence.Independence.describe returns."""
+
 NO_VOTE = -1
 """The vote of a row whose logits are not all finite: it counts for no class."""
 
@@ -79,6 +83,19 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of its memory, after which nothing else may be called; also more than once."""
+        ...
+
+
+class LogitsBackend(Backend, Protocol):
+    """A Backend of one network, which can be asked what its votes come from."""
+
+    def logits(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """The logits of 1 .. batch_size rows, float32 [its rows, K], with nothing else in flight:
+        for checks."""
+        ...
+
+    def note(self, name: str, value: Any) -> None:
+        """Add an entry to what describe returns."""
         ...
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from smoothcert.engine.backends.base import AUTO, PASSED_OVER, Backend, Compute
+from smoothcert.engine.backends.base import AUTO, PASSED_OVER, Compute
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.driver import Gpu, require_gpu
 from smoothcert.engine.backends.device.network import DeviceNetwork, default_batch
@@ -68,7 +68,7 @@ class _NoneWorksError(Exception):
 
 def open_on_gpu(
     model: Model, law: LatticeGaussian, seed: int, compute: Compute, index: int
-) -> Backend:
+) -> DeviceBackend:
     """The backend that runs an ONNX model or checkpoint on a GPU.
 
     Raises InputError, with the reasons, where nothing does; OverflowsError where the precision
@@ -100,7 +100,7 @@ def open_on_gpu(
             raise opening.refusal() from None
 
 
-def _first_that_works(opening: Opening, runtime: DeviceRuntime, precision: str) -> Backend:
+def _first_that_works(opening: Opening, runtime: DeviceRuntime, precision: str) -> DeviceBackend:
     asked = opening.compute.backend
     if asked != AUTO:
         try:
@@ -127,7 +127,7 @@ def _first_that_works(opening: Opening, runtime: DeviceRuntime, precision: str) 
     raise _NoneWorksError
 
 
-def _fitting(opening: Opening, runtime: DeviceRuntime, name: str, precision: str) -> Backend:
+def _fitting(opening: Opening, runtime: DeviceRuntime, name: str, precision: str) -> DeviceBackend:
     """The backend on the batch asked for, or else on the largest that fits."""
     model, batch = opening.model, opening.compute.batch
     rows = rows_of(model, batch, precision)
@@ -145,7 +145,7 @@ def _fitting(opening: Opening, runtime: DeviceRuntime, name: str, precision: str
 
 def _open(
     opening: Opening, runtime: DeviceRuntime, name: str, precision: str, batch: int | None
-) -> Backend:
+) -> DeviceBackend:
     model, law, seed = opening.model, opening.law, opening.seed
     network = OPENERS[name](opening, precision, batch)
     notes = {PASSED_OVER: dict(opening.passed_over)} if opening.passed_over else {}

@@ -4,19 +4,22 @@ import contextlib
 import re
 from dataclasses import replace
 
-from smoothcert.engine.backends.base import AUTO, Backend, Compute, runtime_name
+from smoothcert.engine.backends.base import AUTO, Backend, Compute, LogitsBackend, runtime_name
 from smoothcert.engine.backends.device.backend import DeviceBackend
 from smoothcert.engine.backends.device.driver import require_gpu
 from smoothcert.engine.backends.device.opening import open_runtime
-from smoothcert.engine.backends.first_batch import passing
+from smoothcert.engine.backends.first_batch import check_first_batch, passing
 from smoothcert.engine.backends.gpu import open_on_gpu
 from smoothcert.engine.backends.host.backend import HostBackend
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, open_host_network
+from smoothcert.engine.backends.independence import examined, known_of_plan
 from smoothcert.engine.backends.pair import PairBackend
+from smoothcert.engine.backends.probe import compare_sizes
 from smoothcert.engine.backends.tensorrt.plan import is_plan
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.models.model import Model
+from smoothcert.engine.models.row_independence.known import known_of
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
 BACKENDS = (AUTO, *HOST_RUNTIMES, "tensorrt", "torch")
@@ -34,7 +37,8 @@ def open_backend(
     transferred with.
 
     Raises InputError, naming what is missing, for a backend, device, precision or batch that
-    cannot be had, and for a reference that does not see the model's images.
+    cannot be had, for a reference that does not see the model's images, and, saying why, for a
+    model whose answer to an image is no function of that image alone (independence.py).
     """
     compute = compute or Compute()
     if reference is not None:
@@ -60,14 +64,29 @@ def _open_reference(
     return _open_one(model, law, seed, replace(same, backend=AUTO))
 
 
-def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
-    backend, device = compute.backend, compute.device
+def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> LogitsBackend:
+    name = f"model {model.path}"
     if is_plan(model.path):
-        return _open_plan(model, law, seed, compute)
-    if backend not in BACKENDS:
-        raise InputError(f"backend {backend!r} is unknown: expected one of {', '.join(BACKENDS)}")
+        known = known_of_plan(model)
+        return examined(_open_plan(model, law, seed, compute), name, known)
+    if compute.backend not in BACKENDS:
+        raise InputError(
+            f"backend {compute.backend!r} is unknown: expected one of {', '.join(BACKENDS)}"
+        )
     if compute.batch is not None and compute.batch < 1:
         raise InputError(f"batch {compute.batch} is too small: expected at least 1")
+    rows = model.batch_for(compute.batch)
+    known = known_of(model.path, model.sha256, model.spec.shape, rows)
+    backend = examined(_open_unexamined(model, law, seed, compute), name, known)
+    if known.verdict == "probed" and known.batch is None and not isinstance(model.batch, int):
+        _check_other_size(backend, model, law, seed, compute)
+    return backend
+
+
+def _open_unexamined(
+    model: Model, law: LatticeGaussian, seed: int, compute: Compute
+) -> LogitsBackend:
+    backend, device = compute.backend, compute.device
     if device != "cpu":
         return open_on_gpu(model, law, seed, compute, _gpu_index(device))
     if backend not in (AUTO, *HOST_RUNTIMES):
@@ -77,6 +96,22 @@ def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -
     threads = compute.threads or usable_cores()
     network = open_host_network(model, backend, compute.precision, compute.batch, threads)
     return HostBackend(network, law, seed, threads=threads)
+
+
+def _check_other_size(
+    backend: LogitsBackend, model: Model, law: LatticeGaussian, seed: int, compute: Compute
+) -> None:
+    """Raise InputError where a model that is not proven gives a row other logits in batches of
+    another size, in which another machine may run it."""
+    if compute.device != "cpu":
+        if model.input_type != "bfloat16":  # which ONNX Runtime does not run on a CPU
+            check_first_batch(backend, model, law, seed, equal=True)
+        return
+    other = 2 if backend.batch_size != 2 else 3
+    described = backend.describe()
+    runtime, precision = runtime_name(described), str(described["precision"])
+    network = open_host_network(model, runtime, precision, other, described["threads"])
+    compare_sizes(backend, HostBackend(network, law, seed), f"model {model.path}")
 
 
 def _check_pair(model: Model, reference: Model) -> None:
@@ -112,7 +147,7 @@ def _gpu_index(device: str) -> int:
     return index
 
 
-def _open_plan(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> Backend:
+def _open_plan(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> DeviceBackend:
     """The backend that runs a TensorRT plan, whose batch and runtime are fixed."""
     backend, device, batch = compute.backend, compute.device, compute.batch
     if backend not in (AUTO, "tensorrt"):

@@ -143,7 +143,18 @@ def _num_classes(path: Path, output: GraphValue) -> int:
         raise InputError(
             f"model {path} returns {shape}: expected logits [N, K] with a fixed number of classes"
         )
+    check_classes(f"model {path}", classes)
     return classes
+
+
+def check_classes(name: str, classes: int) -> None:
+    """Raise InputError for a classifier of one class: it would win every vote, and every radius
+    would be the largest that n votes can certify."""
+    if classes < 2:
+        raise InputError(
+            f"{name} has {classes} output per image: expected logits of at least 2 classes, since "
+            "one class always wins and no radius would mean a thing; export it with two logits"
+        )
 
 
 def metadata_of(path: Path, properties: dict[str, str]) -> dict[str, Any]:

@@ -145,3 +145,32 @@ def test_exported_votes_do_not_depend_on_the_batch(checkpoint: Path, tmp_path: P
             rows = inputs[start : start + batch]
             network.inputs[: len(rows)] = rows
             assert np.array_equal(network.run()[: len(rows)], expected[start : start + batch])
+
+
+class OverTheBatch(torch.nn.Module):
+    """Scores of an image among its batch."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(192, num_classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.linear(x.flatten(1))
+        return scores - scores.mean(dim=0)
+
+
+def test_an_architecture_that_mixes_images_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    path, output = tmp_path / "mixing.pth", tmp_path / "mixing.onnx"
+    torch.save({"state_dict": OverTheBatch(5).state_dict()}, path)
+    with pytest.raises(InputError, match=r"\(ReduceMean\).*no certificate would hold"):
+        export_checkpoint(
+            path,
+            output,
+            arch=f"{Path(__file__).stem}:OverTheBatch",
+            num_classes=5,
+            input_shape=(3, 8, 8),
+        )
+    assert not output.exists()

@@ -73,7 +73,7 @@ class DeviceBackend:
         law: LatticeGaussian,
         seed: int,
         *,
-        num_slots: int = 64,
+        num_slots: int = 128,
         depth: int = 2,
         graph: bool = True,
         notes: Mapping[str, Any] | None = None,
@@ -241,8 +241,7 @@ class DeviceBackend:
         return place.staged_votes[: place.count].copy()
 
     def logits(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """The logits of 1 .. batch_size rows, float32 [its rows, K], with nothing else in flight:
-        for checks of what the votes come from."""
+        """See LogitsBackend.logits."""
         self.submit(rows)
         self.collect()
         with self._runtime.current():
@@ -293,6 +292,10 @@ class DeviceBackend:
             "launches": self._launches,
             **self._notes,
         }
+
+    def note(self, name: str, value: Any) -> None:
+        """See LogitsBackend.note."""
+        self._notes[name] = value
 
 
 def _numbers(memory: npt.NDArray[np.uint8], scalar: str) -> npt.NDArray[np.float32]:

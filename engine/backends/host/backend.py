@@ -27,9 +27,10 @@ class HostBackend:
         network: Network,
         law: LatticeGaussian,
         seed: int,
-        num_slots: int = 64,
+        num_slots: int = 128,
         threads: int | None = None,
     ) -> None:
+        self._notes: dict[str, Any] = {}
         self.spec = network.spec
         self.num_classes = network.num_classes
         self.num_slots = num_slots
@@ -49,6 +50,12 @@ class HostBackend:
 
     def submit(self, rows: Rows) -> None:
         """See Backend.submit; the work is done here, rows beyond the given ones are stale."""
+        logits = self._run(rows)
+        start = time.perf_counter()
+        self._results.append(votes_of(logits))
+        self.stage_seconds["vote"] += time.perf_counter() - start
+
+    def _run(self, rows: Rows) -> npt.NDArray[np.float32]:
         count = len(rows)
         counters = self._counters[:, :count]
         counters[0] = rows.samples
@@ -58,11 +65,13 @@ class HostBackend:
         self._sampler.fill(self._images, rows.slots, counters, self._network.inputs)
         filled = time.perf_counter()
         logits = self._network.run()
-        ran = time.perf_counter()
-        self._results.append(votes_of(logits[:count]))
         self.stage_seconds["noise"] += filled - start
-        self.stage_seconds["network"] += ran - filled
-        self.stage_seconds["vote"] += time.perf_counter() - ran
+        self.stage_seconds["network"] += time.perf_counter() - filled
+        return logits[:count]
+
+    def logits(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """See LogitsBackend.logits."""
+        return self._run(rows).copy()
 
     def collect(self) -> npt.NDArray[np.int32]:
         """See Backend.collect."""
@@ -75,7 +84,11 @@ class HostBackend:
 
     def describe(self) -> dict[str, Any]:
         """See Backend.describe."""
-        return {**self._network.describe(), "batch": self.batch_size}
+        return {**self._network.describe(), "batch": self.batch_size, **self._notes}
+
+    def note(self, name: str, value: Any) -> None:
+        """See LogitsBackend.note."""
+        self._notes[name] = value
 
     def close(self) -> None:
         """See Backend.close: nothing is held that Python does not free by itself."""

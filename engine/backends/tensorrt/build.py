@@ -19,6 +19,7 @@ from smoothcert.engine.backends.tensorrt.parse import NetworkFacts, parse_networ
 from smoothcert.engine.backends.tensorrt.plan import PlanRecord, record_path
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.models.row_independence.known import Known, known_of
 
 _Result = TypeVar("_Result")
 _LEVELS = {"ampere-plus": "AMPERE_PLUS", "same-capability": "SAME_COMPUTE_CAPABILITY"}
@@ -39,16 +40,17 @@ def build_plan(
     runtime  a name of module.RUNTIMES; None takes full TensorRT where it is installed
     device   index of the GPU to build on; TensorRT for RTX builds without one for `targets`
     The engine is strongly typed (its precision is what the model says), has a static batch, and
-    is one fixed function: it is certified as itself. Both files are private to the user. Raises
-    InputError where the model, the options or this machine do not allow it, DeviceMemoryError where
-    the device is too small for the batch; KeyboardInterrupt leaves nothing behind. The caller's
-    current device stays what it is.
+    is one fixed function: it is certified as itself. The record keeps whether each row is proven to
+    be one function of itself. Both files are private to the user. Raises InputError where the
+    model, the options or this machine do not allow it, or where rows depend on each other or on
+    chance; DeviceMemoryError where the device is too small for the batch; KeyboardInterrupt leaves
+    nothing behind. The caller's current device stays what it is.
     """
     onnx = read_onnx(path)
     module = load_tensorrt(runtime, "building an engine")
     gpu = _gpu(module, options, device)
     start = time.monotonic()
-    content, facts, figures = _stoppable(
+    content, facts, known, figures = _stoppable(
         lambda stop: _build(module, gpu, onnx, options, watcher or Silent(), stop)
     )
     record = PlanRecord(
@@ -73,6 +75,7 @@ def build_plan(
             "onnx_sha256": onnx.sha256,
             "onnx_name": onnx.path.name,
             **{key: onnx.metadata[key] for key in _ORIGIN if key in onnx.metadata},
+            "row_independence": {"verdict": known.verdict, "reason": known.reason},
         },
         build={
             **options.describe(),
@@ -150,7 +153,7 @@ def _build(
     options: BuildOptions,
     watcher: BuildWatcher,
     stop: StopRequest,
-) -> tuple[bytes, NetworkFacts, dict[str, Any]]:
+) -> tuple[bytes, NetworkFacts, Known, dict[str, Any]]:
     if gpu is not None:
         use(gpu)
     trt = module.trt
@@ -162,6 +165,7 @@ def _build(
     builder = log.ask(lambda: trt.Builder(log.logger), module.unusable)
     network = log.ask(lambda: builder.create_network(module.network_flags), refused)
     facts = parse_network(trt, log, network, onnx, options.batch)
+    known = known_of(onnx.path, onnx.sha256, facts.spec.shape, facts.batch)
     config = log.ask(builder.create_builder_config, refused)
     progress = monitor(trt, watcher, stop)
     config.progress_monitor = progress
@@ -173,7 +177,7 @@ def _build(
     if timings is not None:
         timing_cache.remember(config, timings)
     content = bytes(plan)
-    return content, facts, _inspect(module, gpu, log, content, options.version_compatible)
+    return content, facts, known, _inspect(module, gpu, log, content, options.version_compatible)
 
 
 def _configure(module: TensorRT, config: Any, options: BuildOptions) -> None:

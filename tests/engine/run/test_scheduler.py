@@ -16,11 +16,12 @@ from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.run.scheduler import Scheduler
+from smoothcert.engine.run.scheduler import REPEATED, Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.procedures import (
     Decision,
     FixedCertify,
+    Predict,
     Procedure,
     SampleRange,
     Trial,
@@ -161,7 +162,9 @@ def test_late_votes_change_nothing_and_batches_stay_full(model: Path) -> None:
     outcomes = list(Scheduler(backend, procedure).run(images(40)))
     assert decisions(outcomes) == expected
     total = sum(o.decision.drawn for o in outcomes)
-    assert sum(backend.sizes) == total  # no row is drawn twice or for nothing
+    again = sum(o.repeated for o in outcomes)
+    assert sum(backend.sizes) == total + again  # no other row is drawn twice or for nothing
+    assert 40 <= again < total / 64
     full = sum(size == 32 for size in backend.sizes)
     assert full >= 0.9 * len(backend.sizes)
 
@@ -185,6 +188,101 @@ def test_an_abandoned_run_leaves_nothing_in_flight(model: Path) -> None:
     assert len(backend.sizes) > 3  # some were still in flight
     scheduler.abandon()
     assert decisions(list(Scheduler(backend, Halving()).run(images()))) == expected
+
+
+class Watched(Lagging):
+    """Keeps what was asked of it: by address of a sample, where it stood, and in which batch."""
+
+    def __init__(self, inner: HostBackend, depth: int) -> None:
+        super().__init__(inner)
+        self.depth = depth
+        self.asked: dict[tuple[int, int, int], list[tuple[int, int]]] = {}
+        self.images: dict[int, int] = {}
+
+    def place(self, slot: int, image_id: int, image: npt.NDArray[np.uint8]) -> None:
+        super().place(slot, image_id, image)
+        self.images[slot] = image_id
+
+    def submit(self, rows: Rows) -> None:
+        for place in range(len(rows)):
+            image = self.images[int(rows.slots[place])]
+            address = (image, int(rows.purposes[place]), int(rows.samples[place]))
+            self.asked.setdefault(address, []).append((len(self.sizes), place))
+        super().submit(rows)
+
+
+def watched(path: Path, batch: int, depth: int) -> Watched:
+    inner = open_backend(open_onnx(path), LAW, 11, Compute(batch=batch))
+    assert isinstance(inner, HostBackend)
+    return Watched(inner, depth)
+
+
+@pytest.mark.parametrize(("batch", "depth"), [(1, 1), (1, 3), (16, 1), (16, 4), (1000, 2)])
+def test_a_few_rows_of_every_image_are_drawn_again_in_a_later_batch(
+    model: Path, batch: int, depth: int
+) -> None:
+    backend = watched(model, batch, depth)
+    outcomes = list(Scheduler(backend, Halving()).run(images(20)))
+    again = {address: found for address, found in backend.asked.items() if len(found) > 1}
+    assert all(len(found) == 2 and found[0][0] < found[1][0] for found in again.values())
+    for outcome in outcomes:
+        own = [address for address in again if address[0] == outcome.index]
+        assert outcome.repeated == len(own)
+        assert 1 <= len(own) <= min(REPEATED, 1 + outcome.decision.drawn // 128)
+        assert outcome.turned == 0
+    places = [(first[1], second[1]) for first, second in again.values()]
+    assert batch == 1 or sum(one != other for one, other in places) > len(places) / 2
+
+
+@pytest.mark.parametrize("batch", [1, 16, 1000])
+def test_which_rows_does_not_depend_on_the_batch(model: Path, batch: int) -> None:
+    def twice(size: int) -> set[tuple[int, int, int]]:
+        backend = watched(model, size, 2)
+        list(Scheduler(backend, Halving()).run(images(20)))
+        return {address for address, found in backend.asked.items() if len(found) > 1}
+
+    assert twice(batch) == twice(64)
+
+
+class Turning(Watched):
+    """Another class for every row that is asked a second time."""
+
+    def submit(self, rows: Rows) -> None:
+        super().submit(rows)
+        turns = [
+            len(self.asked[self.images[int(slot)], int(purpose), int(sample)]) > 1
+            for slot, purpose, sample in zip(rows.slots, rows.purposes, rows.samples, strict=True)
+        ]
+        self.turns.append(np.array(turns))
+
+    def __init__(self, inner: HostBackend, depth: int) -> None:
+        super().__init__(inner, depth)
+        self.turns: list[npt.NDArray[np.bool_]] = []
+
+    def collect(self) -> npt.NDArray[np.int32]:
+        votes = super().collect()
+        return np.where(self.turns.pop(0), 3 - votes, votes).astype(np.int32)
+
+
+def test_votes_that_differ_are_counted_and_change_no_decision(model: Path) -> None:
+    expected = decisions(run(model, 16, images(), Halving()))
+    inner = open_backend(open_onnx(model), LAW, 11, Compute(batch=16))
+    assert isinstance(inner, HostBackend)
+    outcomes = list(Scheduler(Turning(inner, 2), Halving()).run(images()))
+    assert decisions(outcomes) == expected
+    assert all(o.turned == o.repeated >= 1 for o in outcomes)
+
+
+def test_a_short_run_need_not_spend_a_batch_on_rows_drawn_again(model: Path) -> None:
+    """One batch has all of them; more images, and they have company."""
+    for last_batch, batches, repeated in ((True, 2, REPEATED), (False, 1, 0)):
+        backend = watched(model, 1000, 1)
+        procedure = Predict(500, 0.001, 0.0)
+        (outcome,) = Scheduler(backend, procedure, last_batch=last_batch).run(images(1))
+        assert (len(backend.sizes), outcome.repeated) == (batches, repeated)
+    backend = watched(model, 10, 1)
+    list(Scheduler(backend, Predict(500, 0.001, 0.0), last_batch=False).run(images(1)))
+    assert len(backend.sizes) == 51  # a fiftieth
 
 
 def test_few_slots_only_cost_speed(model: Path) -> None:

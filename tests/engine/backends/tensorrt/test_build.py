@@ -71,6 +71,21 @@ def test_resnet_50_in_half_precision(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in (plan, record_path(plan))} == {0o600}
 
 
+def test_the_record_says_whether_rows_are_proven_to_be_independent(tmp_path: Path) -> None:
+    model = half_model(tmp_path / "r20.onnx", "cifar_resnet20", 10, CIFAR)
+    build_plan(model, tmp_path / "r20.plan", BuildOptions(batch=32), **RTX)
+    opened = open_plan(tmp_path / "r20.plan")
+    assert opened.metadata["row_independence"] == {"verdict": "proven", "reason": ""}
+    graph = onnx.load(str(model))
+    logits = graph.graph.output[0].name
+    graph.graph.node.append(helper.make_node("Softmax", [logits], ["mixed"], name="over", axis=0))
+    graph.graph.output[0].name = "mixed"
+    onnx.save(graph, str(model))
+    with pytest.raises(InputError, match=r"node 'over' \(Softmax\).*no certificate would hold"):
+        build_plan(model, tmp_path / "mixed.plan", BuildOptions(batch=32), **RTX)
+    assert not (tmp_path / "mixed.plan").exists()
+
+
 def test_resnet_110_tells_its_phases(tmp_path: Path) -> None:
     model, plan = (
         half_model(tmp_path / "cifar_resnet110.onnx", "cifar_resnet110", 10, CIFAR),
