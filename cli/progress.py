@@ -25,6 +25,20 @@ if TYPE_CHECKING:
     from smoothcert.training.epoch_log import Epoch
 
 
+_SENTENCES = {
+    "passed over": "{backend} was passed over: {reason}",
+    "probed": (
+        "row independence of model {model} is not proven ({reason}): compared on {batches} batches "
+        "instead, and on a few rows of every image"
+    ),
+    "resumed elsewhere": (
+        "this part of the log runs under other circumstances than it was begun with, and rounding "
+        "may turn votes: {differences}"
+    ),
+}
+"""Events that are said in a pipe too."""
+
+
 class TerminalProgress:
     """A context manager that draws columns while it is open, where stderr is a terminal."""
 
@@ -92,11 +106,11 @@ class RunProgress(TerminalProgress):
         self._show()
 
     def event(self, name: str, details: dict[str, Any]) -> None:
-        """See Watcher.event; only trouble is worth a line. What was passed over is said in a pipe
-        too: the run will be slower than it might be."""
-        if name == "passed over":
+        """See Watcher.event; only trouble is worth a line. What was passed over, what is not
+        proven and what has changed since a log was begun is said in a pipe too."""
+        if name in _SENTENCES:
             self._progress.console.print(
-                f"smoothcert: {details['backend']} was passed over: {details['reason']}",
+                f"smoothcert: {_SENTENCES[name].format(**details)}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,

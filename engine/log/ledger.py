@@ -10,14 +10,20 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
-from smoothcert.engine.log.manifest import differences, manifest_path, read_manifest, write_manifest
+from smoothcert.engine.log.manifest import (
+    differences,
+    manifest_path,
+    read_manifest,
+    row_independence,
+    write_manifest,
+)
 from smoothcert.engine.log.rows import Certificate, columns_of, header_of, read_rows
 
 _SYNC_SECONDS = 1.0
@@ -29,12 +35,21 @@ class Ledger:
     path     OUT.tsv
     run      what decides every byte of the log but the time column: it must equal the manifest's
     session  this process's circumstances (machine, runtime, batch), recorded beside it
+    earlier  (attribute) the sessions of the log that is resumed
+    check    is given the digest of the pixels of each row that is there already, by image, before
+             anything is written; it raises what forbids to go on
 
     Raises InputError where the file belongs to a different run (naming the difference), is
     damaged, is being written by another process, or cannot be written.
     """
 
-    def __init__(self, path: Path, run: dict[str, Any], session: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        run: dict[str, Any],
+        session: dict[str, Any],
+        check: Callable[[Mapping[int, str]], None] | None = None,
+    ) -> None:
         # What JSON makes of it is what a resumed run will read back.
         run = json.loads(json.dumps(run))
         self.path = path
@@ -42,8 +57,16 @@ class Ledger:
         self._header = header_of(self._columns)
         self._file = _open_locked(path)
         try:
-            self._rows = self._recover(run)
-            self._manifest = self._start_session(run, session)
+            self._rows = self._recover(run, check)
+            self.earlier = self._sessions()
+            self._own = len(self.earlier)
+            sessions = [*self.earlier, dict(session)]
+            self._manifest: dict[str, Any] = {
+                "run": run,
+                "status": "running",
+                "sessions": sessions,
+            }
+            self._write_manifest()
             if self._file.tell() == 0:  # after the manifest: a log without one is nobody's
                 self._file.write(self._header)
                 self._file.flush()
@@ -73,6 +96,17 @@ class Ledger:
     def add_session(self, session: dict[str, Any]) -> None:
         """Record one more kind of machine that takes part."""
         self._manifest["sessions"].append(session)
+        self._write_manifest()
+
+    def note(self, **entries: Any) -> None:
+        """Record more of the session that began with this ledger."""
+        self._manifest["sessions"][self._own].update(entries)
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        known = row_independence(self._manifest["run"], self._manifest["sessions"])
+        if known is not None:
+            self._manifest["row_independence"] = known
         write_manifest(self.path, self._manifest)
 
     def append(self, certificate: Certificate) -> None:
@@ -106,7 +140,9 @@ class Ledger:
         os.fsync(self._file.fileno())
         self._synced = time.monotonic()
 
-    def _recover(self, run: dict[str, Any]) -> dict[int, str]:
+    def _recover(
+        self, run: dict[str, Any], check: Callable[[Mapping[int, str]], None] | None
+    ) -> dict[int, str]:
         """Check that the log is this run's, cut a torn last line, and return its rows."""
         self._file.seek(0)
         content = self._file.read()
@@ -124,18 +160,19 @@ class Ledger:
                 )
         complete = content[: content.rfind("\n") + 1]
         rows = read_rows(self.path, complete, self._columns)
+        if rows and check is not None:
+            place = self._columns.index("pixels")
+            check({index: line.rstrip("\n").split("\t")[place] for index, line in rows.items()})
         self._file.seek(len(complete.encode()))
         self._file.truncate()
         return rows
 
-    def _start_session(self, run: dict[str, Any], session: dict[str, Any]) -> dict[str, Any]:
-        earlier: list[Any] = []
+    def _sessions(self) -> list[Any]:
+        """Those of the log that is resumed."""
         if self._rows:
             with contextlib.suppress(KeyError):
-                earlier = read_manifest(self.path)["sessions"]
-        manifest = {"run": run, "status": "running", "sessions": [*earlier, session]}
-        write_manifest(self.path, manifest)
-        return manifest
+                return list(read_manifest(self.path)["sessions"])
+        return []
 
 
 def _open_locked(path: Path) -> Any:

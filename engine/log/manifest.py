@@ -1,7 +1,7 @@
 """The manifest: `OUT.tsv.json` beside a log, which says what the log certifies."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,10 +93,76 @@ def write_manifest(log: Path, manifest: Mapping[str, Any]) -> None:
 
 def recorded(log: Path, name: str) -> str | None:
     """`backend` or `precision` that a log was started with; None where there is none to resume."""
+    value = (_to_resume(log) or {}).get(name)
+    return None if value is None else str(value)
+
+
+def recorded_seed(log: Path) -> int | None:
+    """The seed that a log was started with; None where there is none to resume.
+
+    Raises InputError where its manifest is damaged or says none.
+    """
+    run = _to_resume(log)
+    if run is None:
+        return None
+    seed = run.get("seed")
+    if not isinstance(seed, int):
+        raise InputError(
+            f"{manifest_path(log)} records the seed {seed!r}: expected an integer; choose another "
+            "output"
+        )
+    return seed
+
+
+def _to_resume(log: Path) -> dict[str, Any] | None:
+    """`run` of the manifest of a log that was begun; None where there is none."""
     if not (log.is_file() and log.stat().st_size and manifest_path(log).exists()):
         return None
-    value = read_manifest(log)["run"].get(name)
-    return None if value is None else str(value)
+    run: dict[str, Any] = read_manifest(log)["run"]
+    return run
+
+
+def row_independence(
+    run: Mapping[str, Any], sessions: Sequence[Mapping[str, Any]]
+) -> dict[str, str] | None:
+    """How it is known of each model file that a row's vote depends on its row alone, by the file's
+    name: `proven` of its graph in every session, or else `probed`. None where no session says."""
+    found: dict[str, str] = {}
+    for session in sessions:
+        backend = session.get("backend") or {}
+        for model, opened in (
+            (run.get("model"), backend),
+            (run.get("transfer_to"), backend.get("reference") or {}),
+        ):
+            said = opened.get("row_independence")
+            if not (isinstance(said, dict) and isinstance(model, dict)):
+                continue
+            name, verdict = str(model.get("name")), str(said.get("verdict"))
+            if found.setdefault(name, verdict) != verdict:
+                found[name] = "probed"
+    return found or None
+
+
+_CIRCUMSTANCES = ("python", "system", "processor", "packages")
+_OF_A_BACKEND = ("runtime", "threads", "batch", "device", "driver", "launches", "tf32", "tuned")
+
+
+def changed_circumstances(
+    earlier: Sequence[Mapping[str, Any]], session: Mapping[str, Any]
+) -> list[str]:
+    """What of a session's machine, versions, threads and kernels is as in no earlier session of the
+    log: none of it decides a certificate, and each may turn a vote by rounding."""
+
+    def circumstances(described: Mapping[str, Any]) -> dict[str, Any]:
+        backend = described.get("backend") or {}
+        return {name: described.get(name) for name in _CIRCUMSTANCES} | {
+            name: backend.get(name) for name in _OF_A_BACKEND if name in backend
+        }
+
+    now = circumstances(session)
+    if not earlier or any(circumstances(each) == now for each in earlier):
+        return []
+    return differences(circumstances(earlier[-1]), now)
 
 
 def differences(logged: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -5,7 +5,12 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
-from smoothcert.engine.log.manifest import differences, read_manifest, write_manifest
+from smoothcert.engine.log.manifest import (
+    differences,
+    read_manifest,
+    row_independence,
+    write_manifest,
+)
 from smoothcert.engine.log.rows import columns_of, header_of, read_rows
 from smoothcert.engine.sources.selection import Selection
 
@@ -53,12 +58,20 @@ def merge_shards(out: Path, shards: list[Path]) -> int:
     rows: dict[int, str] = {}
     for path, manifest in zip(shards, manifests, strict=True):
         rows |= _checked_rows(path, manifest)
-    merged = {
+    sessions: list[dict[str, Any]] = [
+        session for manifest in manifests for session in manifest["sessions"]
+    ]
+    merged: dict[str, Any] = {
         "run": {**first, "selection": {**selection, "shard": 0, "shards": 1}},
         "status": "complete",
-        "sessions": [session for manifest in manifests for session in manifest["sessions"]],
+        "sessions": sessions,
         "images": len(rows),
     }
+    if known := row_independence(first, sessions):
+        merged["row_independence"] = known
+    known = row_independence(merged["run"], merged["sessions"])
+    if known is not None:
+        merged["row_independence"] = known
     write_manifest(out, merged)
     text = header_of(columns_of(first)) + "".join(rows[i] for i in sorted(rows))
     write_atomically(out, text.encode())

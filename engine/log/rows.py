@@ -1,5 +1,6 @@
 """The rows of a log: a decided image as one line of text, and back."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,10 @@ COLUMNS = (
     "n0",
     "drawn",
     "covers",
+    "pixels",
 )
+
+_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 
 TRANSFER_COLUMNS = (
     "predict_transfer",
@@ -38,6 +42,11 @@ def header_of(columns: tuple[str, ...]) -> str:
     return "\t".join(columns) + "\n"
 
 
+def earlier_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of them that logs had before pixels were pinned."""
+    return tuple(name for name in columns if name != "pixels")
+
+
 def columns_of(run: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of a run's log."""
     return COLUMNS + TRANSFER_COLUMNS if "n_zeta" in run else COLUMNS
@@ -50,12 +59,18 @@ class Certificate:
     index    in the source
     label    the source's
     seconds  its share, by samples, of the run's wall time
+    digest   of the pixels that were certified (sources/pixels.py)
+    repeated, turned   rows that were drawn a second time, and those whose vote was then another;
+             not logged
     """
 
     index: int
     label: int
     decision: Decision
     seconds: float
+    digest: str
+    repeated: int = 0
+    turned: int = 0
 
     def fields(self) -> dict[str, str]:
         """The row's text by column, in their order; radii are multiples of 1e-6, so printing
@@ -73,6 +88,7 @@ class Certificate:
             "n0": decision.n0,
             "drawn": decision.drawn,
             "covers": decision.covers,
+            "pixels": self.digest,
         }
         if transfer is not None:
             found |= {
@@ -111,7 +127,7 @@ class Certificate:
             int(fields["drawn"]),
             transfer,
         )
-        return cls(int(fields["idx"]), int(fields["label"]), decision, 0.0)
+        return cls(int(fields["idx"]), int(fields["label"]), decision, 0.0, fields["pixels"])
 
 
 def format_time(seconds: float) -> str:
@@ -125,6 +141,11 @@ def read_rows(path: Path, text: str, columns: tuple[str, ...]) -> dict[int, str]
     """The complete rows of a log by index; raises InputError naming the first bad line."""
     lines = text.splitlines(keepends=True)
     header = header_of(columns)
+    if lines and "pixels" in columns and lines[0] == header_of(earlier_columns(columns)):
+        raise InputError(
+            f"{path} has no column pixels, which says what images were certified: an earlier "
+            "version wrote it; go on with that version, or choose another output"
+        )
     if lines and lines[0] != header:
         raise InputError(
             f"{path} has the header {lines[0].rstrip()!r}: expected {header.rstrip()!r}; "
@@ -133,7 +154,7 @@ def read_rows(path: Path, text: str, columns: tuple[str, ...]) -> dict[int, str]
     rows: dict[int, str] = {}
     for number, line in enumerate(lines[1:], start=2):
         index, tab, rest = line.partition("\t")
-        if not (index.isdecimal() and tab) or rest.count("\t") != len(columns) - 2:
+        if not (_INDEX.fullmatch(index) and tab) or rest.count("\t") != len(columns) - 2:
             raise InputError(f"{path} line {number} is no row of a log: {line.rstrip()[:80]!r}")
         if int(index) in rows:
             raise InputError(f"{path} line {number} repeats image {index}: expected each once")

@@ -1,226 +1,201 @@
-"""Auditing a log: every row against its own arithmetic, some rows against the network."""
+"""Auditing a log: everything that can be recomputed is, and some images are certified again.
+
+Nothing in a log or its manifest is believed that the auditor's own model file, images and code can
+tell: a manifest may be as forged as a row.
+"""
 
 import math
 import random
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from smoothcert.engine.backends.base import Backend
+from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.log.manifest import read_manifest
-from smoothcert.engine.log.rows import TRANSFER_COLUMNS, Certificate, columns_of, read_fields
-from smoothcert.engine.run.execution import describe_session
-from smoothcert.engine.run.scheduler import Scheduler
-from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.log.rows import Certificate, columns_of
+from smoothcert.engine.models.model import Model
+from smoothcert.engine.noise.lattice import LatticeGaussian
+from smoothcert.engine.noise.streams import fresh_seed
+from smoothcert.engine.run.audit_manifest import LoggedRun
+from smoothcert.engine.run.audit_rows import LoggedRows, check_arithmetic, read_rows_under_audit
+from smoothcert.engine.run.certification import described_run
+from smoothcert.engine.run.execution import Job, describe_session
+from smoothcert.engine.run.manifest_types import shown
+from smoothcert.engine.run.repeating import FOREIGN_TOLERANCE, LEAST_TOLERANCE, Repeated, repeat
+from smoothcert.engine.run.repeats import is_bitwise
+from smoothcert.engine.sources.base import FailedImage, ImageSource
+from smoothcert.engine.sources.pixels import read_digests
 from smoothcert.engine.sources.reading import decoded_ahead
-from smoothcert.engine.sources.selection import Selection
-from smoothcert.engine.statistics.bounds import ABSTAIN
-from smoothcert.engine.statistics.procedures import Decision, Procedure
-from smoothcert.engine.statistics.transfer import NO_TRANSFER, TransferCertify
+from smoothcert.engine.statistics.recorded import recorded_procedure
 
-FOREIGN_TOLERANCE = 0.002
-"""On another processor or runtime, float rounding may turn a few votes: the share of a row's n
-by which its count may differ there."""
-
-_COMPARED = ("predict", "radius", "count", "n", "n0", "drawn")
+_HINT = "within the tolerance for another machine, which --another-machine allows"
+_TUNED = ", and kernels that were chosen by measurement (tuned) need"
 
 
 @dataclass(frozen=True)
 class AuditReport:
-    """rows checked by arithmetic, rows certified again, and one line for everything wrong.
+    """What an audit did and found.
 
-    exact  whether counts had to match bit for bit (the same runtime and processor)
+    rows      of the log, each checked by its own numbers and the pixels of its image
+    repeated  of these, certified again
+    exact     whether those had to be equal bit for bit (False: as another machine's)
+    seed      chose them
+    findings  one line for everything wrong
     """
 
     rows: int
     repeated: int
     exact: bool
+    seed: int
     findings: list[str]
 
-
-def check_arithmetic(
-    logged: Certificate, fields: Mapping[str, str], procedure: Procedure
-) -> list[str]:
-    """What is wrong with a row by its own numbers: every column that they imply otherwise."""
-    claim = logged.decision
-    problem = _contradiction(claim, procedure)
-    if problem:
-        return [f"image {logged.index}: {problem}"]
-    try:
-        implied = replace(logged, decision=_implied(claim, procedure)).fields()
-    except InputError as error:
-        return [f"image {logged.index}: {error}"]
-    evidence = f"predict {claim.predict} with {claim.count} of {claim.n}"
-    if claim.transfer is not None:
-        evidence += f" and {claim.transfer.losses} losses"
-    return [
-        f"image {logged.index}: {name} {fields[name]} where {evidence} gives {value}"
-        for name, value in implied.items()
-        if name != "time" and fields[name] != value
-    ]
-
-
-def _contradiction(claim: Decision, procedure: Procedure) -> str | None:
-    """Why a row's numbers cannot be those of a trial at all."""
-    if not 0 <= claim.count <= claim.n or claim.n + claim.n0 > claim.drawn:
+    @property
+    def manner(self) -> str:
+        """How the repeated rows were compared."""
+        if self.exact:
+            return "compared bit for bit"
         return (
-            f"count {claim.count}, n {claim.n}, n0 {claim.n0}, drawn {claim.drawn} contradict "
-            "each other"
+            f"another machine, compared within {FOREIGN_TOLERANCE:.1%} of the votes (at least "
+            f"{LEAST_TOLERANCE}) at every look"
         )
-    transfer = claim.transfer
-    if claim.predict == ABSTAIN or transfer is None or not isinstance(procedure, TransferCertify):
-        return None
-    if transfer.n_zeta != procedure.n_zeta or not 0 <= transfer.losses <= transfer.n_zeta:
-        return (
-            f"losses {transfer.losses} of n_zeta {transfer.n_zeta} where {procedure.n_zeta} paired "
-            "samples are drawn"
-        )
-    if claim.n + claim.n0 + transfer.n_zeta > claim.drawn:
-        return f"drawn {claim.drawn} is less than n, n0 and n_zeta together"
-    return None
 
-
-def _implied(claim: Decision, procedure: Procedure) -> Decision:
-    """The decision that a claim's class, counts and losses make; raises InputError where they make
-    none."""
-    transfer = claim.transfer
-    if claim.predict == ABSTAIN:
-        return replace(claim, radius=0.0, transfer=None if transfer is None else NO_TRANSFER)
-    radius = procedure.radius_of(claim.count, claim.n)
-    if not procedure.certifies(claim.count, claim.n):
-        raise InputError(
-            f"names class {claim.predict}, which {claim.count} of {claim.n} do not certify"
-        )
-    if transfer is not None and isinstance(procedure, TransferCertify):
-        transfer = procedure.transfer_of(claim.predict, radius, transfer.losses)
-    return replace(claim, radius=radius, transfer=transfer)
+    def escape(self, forged: int) -> float:
+        """The probability, over the choice of rows, that none of so many forged ones was certified
+        again: C(rows - forged, repeated) / C(rows, repeated)."""
+        if not 0 <= forged <= self.rows:
+            raise InputError(f"{forged} forged rows: expected 0 .. {self.rows}, the log's rows")
+        left = math.comb(self.rows - forged, self.repeated)
+        return left / math.comb(self.rows, self.repeated)
 
 
 def audit_log(
-    log: Path,
+    logged: LoggedRun,
+    model: Model,
     source: ImageSource,
-    backend: Backend,
-    procedure: Procedure,
-    rows: int,
-    seed: int,
-    session: dict[str, Any] | None = None,
+    *,
+    reference: Model | None = None,
+    rows: int = 20,
+    seed: int | None = None,
+    another_machine: bool = False,
 ) -> AuditReport:
-    """Recompute every row's claims, and certify `rows` randomly chosen images again.
+    """Recompute everything that a log and its manifest claim, compare the pixels of every row, and
+    certify `rows` randomly chosen images again.
 
-    session  this machine and backend, as a run's session describes them; None: as they are
-    Where runtime and processor are those of one of the log's sessions, the repeated rows must be
-    equal in every column but the time; elsewhere, and where a session was tuned, counts may differ
-    by FOREIGN_TOLERANCE of n.
-    An image whose digits were edited consistently is found only if it is among the repeated rows:
-    with r of N rows repeated, k such images all escape with probability about (1 - r / N)^k.
-    Raises InputError where source or manifest are not the log's.
+    model, reference  the files that the manifest names by their digests
+    seed              repeats an audit; None draws one. Rows must be chosen by what a forger could
+                      not foresee
+    another_machine   the log is another processor's or runtime's, where float rounding turns a few
+                      votes: counts may differ by FOREIGN_TOLERANCE, and the logged trial must then
+                      be one that counts so near to those counted here lead to, at every look. What
+                      a log says of its machine is not asked: a forger would write what suits him
+
+    A row that is found wrong is not certified again. Raises InputError where nothing can be
+    audited: for another source, and a manifest that describes no run.
     """
-    manifest = read_manifest(log)
-    run = manifest["run"]
-    _check_source(run, source)
-    findings: list[str] = []
-    certificates: dict[int, Certificate] = {}
-    for index, fields in read_fields(log, columns_of(run)).items():
-        try:
-            logged = certificates[index] = Certificate.of_fields(fields)
-        except ValueError as error:
-            raise InputError(f"{log} image {index} does not parse: {error}") from None
-        findings += check_arithmetic(logged, fields, procedure)
+    logged.check_source(source)
+    law, tau = _law(logged, model)
+    procedure = recorded_procedure({**logged.run, "total_variation": tau})
+    job = Job(
+        model=model,
+        law=law,
+        procedure=procedure,
+        seed=logged.run["seed"],
+        compute=Compute(
+            backend=logged.run["backend"],
+            device=logged.run["device"],
+            precision=logged.run.get("precision"),
+            batch=1 if logged.one_row else None,
+        ),
+        reference=reference,
+    )
+    seed = fresh_seed() if seed is None else seed
+    found = read_rows_under_audit(
+        logged.log,
+        columns_of(logged.run),
+        in_order=logged.manifest.get("status") in ("complete", "partial"),
+    )
+    _check_pilot(logged, found)
+    suspects = _check_rows(found, job, source)
+    findings = [*found.findings, *logged.incomplete(len(source), found.present)]
+    backend = job.open_backend()
+    try:
+        session = describe_session(backend)
+        findings += logged.against(
+            described_run(job, session, source, logged.selection, logged.notes), [session]
+        )
+        clean = sorted(found.certificates.keys() - suspects)
+        chosen = random.Random(seed).sample(clean, min(rows, len(clean)))
+        images = decoded_ahead(source, sorted(chosen))
+        for each in repeat(backend, procedure, model.num_classes, images, found.certificates):
+            findings += _judge(each, another_machine, logged.tuned)
+            findings += turned_votes(each.again, another_machine, is_bitwise(session["backend"]))
+    finally:
+        backend.close()
+    return AuditReport(len(found.present), len(chosen), not another_machine, seed, findings)
+
+
+def _law(logged: LoggedRun, model: Model) -> tuple[LatticeGaussian, float]:
+    """The noise, and its total variation over an image: never the manifest's word for it."""
+    try:
+        law = LatticeGaussian(logged.run["sigma"])
+        return law, law.total_variation(model.spec.num_pixels)
+    except (ArithmeticError, ValueError) as error:
+        raise InputError(f"sigma {logged.run['sigma']} of the manifest: {error}") from None
+
+
+def _check_pilot(logged: LoggedRun, found: LoggedRows) -> None:
+    """Raise InputError for more pilot samples than any row drew: what would be planned for each of
+    their counts takes for ever."""
+    most = max((row.decision.drawn for row in found.certificates.values()), default=None)
+    n0 = logged.run.get("n0", 0)
+    if most is not None and n0 > most:
+        raise InputError(f"n0 {n0} of the manifest is more than any row has drawn: was it edited?")
+
+
+def _check_rows(found: LoggedRows, job: Job, source: ImageSource) -> set[int]:
+    """Add what is wrong with rows by their numbers, labels and pixels; returns the images of these
+    rows."""
+    wrong: dict[int, list[str]] = {}
+    for index, row in found.certificates.items():
         if index >= len(source):
-            raise InputError(f"image {index} is not in the source of {len(source)}")
-        if logged.label != source.label(index):
-            findings.append(
-                f"image {index}: label {logged.label} where the source says {source.label(index)}"
+            wrong[index] = [f"image {index}: is not in the source of {len(source)}"]
+            continue
+        problems = check_arithmetic(row, found.fields[index], job.procedure, job.model.num_classes)
+        if row.label != source.label(index):
+            problems.append(
+                f"image {index}: label {shown(row.label)} where the source says "
+                f"{source.label(index)}"
             )
-    if manifest.get("status") == "complete":
-        findings += _missing_rows(run, len(source), set(certificates))
-    session = session or describe_session(backend)
-    exact = _is_exact(session, manifest.get("sessions", []))
-    chosen = random.Random(seed).sample(list(certificates), min(rows, len(certificates)))
-    images = decoded_ahead(source, sorted(chosen))
-    for again in Scheduler(backend, procedure).run(images):
-        findings += _compare(certificates[again.index], again, exact)
-    return AuditReport(len(certificates), len(chosen), exact, findings)
+        if problems:
+            wrong[index] = problems
+    inside = sorted(index for index in found.certificates if index < len(source))
+    for image in read_digests(source, inside):
+        digest = found.certificates[image.index].digest
+        if isinstance(image, FailedImage):
+            problem = f"cannot be read ({image.reason})"
+        elif image.digest != digest:
+            problem = f"pixels {digest} where the source's are {image.digest}"
+        else:
+            continue
+        wrong.setdefault(image.index, []).append(f"image {image.index}: {problem}")
+    for index in sorted(wrong):
+        found.findings += wrong[index]
+    return set(wrong)
 
 
-def _check_source(run: Mapping[str, Any], source: ImageSource) -> None:
-    logged = run.get("source")
-    if logged != source.describe():
-        raise InputError(
-            f"the source is not the log's: digest {source.describe()['digest'][:16]}... against "
-            f"{str((logged or {}).get('digest'))[:16]}... in the manifest"
-        )
-
-
-def _missing_rows(run: dict[str, Any], images: int, present: set[int]) -> list[str]:
-    expected = set(Selection.of_description(run["selection"]).indices(images))
-    if expected == present:
+def _judge(each: Repeated, another_machine: bool, tuned: bool) -> list[str]:
+    """What is wrong with a row whose image was certified again."""
+    if each.same:
         return []
-    return [
-        f"{len(expected - present)} selected images have no row, and {len(present - expected)} "
-        "rows are of images that were not selected"
-    ]
-
-
-def _is_exact(session: dict[str, Any], past: list[dict[str, Any]]) -> bool:
-    """Whether rows must be equal: not where kernels were measured, which differ from process to
-    process."""
-    if any((each.get("backend") or {}).get("tuned") for each in past):
-        return False
-    return any(_same_engine(session, each) for each in past)
-
-
-def _same_engine(session: dict[str, Any], past: dict[str, Any]) -> bool:
-    def engine(described: dict[str, Any]) -> tuple[Any, ...]:
-        backend = described.get("backend") or {}
-        reference = backend.get("reference") or {}
-        where: tuple[Any, ...] = (described.get("processor"),)
-        if "compute_capability" in backend:  # of a GPU, whose kernels depend on the batch too
-            where = (backend.get("device"), backend.get("batch"))
-        return (
-            *where,
-            backend.get("runtime"),
-            backend.get("precision"),
-            reference.get("runtime"),
-            reference.get("precision"),
-        )
-
-    return engine(session) == engine(past)
-
-
-def _compare(logged: Certificate, again: Certificate, exact: bool) -> list[str]:
-    old, new = logged.decision, again.decision
-    before, after = (_texts(row, _COMPARED) for row in (logged, again))
-    close = abs(old.count - new.count) <= _tolerated(old.n)
-    # An adaptive procedure may stop at another look for one vote: then only the class compares.
-    alike = not exact and old.predict == new.predict and (close or old.n != new.n)
-    if before != after and not alike:
-        return [
-            f"image {logged.index}: {', '.join(_COMPARED)} are ({', '.join(before)}) in the log "
-            f"and ({', '.join(after)}) when certified again"
-        ]
-    if old.transfer is None or new.transfer is None:
+    if not another_machine:
+        hint = f"; {_HINT}{_TUNED if tuned else ''}" if each.objection is None else ""
+        return [each.words() + hint]
+    if each.objection is None:
         return []
-    if exact:
-        same = _texts(logged, TRANSFER_COLUMNS) == _texts(again, TRANSFER_COLUMNS)
-    else:
-        turned = abs(old.transfer.losses - new.transfer.losses)
-        same = turned <= _tolerated(old.transfer.n_zeta)
-    if same:
+    return [f"{each.words()}: {each.objection}, whatever turned within the tolerance"]
+
+
+def turned_votes(again: Certificate, another_machine: bool, bitwise: bool) -> list[str]:
+    """What is wrong where a vote was another when its row was drawn a second time here."""
+    if not again.turned or (another_machine and not bitwise):
         return []
-    return [
-        f"image {logged.index}: {old.transfer.losses} losses of {old.transfer.n_zeta} in the log "
-        f"and {new.transfer.losses} when compared again"
-    ]
-
-
-def _texts(row: Certificate, names: tuple[str, ...]) -> list[str]:
-    fields = row.fields()
-    return [fields[name] for name in names]
-
-
-def _tolerated(n: int) -> int:
-    """The votes of n by which another machine may differ."""
-    return max(3, math.ceil(FOREIGN_TOLERANCE * n))
+    words = f"{again.turned} of {again.repeated} rows drawn twice here got another vote"
+    return [f"image {again.index}: {words}{'' if bitwise else f'; {_HINT}'}"]

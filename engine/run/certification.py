@@ -3,17 +3,20 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from smoothcert.engine.backends.base import AUTO, PASSED_OVER, runtime_name
+from smoothcert.engine.backends.base import AUTO, PASSED_OVER, ROW_INDEPENDENCE, runtime_name
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.ledger import Ledger
-from smoothcert.engine.log.manifest import describe_run, recorded
+from smoothcert.engine.log.manifest import changed_circumstances, describe_run, recorded
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import NOISE_LAW
 from smoothcert.engine.run.execution import Executor, Job, NewMachine
 from smoothcert.engine.run.processes import executor_for
+from smoothcert.engine.run.repeats import Repeats
+from smoothcert.engine.run.resuming import check_pixels
 from smoothcert.engine.sources.base import FailedImage, ImageSource
 from smoothcert.engine.sources.selection import Selection
 
@@ -39,7 +42,8 @@ class Watcher(Protocol):
 
     def event(self, name: str, details: dict[str, Any]) -> None:
         """Something an operator may want to know (a worker came or went, `auto` passed a faster
-        backend over)."""
+        backend over, a model is not proven to be a function of a row, a log was begun under other
+        circumstances)."""
         ...
 
 
@@ -127,19 +131,22 @@ def certify_images(
         session = {**executor.open(job), **paths}
         for name, reason in session["backend"].get(PASSED_OVER, {}).items():
             watcher.event("passed over", {"backend": name, "reason": reason})
-        run = _describe(job, session, source, selection, notes)
+        run = described_run(job, session, source, selection, notes)
         start = time.perf_counter()
-        with Ledger(log, run, session) as ledger:
+        with Ledger(log, run, session, partial(check_pixels, log, source)) as ledger:
             todo = [index for index in indices if index not in ledger.done]
             most = job.procedure.max_samples
+            if todo and (changed := changed_circumstances(ledger.earlier, session)):
+                watcher.event("resumed elsewhere", {"differences": "; ".join(changed)})
             watcher.begin(len(indices), len(indices) - len(todo), len(todo) * most)
-            work = _Work(ledger, watcher, most, paths, strict)
+            work = _Work(ledger, watcher, Repeats([session["backend"]]), most, paths, strict)
             results = executor.results(source, todo, work.drew)
             try:
                 for result in results:
                     work.take(result)
             finally:
                 results.close()
+                ledger.note(repeats=work.repeats.describe())
             seconds = time.perf_counter() - start
             failed = sorted(work.failed, key=lambda image: image.index)
             ledger.finish({"images": len(indices)}, {image.index: image.reason for image in failed})
@@ -147,6 +154,17 @@ def certify_images(
         return RunSummary(len(indices), certified, work.samples, seconds, tuple(failed))
     finally:
         executor.close()
+
+
+def _tell(watcher: Watcher, job: Job, backend: Mapping[str, Any]) -> None:
+    """What a user should know of the backend that was opened."""
+    for name, reason in backend.get(PASSED_OVER, {}).items():
+        watcher.event("passed over", {"backend": name, "reason": reason})
+    for model, opened in ((job.model, backend), (job.reference, backend.get("reference"))):
+        known = (opened or {}).get(ROW_INDEPENDENCE) or {}
+        if model is not None and known.get("verdict") == "probed":
+            details = {"model": str(model.path), "batches": known["batches"]}
+            watcher.event("probed", {**details, "reason": known.get("reason", "")})
 
 
 def _selected(source: ImageSource, selection: Selection) -> range:
@@ -160,17 +178,19 @@ def _selected(source: ImageSource, selection: Selection) -> range:
     return indices
 
 
-def _describe(
+def described_run(
     job: Job,
     session: Mapping[str, Any],
     source: ImageSource,
     selection: Selection,
     notes: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
+    """The manifest's `run` of a job as a session carries it out: see describe_run."""
     backend = session["backend"]
+    bound = (backend.get(ROW_INDEPENDENCE) or {}).get("batch")
     return describe_run(
         job.procedure,
-        notes=notes,
+        notes={**(notes or {}), **({} if bound is None else {"batch": bound})},
         sigma=job.law.sigma,
         seed=job.seed,
         noise=NOISE_LAW,
@@ -191,6 +211,7 @@ class _Work:
 
     ledger: Ledger
     watcher: Watcher
+    repeats: Repeats
     most: int
     paths: dict[str, str]
     strict: bool
@@ -203,8 +224,10 @@ class _Work:
 
     def take(self, result: Certificate | FailedImage | NewMachine) -> None:
         if isinstance(result, NewMachine):
+            self.repeats.also(result.session["backend"])
             self.ledger.add_session({**result.session, **self.paths})
         elif isinstance(result, Certificate):
+            self.repeats.take(result)
             self.ledger.append(result)
             self.watcher.image(result, self.most - result.decision.drawn)
         elif self.strict:

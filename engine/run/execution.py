@@ -37,7 +37,7 @@ class Job:
     model: Model
     law: LatticeGaussian
     procedure: Procedure
-    seed: int = 0
+    seed: int
     compute: Compute = field(default_factory=Compute)
     reference: Model | None = None
 

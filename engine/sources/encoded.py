@@ -42,7 +42,11 @@ class EncodedSource(ABC):
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """The photograph as uint8 [C, H, W]; raises InputError as photograph.decode does."""
-        return photograph.decode(*self.encoded(index), self._spec)
+        return self.decode(*self.encoded(index))
+
+    def decode(self, data: bytes, name: str) -> npt.NDArray[np.uint8]:
+        """What `encoded` gave as `image` gives it; in any thread."""
+        return photograph.decode(data, name, self._spec)
 
     def whole(self, index: int) -> Image.Image:
         """The photograph in its own size; raises InputError as photograph.decode_whole does."""

@@ -27,6 +27,27 @@ def test_a_model_that_moved_is_given(log: Path, model: Path, source: Path) -> No
     assert (report.rows, report.repeated, report.findings) == (4, 4, [])
 
 
+def test_rows_are_chosen_anew_each_time_and_by_a_seed_again(log: Path, source: Path) -> None:
+    seeds = [smoothcert.audit(log, source, rows=1).seed for _ in range(2)]
+    assert seeds[0] != seeds[1]
+    assert smoothcert.audit(log, source, rows=1, seed=7).seed == 7
+
+
+def test_another_machines_log_is_compared_as_such(log: Path, source: Path) -> None:
+    assert smoothcert.audit(log, source).manner == "compared bit for bit"
+    report = smoothcert.audit(log, source, another_machine=True)
+    assert (report.exact, report.findings) == (False, [])
+
+
+@pytest.mark.parametrize("path", [7, None, ["x"], ""])
+def test_a_model_path_that_is_none_asks_for_one(path: object, log: Path, source: Path) -> None:
+    manifest = read_manifest(log)
+    manifest["sessions"][-1]["model_path"] = path
+    write_manifest(log, manifest)
+    with pytest.raises(InputError, match="names no model file: give --model"):
+        smoothcert.audit(log, source)
+
+
 def test_another_model_is_refused(
     log: Path, source: Path, linear_model: Callable[..., Path]
 ) -> None:

@@ -124,7 +124,13 @@ def test_a_command_that_fails_is_one_line(machine: Machine) -> None:
 
 def log(path: Path, predict: list[int], counts: list[int]) -> Path:
     rows = [
-        dict(zip(COLUMNS, [i, 0, p, "0.5", 1, "0:00:01", c, 1000, 100, 1100, "-"], strict=True))
+        dict(
+            zip(
+                COLUMNS,
+                [i, 0, p, "0.5", 1, "0:00:01", c, 1000, 100, 1100, "-", "0" * 16],
+                strict=True,
+            )
+        )
         for i, (p, c) in enumerate(zip(predict, counts, strict=True))
     ]
     lines = ["\t".join(COLUMNS), *("\t".join(map(str, row.values())) for row in rows)]

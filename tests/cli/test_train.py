@@ -65,7 +65,7 @@ def test_a_trained_checkpoint_certifies(run: Run, folder: Path) -> None:
     )
     status, _, err = run(
         "certify", "out/checkpoint.pth.tar", "test.npz", "log.tsv",
-        "--sigma", "0.25", "--n0", "20", "--n", "100", "--batch", "100",
+        "--sigma", "0.25", "--n0", "20", "--n", "100", "--batch", "100", "--seed", "0",
     )  # fmt: skip
     assert status == 0, err
     rows = [line.split("\t") for line in (folder / "log.tsv").read_text().splitlines()[1:]]

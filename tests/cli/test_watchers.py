@@ -43,7 +43,7 @@ def photographs(photograph_folder: Path) -> Path:
     return photograph_folder
 
 
-OPTIONS = ("--sigma", "0.5", "--n", "200", "--batch", "32")
+OPTIONS = ("--sigma", "0.5", "--n", "200", "--batch", "32", "--seed", "0")
 
 
 def test_a_damaged_image_costs_itself_and_is_tried_again(

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ RUN = {"sigma": 0.25, "model": {"sha256": "ab"}, "n": 100}
 
 
 def certificate(index: int, predict: int = 3) -> Certificate:
-    return Certificate(index, 3, Decision(predict, 0.5, 90, 100, 10, 110), 61.5)
+    return Certificate(index, 3, Decision(predict, 0.5, 90, 100, 10, 110), 61.5, "00" * 8)
 
 
 def write(path: Path, indices: list[int], run: dict[str, Any] | None = None) -> None:
@@ -34,7 +35,28 @@ def test_a_row_is_what_the_interface_says(tmp_path: Path) -> None:
     write(path, [4])
     header, row = path.read_text().splitlines()
     assert header.split("\t")[:6] == ["idx", "label", "predict", "radius", "correct", "time"]
-    assert row == "4\t3\t3\t0.500000\t1\t0:01:01.500000\t90\t100\t10\t110\t16256"
+    assert row == "4\t3\t3\t0.500000\t1\t0:01:01.500000\t90\t100\t10\t110\t16256\t0000000000000000"
+
+
+def test_a_check_sees_the_rows_before_anything_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    write(path, [5, 0])
+    with path.open("a") as log:
+        log.write("torn")
+    before = path.read_bytes(), manifest_path(path).read_bytes()
+    seen = []
+
+    def refuse(digests: Mapping[int, str]) -> None:
+        seen.append(digests)
+        raise InputError("changed")
+
+    with pytest.raises(InputError, match="changed"):
+        Ledger(path, RUN, {"pid": 2}, refuse)
+    assert seen == [{5: "00" * 8, 0: "00" * 8}]
+    assert (path.read_bytes(), manifest_path(path).read_bytes()) == before
+    fresh = tmp_path / "fresh.tsv"
+    with Ledger(fresh, RUN, {"pid": 1}, refuse):
+        assert len(seen) == 1
 
 
 def test_resuming_keeps_rows_and_finishing_sorts_them(tmp_path: Path) -> None:
@@ -107,7 +129,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str) -> None:
 
 @pytest.mark.parametrize(
     ("row", "words"),
-    [("x\t1\n", "line 3 is no row"), ("0" + "\t0" * 10 + "\n", "line 3 repeats image 0")],
+    [("x\t1\n", "line 3 is no row"), ("0" + "\t0" * 11 + "\n", "line 3 repeats image 0")],
 )
 def test_damaged_rows_are_named(tmp_path: Path, row: str, words: str) -> None:
     path = tmp_path / "out.tsv"

@@ -1,17 +1,21 @@
 """Manifests: what they say of a run, and what is no manifest."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import (
+    changed_circumstances,
     describe_run,
     differences,
     manifest_path,
     read_json,
     read_manifest,
     recorded,
+    recorded_seed,
+    row_independence,
     write_manifest,
 )
 from smoothcert.engine.statistics.procedures import FixedCertify
@@ -72,8 +76,53 @@ def test_a_backend_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) ->
     assert recorded(log, "backend") is None
 
 
+def test_a_seed_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) -> None:
+    log = tmp_path / "out.tsv"
+    write_manifest(log, {"run": {"seed": 2**64 - 1}})
+    assert recorded_seed(log) is None
+    log.touch()
+    assert recorded_seed(log) is None
+    log.write_text("idx")
+    assert recorded_seed(log) == 2**64 - 1
+    for run in ({}, {"seed": "7"}, {"seed": 7.0}):
+        write_manifest(log, {"run": run})
+        with pytest.raises(InputError, match="records the seed"):
+            recorded_seed(log)
+
+
 def test_differences_names_every_key() -> None:
     assert differences({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 3}, "d": 4}) == [
         "b.c 2 (log) against 3 (asked)",
         "d None (log) against 4 (asked)",
     ]
+
+
+def session(verdict: str, reference: str | None = None, **backend: object) -> dict[str, Any]:
+    described: dict[str, Any] = {"row_independence": {"verdict": verdict}, **backend}
+    if reference is not None:
+        described["reference"] = {"row_independence": {"verdict": reference}}
+    return {"processor": "p", "packages": {"numpy": "2"}, "backend": described}
+
+
+def test_row_independence_is_the_weakest_of_all_sessions() -> None:
+    run = {"model": {"name": "m.onnx"}, "transfer_to": {"name": "r.onnx"}}
+    proven, probed = session("proven", "proven"), session("probed", "proven")
+    assert row_independence(run, [proven]) == {"m.onnx": "proven", "r.onnx": "proven"}
+    for sessions in ([proven, probed], [probed, proven], [probed]):
+        assert row_independence(run, sessions) == {"m.onnx": "probed", "r.onnx": "proven"}
+    assert row_independence({"model": {"name": "m.onnx"}}, [proven]) == {"m.onnx": "proven"}
+    assert row_independence(run, [{"backend": {}}, {}]) is None
+
+
+def test_changed_circumstances_are_those_of_no_earlier_session() -> None:
+    one = session("proven", threads=1, runtime="r 1")
+    two = session("probed", threads=2, runtime="r 2")
+    assert changed_circumstances([], one) == []
+    assert changed_circumstances([one, two], one) == []
+    assert changed_circumstances([one], {**one, "model_path": "elsewhere"}) == []
+    assert changed_circumstances([one], two) == [
+        "runtime r 1 (log) against r 2 (asked)",
+        "threads 1 (log) against 2 (asked)",
+    ]
+    newer = {**one, "packages": {"numpy": "3"}}
+    assert changed_circumstances([one], newer) == ["packages.numpy 2 (log) against 3 (asked)"]

@@ -25,7 +25,9 @@ def shard(tmp_path: Path, i: int, k: int, **changes: Any) -> Path:
     }
     with Ledger(path, run, {"shard": i}) as ledger:
         for index in range(i, 7, k):
-            ledger.append(Certificate(index, 1, Decision(1, 0.25, 90, 100, 10, 110), 1.0))
+            ledger.append(
+                Certificate(index, 1, Decision(1, 0.25, 90, 100, 10, 110), 1.0, f"{index:016x}")
+            )
         ledger.finish({"images": len(range(i, 7, k))})
     return path
 
@@ -35,9 +37,22 @@ def test_merge(tmp_path: Path) -> None:
     assert merge_shards(out, [shard(tmp_path, i, 3) for i in (2, 0, 1)]) == 7
     indices = [line.split("\t")[0] for line in out.read_text().splitlines()]
     assert indices == ["idx", *map(str, range(7))]
+    digests = [line.split("\t")[-1] for line in out.read_text().splitlines()]
+    assert digests == ["pixels", *(f"{index:016x}" for index in range(7))]
     manifest = read_manifest(out)
     assert manifest["run"]["selection"] == {"skip": 1, "max": -1, "shard": 0, "shards": 1}
     assert len(manifest["sessions"]) == 3
+
+
+def test_what_is_known_of_the_model_is_merged(tmp_path: Path) -> None:
+    parts = [shard(tmp_path, i, 2, model={"name": "m.onnx"}) for i in range(2)]
+    for part, verdict in zip(parts, ("proven", "probed"), strict=True):
+        manifest = read_manifest(part)
+        manifest["sessions"][0]["backend"] = {"row_independence": {"verdict": verdict}}
+        manifest_path(part).write_text(json.dumps(manifest))
+    out = tmp_path / "out.tsv"
+    merge_shards(out, parts)
+    assert read_manifest(out)["row_independence"] == {"m.onnx": "probed"}
 
 
 def test_existing_output_is_kept(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from smoothcert.engine.log.rows import (
 from smoothcert.engine.statistics.bounds import ABSTAIN
 from smoothcert.engine.statistics.procedures import Decision, Transfer
 
-PLAIN = Certificate(17, 3, Decision(3, 0.5, 90, 100, 10, 110), 61.5)
+PLAIN = Certificate(17, 3, Decision(3, 0.5, 90, 100, 10, 110), 61.5, "0123456789abcdef")
 TRANSFERRED = replace(
     PLAIN, decision=replace(PLAIN.decision, transfer=Transfer(ABSTAIN, 0.0, 7, 50, 0.123456789))
 )
@@ -34,7 +34,7 @@ def test_fields_are_the_columns_and_make_the_row_again(row: Certificate) -> None
 
 
 def test_an_abstention_covers_nothing_and_is_not_correct() -> None:
-    fields = Certificate(0, 3, Decision(ABSTAIN, 0.0, 50, 100, 10, 110), 0.0).fields()
+    fields = Certificate(0, 3, Decision(ABSTAIN, 0.0, 50, 100, 10, 110), 0.0, "").fields()
     assert (fields["correct"], fields["covers"]) == ("0", "0")
     assert TRANSFERRED.fields()["covers_transfer"] == "0"
     assert TRANSFERRED.fields()["covers"] == PLAIN.fields()["covers"] == "16256"
@@ -43,6 +43,28 @@ def test_an_abstention_covers_nothing_and_is_not_correct() -> None:
 def test_text_that_is_no_number_is_no_certificate() -> None:
     with pytest.raises(ValueError, match="ninety"):
         Certificate.of_fields({**PLAIN.fields(), "count": "ninety"})
+
+
+def test_the_digest_of_the_pixels_is_logged_and_repeats_are_not() -> None:
+    fields = replace(PLAIN, repeated=4, turned=1).fields()
+    assert fields == PLAIN.fields()
+    assert fields["pixels"] == "0123456789abcdef"
+    assert COLUMNS[-1] == "pixels"
+
+
+@pytest.mark.parametrize("index", ["017", "+17", "1_7", "٣", "9" * 5000, "", "-1"])
+def test_an_index_is_a_plain_number(index: str, tmp_path: Path) -> None:
+    log = tmp_path / "out.tsv"
+    log.write_text(header_of(COLUMNS) + PLAIN.line().replace("17\t", f"{index}\t", 1))
+    with pytest.raises(InputError, match="line 2 is no row"):
+        read_fields(log, COLUMNS)
+
+
+def test_a_log_of_an_earlier_version_is_called_so(tmp_path: Path) -> None:
+    log = tmp_path / "out.tsv"
+    log.write_text(header_of(COLUMNS[:-1]))
+    with pytest.raises(InputError, match=r"has no column pixels.*an earlier version wrote it"):
+        read_fields(log, COLUMNS)
 
 
 def test_complete_rows_are_read_and_a_torn_one_is_not(tmp_path: Path) -> None:

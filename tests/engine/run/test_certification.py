@@ -1,5 +1,6 @@
 """Whole runs on a real runtime: the same log whatever interrupts, splits or batches it."""
 
+import itertools
 import json
 import os
 import signal
@@ -7,22 +8,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from untimed_logs import untimed
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, RunStoppedError
 from smoothcert.engine.base.machine import processor_flags
 from smoothcert.engine.log.manifest import manifest_path, read_manifest
 from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import certify_images
-from smoothcert.engine.run.execution import Job
+from smoothcert.engine.run.certification import Watcher, Watchers, certify_images
+from smoothcert.engine.run.execution import Executor, Job, LocalExecutor
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.bounds import certified_radius, covered_squared_distance
@@ -53,6 +57,8 @@ def certify(
     selection: Selection | None = None,
     seed: int = 0,
     compute: Compute | None = None,
+    watcher: Watcher | None = None,
+    executor: Executor | None = None,
 ) -> None:
     opened = open_onnx(model)
     law = LatticeGaussian(SIGMA)
@@ -65,7 +71,7 @@ def certify(
         compute=compute or Compute(batch=64),
     )
     images = open_source(source, opened.spec, opened.num_classes)
-    certify_images(job, images, selection or Selection(), out)
+    certify_images(job, images, selection or Selection(), out, watcher=watcher, executor=executor)
 
 
 def test_the_log_says_what_was_found(model: Path, source: Path, tmp_path: Path) -> None:
@@ -75,7 +81,7 @@ def test_the_log_says_what_was_found(model: Path, source: Path, tmp_path: Path) 
     assert [int(row[0]) for row in body] == list(range(24))
     tau = LatticeGaussian(SIGMA).total_variation(108)
     certified = 0
-    for index, label, predict, radius, correct, count, n, n0, drawn, covers in body:
+    for index, label, predict, radius, correct, count, n, n0, drawn, covers, _ in body:
         assert int(label) == int(index) % 4
         assert (n, n0, drawn) == ("400", "20", "420")
         assert correct == str(int(predict == label))
@@ -94,6 +100,8 @@ def test_the_log_says_what_was_found(model: Path, source: Path, tmp_path: Path) 
     assert run["model"]["sha256"] == open_onnx(model).sha256
     assert (run["sigma"], run["seed"], run["n"]) == (SIGMA, 0, 400)
     assert manifest["sessions"][0]["backend"]["batch"] == 64
+    assert manifest["row_independence"] == {"linear.onnx": "proven"}
+    assert manifest["sessions"][0]["repeats"] == {"rows": 24 * 4, "turned": 0}
     assert json.loads(manifest_path(out).read_text()) == manifest
 
 
@@ -192,6 +200,76 @@ def test_another_model_is_refused(
     assert out.read_bytes() == before
 
 
+class Events(Watchers):
+    """Keeps what a run tells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[tuple[str, dict[str, Any]]] = []
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        self.told.append((name, details))
+
+
+def test_going_on_under_other_circumstances_is_said(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.tsv"
+    first = Compute(backend="onnxruntime", batch=64, threads=1)
+    events = Events()
+    certify(model, source, out, compute=first, watcher=events)
+    lines = out.read_bytes().splitlines(keepends=True)
+
+    def go_on(compute: Compute) -> list[tuple[str, dict[str, Any]]]:
+        out.write_bytes(b"".join(lines[:10]))
+        events = Events()
+        certify(model, source, out, compute=compute, watcher=events)
+        return events.told
+
+    assert events.told == go_on(first) == []
+    (told,) = go_on(replace(first, threads=2))
+    assert told == ("resumed elsewhere", {"differences": "threads 1 (log) against 2 (asked)"})
+    assert go_on(replace(first, threads=2)) == []  # as in one of its sessions
+
+
+class Faulty(LocalExecutor):
+    """A machine whose votes turn at random after the first `sound` batches."""
+
+    def __init__(self, sound: int) -> None:
+        self._sound = sound
+
+    def open(self, job: Job) -> dict[str, Any]:
+        session = super().open(job)
+        assert self._backend is not None
+        collect, batches = self._backend.collect, itertools.count()
+        rng = np.random.default_rng(0)
+
+        def turned() -> npt.NDArray[np.int32]:
+            votes = collect()
+            return votes if next(batches) < self._sound else rng.integers(0, 4, len(votes))
+
+        self._backend.collect = turned  # type: ignore[method-assign, assignment]
+        return session
+
+
+def test_a_run_whose_votes_turn_is_stopped_and_can_be_resumed(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    out, whole = tmp_path / "out.tsv", tmp_path / "whole.tsv"
+    certify(model, source, whole)
+    events = Events()
+    with pytest.raises(RunStoppedError, match="of 4 rows drawn again in another"):
+        certify(model, source, out, executor=Faulty(50), watcher=events)
+    manifest = read_manifest(out)
+    assert manifest["status"] == "running"
+    assert manifest["sessions"][0]["repeats"]["turned"] >= 1
+    rows = untimed(out)
+    assert 2 < len(rows) < 25
+    assert all(row in untimed(whole) for row in rows[:-2])
+    certify(model, source, out)
+    assert len(untimed(out)) == 25
+
+
 def test_an_empty_selection_writes_nothing(model: Path, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
     with pytest.raises(InputError, match="no image is selected"):
@@ -209,7 +287,7 @@ def test_killed_runs_resume_to_the_same_log(
     out = tmp_path / "out.tsv"
     command = [
         sys.executable, "-m", "smoothcert.cli.main", "certify", str(model), str(source), str(out),
-        "--sigma", str(SIGMA), "--n0", "20", "--n", "60000", "--batch", "64",
+        "--sigma", str(SIGMA), "--n0", "20", "--n", "60000", "--batch", "64", "--seed", "0",
     ]  # fmt: skip
     for enough in (3, 9, 16):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)

@@ -92,6 +92,7 @@ def certify(
         model=model,
         law=law,
         procedure=make(law.total_variation(model.spec.num_pixels)),
+        seed=0,
         compute=compute or Compute(batch=64, backend="onnxruntime"),
     )
     certify_images(job, images, Selection(), out, watcher=watcher, executor=executor)

@@ -1,0 +1,157 @@
+"""A manifest under audit: what is read from it, what is recomputed, and where the two differ."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.log.manifest import manifest_path, read_manifest, row_independence
+from smoothcert.engine.run.manifest_types import check_types, shown
+from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.selection import Selection
+
+_OF_FILES = ("model.name", "transfer_to.name", "source.name")
+"""Files may be renamed: what they hold is compared."""
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """A manifest, of types that can be worked with.
+
+    run       its `run`; what an audit does not recompute (sigma, alpha, seed, n, ...) is a number
+    sessions  those that are objects
+    """
+
+    log: Path
+    manifest: Mapping[str, Any]
+    run: Mapping[str, Any]
+    sessions: list[Mapping[str, Any]]
+    selection: Selection
+
+    @classmethod
+    def read(cls, log: Path) -> "LoggedRun":
+        """The manifest of a log; raises InputError, in one line, where no audit can start from
+        it."""
+        manifest = read_manifest(log)
+        run = manifest["run"]
+        check_types(run, manifest_path(log))
+        try:
+            selection = Selection.of_description(run["selection"])
+        except KeyError as error:
+            raise InputError(
+                f"{manifest_path(log)} has no {error.args[0]!r} in its selection: was it edited?"
+            ) from None
+        sessions = manifest.get("sessions")
+        if not isinstance(sessions, list):
+            sessions = []
+        return cls(log, manifest, run, [s for s in sessions if isinstance(s, dict)], selection)
+
+    def path(self, name: str) -> str | None:
+        """Where the last session found a model file: `model_path` or `reference_path`."""
+        found = self.sessions[-1].get(name) if self.sessions else None
+        return found if isinstance(found, str) else None
+
+    @property
+    def tuned(self) -> bool:
+        """Whether kernels were chosen by measurement, which may choose others next time."""
+        return any(self._backend(session).get("tuned") for session in self.sessions)
+
+    @property
+    def one_row(self) -> bool:
+        """Whether the model is one function of a row at a batch of one alone."""
+        known = [self._backend(session).get("row_independence") for session in self.sessions]
+        return any(isinstance(each, dict) and each.get("batch") == 1 for each in known)
+
+    @staticmethod
+    def _backend(session: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = session.get("backend")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """Further entries of a run that nothing here implies."""
+        return {name: self.run[name] for name in ("family_wise",) if name in self.run}
+
+    def check_source(self, source: ImageSource) -> None:
+        """Raise InputError for another source than the log's."""
+        digest, logged = source.describe()["digest"], self.run["source"].get("digest")
+        if digest != logged:
+            raise InputError(
+                f"the source is not the log's: digest {digest[:16]}... against "
+                f"{shown(logged)[:18]}... in the manifest"
+            )
+
+    def against(
+        self, recomputed: Mapping[str, Any], sessions: list[Mapping[str, Any]]
+    ) -> list[str]:
+        """Where the manifest differs from the run and the sessions of the auditor himself."""
+        # What JSON makes of it is what a manifest can say.
+        recomputed = json.loads(json.dumps(recomputed))
+        found = [words for name, words in _differing(self.run, recomputed) if name not in _OF_FILES]
+        said, known = self.manifest.get("row_independence"), row_independence(self.run, sessions)
+        if not _as_known(said, known):
+            found.append(f"row_independence {shown(said)} where {shown(known)} is found here")
+        return [f"manifest: {words}" for words in found]
+
+    def incomplete(self, images: int, present: Iterable[int]) -> list[str]:
+        """What is wrong with status and rows, of a source of so many images: everything but a
+        complete log of all the selected images."""
+        expected, found = set(self.selection.indices(images)), set(present)
+        status = self.manifest.get("status")
+        findings = []
+        if status == "partial":
+            findings.append(f"the log is partial: {self._failures()}")
+        elif status != "complete":
+            findings.append(
+                f"the log is not complete (status {shown(status)}): {len(expected & found)} of "
+                f"{len(expected)} selected images have a row; resume it with its own command"
+            )
+        if expected != found:
+            findings.append(
+                f"{len(expected - found)} selected images have no row, and {len(found - expected)} "
+                "rows are of images that were not selected"
+            )
+        if status in ("complete", "partial") and self.manifest.get("images") != len(expected):
+            findings.append(
+                f"manifest: images {shown(self.manifest.get('images'))} where {len(expected)} are "
+                "selected"
+            )
+        if not self.sessions or len(self.sessions) != len(self.manifest["sessions"]):
+            findings.append("manifest: sessions are no list of objects, of which there is one")
+        family, selection = self.run.get("family_wise"), self.selection
+        together = Selection(selection.skip, selection.limit).indices(images)
+        if family is not None and len(together) > family:
+            findings.append(
+                f"manifest: family_wise {family} where {len(together)} images share alpha"
+            )
+        return findings
+
+    def _failures(self) -> str:
+        failed = self.manifest.get("failed")
+        if not (isinstance(failed, list) and failed and isinstance(failed[0], dict)):
+            return f"failed is {shown(failed)}, and names no image"
+        return (
+            f"{len(failed)} images could not be certified (image {shown(failed[0].get('idx'))}: "
+            f"{one_line(failed[0].get('reason'))}); repair them and run its command again"
+        )
+
+
+def _as_known(said: Any, known: Mapping[str, str] | None) -> bool:
+    """Whether a manifest claims no more than is found here; another backend may prove less."""
+    if not isinstance(said, dict) or known is None:
+        return said is None and known is None
+    return said.keys() == known.keys() and all(
+        said[name] in (verdict, "probed") for name, verdict in known.items()
+    )
+
+
+def _differing(logged: Any, recomputed: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Entries that differ, with what to say of them."""
+    if isinstance(logged, dict) and isinstance(recomputed, dict):
+        for key in {**recomputed, **logged}:
+            inner = f"{name}.{key}" if name else key
+            yield from _differing(logged.get(key), recomputed.get(key), inner)
+    elif logged != recomputed:
+        yield name, f"{shown(name)[1:-1]} {shown(logged)} where {shown(recomputed)} is recomputed"
