@@ -69,9 +69,6 @@ def merge_shards(out: Path, shards: list[Path]) -> int:
     }
     if known := row_independence(first, sessions):
         merged["row_independence"] = known
-    known = row_independence(merged["run"], merged["sessions"])
-    if known is not None:
-        merged["row_independence"] = known
     write_manifest(out, merged)
     text = header_of(columns_of(first)) + "".join(rows[i] for i in sorted(rows))
     write_atomically(out, text.encode())

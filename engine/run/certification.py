@@ -129,8 +129,7 @@ def certify_images(
         paths["reference_path"] = str(job.reference.path)
     try:
         session = {**executor.open(job), **paths}
-        for name, reason in session["backend"].get(PASSED_OVER, {}).items():
-            watcher.event("passed over", {"backend": name, "reason": reason})
+        _tell(watcher, job, session["backend"])
         run = described_run(job, session, source, selection, notes)
         start = time.perf_counter()
         with Ledger(log, run, session, partial(check_pixels, log, source)) as ledger:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import onnx
 import pytest
 
 from smoothcert.cli.certify import command as certify_command
@@ -15,6 +16,7 @@ from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.backends.opening import BACKENDS
 from smoothcert.engine.base.machine import processor_flags
+from smoothcert.engine.log.manifest import read_manifest
 
 SHAPE = (3, 6, 6)
 
@@ -287,3 +289,33 @@ def test_audit_refuses_what_is_not_the_logs(model: Path, source: Path, tmp_path:
         done = smoothcert("audit", *arguments)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 1
+
+
+def test_what_is_not_proven_and_what_has_changed_is_said_in_a_line(
+    model: Path, source: Path, tmp_path: Path
+) -> None:
+    graph = onnx.load(str(model))
+    graph.graph.node.extend(
+        [
+            onnx.helper.make_node("Unsqueeze", ["logits", "two"], ["wide"]),
+            onnx.helper.make_node("Squeeze", ["wide"], ["narrow"], name="all_ones"),
+        ]
+    )
+    graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array([2]), "two"))
+    graph.graph.output[0].name = "narrow"
+    onnx.save(graph, str(model))
+    out = tmp_path / "out.tsv"
+    run = ("certify", model, source, out, "--sigma", 0.5, "--n", 300, "--batch", 32, "--max", 4)
+    done = smoothcert(*run, "--backend", "onnxruntime", "--threads", 1)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"smoothcert: row independence of model {model} is not proven (node ")
+    assert "'all_ones' (Squeeze)" in line
+    assert read_manifest(out)["row_independence"] == {model.name: "probed"}
+    out.write_text("".join(out.read_text().splitlines(keepends=True)[:3]))
+    done = smoothcert(*run, "--backend", "onnxruntime", "--threads", 2)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[1:] == [
+        "smoothcert: this part of the log runs under other circumstances than it was begun with, "
+        "and rounding may turn votes: threads 1 (log) against 2 (asked)"
+    ]
