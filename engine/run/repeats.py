@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scipy import stats
+from scipy import special
 
 from smoothcert.engine.backends.base import ROW_INDEPENDENCE
 from smoothcert.engine.base.errors import RunStoppedError
@@ -48,7 +48,8 @@ class Repeats:
                 "machine errs, and no certificate would hold; the log has what was certified "
                 "before, and the same command resumes it"
             )
-        chance = float(stats.binom.sf(self.turned - 1, self.rows, ROUNDING_RATE))
+        # P[Bin(rows, rate) >= turned]
+        chance = float(special.betainc(self.turned, self.rows - self.turned + 1, ROUNDING_RATE))
         if chance < CHANCE:
             raise RunStoppedError(
                 f"image {certificate.index}: with it, {self.turned} of {self.rows} rows drawn "
