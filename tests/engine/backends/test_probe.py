@@ -28,8 +28,8 @@ Change = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Linear(nn.Module):
-    """Logits whose rows are summed one at a time, so that they are equal to the last bit wherever
-    they stand; and what `change` makes of them."""
+    """Logits that are summed in double precision and then rounded, so that they are equal to the
+    last bit wherever they stand; and what `change` makes of them."""
 
     def __init__(self, change: Change, before: bool = False) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Linear(nn.Module):
         flat = x.flatten(1)
         if self.before:
             flat = self.change(flat)
-        logits = (flat[:, :, None] * WEIGHT).sum(dim=1)
+        logits = (flat.double()[:, :, None] * WEIGHT.double()).sum(dim=1).to(x.dtype)
         return logits if self.before else self.change(logits)
 
 
