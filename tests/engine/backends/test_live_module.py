@@ -123,6 +123,8 @@ def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
 class Changes(nn.Module):
     """A linear classifier whose forward does more than that: `also`, with a buffer at hand."""
 
+    kept: torch.Tensor
+
     def __init__(self, also: Callable[["Changes", torch.Tensor], None]) -> None:
         super().__init__()
         self.linear = nn.Linear(48, 4)
@@ -194,7 +196,8 @@ def test_a_module_that_is_no_function_of_a_row_is_refused(
 ) -> None:
     class Wrong(nn.Sequential):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return change(super().forward(x))
+            logits: torch.Tensor = super().forward(x)  # type: ignore[no-untyped-call]
+            return change(logits)
 
     with pytest.raises(InputError, match=words), live(Wrong(*network())).ready():
         pass

@@ -246,9 +246,10 @@ class Faulty(LocalExecutor):
 
         def turned() -> npt.NDArray[np.int32]:
             votes = collect()
-            return votes if next(batches) < self._sound else rng.integers(0, 4, len(votes))
+            others = rng.integers(0, 4, len(votes), dtype=np.int32)
+            return votes if next(batches) < self._sound else others
 
-        self._backend.collect = turned  # type: ignore[method-assign, assignment]
+        self._backend.collect = turned  # type: ignore[method-assign]
         return session
 
 
