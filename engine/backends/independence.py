@@ -7,8 +7,6 @@ not: a proof speaks of the graph, the probe of what runs it.
 
 from typing import Any
 
-import numpy as np
-
 from smoothcert.engine.backends.base import ROW_INDEPENDENCE, LogitsBackend
 from smoothcert.engine.backends.probe import Probe, probe
 from smoothcert.engine.models.model import Model
@@ -50,7 +48,7 @@ def _describe(known: Known, found: Probe) -> dict[str, Any]:
         described["batch"] = known.batch
     return described | {
         "equality": found.equality,
-        "largest_change": found.largest_change if np.isfinite(found.largest_change) else None,
+        "largest_change": found.largest_change,
         "batches": found.batches,
         "rows": found.rows,
     }

@@ -79,7 +79,11 @@ def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -
     known = known_of(model.path, model.sha256, model.spec.shape, rows)
     backend = examined(_open_unexamined(model, law, seed, compute), name, known)
     if known.verdict == "probed" and known.batch is None and not isinstance(model.batch, int):
-        _check_other_size(backend, model, law, seed, compute)
+        try:
+            _check_other_size(backend, model, law, seed, compute)
+        except BaseException:
+            backend.close()
+            raise
     return backend
 
 

@@ -204,8 +204,8 @@ class _Compared:
             return
         self.bitwise = False
         self._change = max(self._change, float(np.abs(before - found).max()))
-        two = np.sort(before)[-2:]
-        clear = len(two) == 1 or two[1] - two[0] > 2 * self.allowed * self._scale
+        second, first = np.sort(before)[-2:]
+        clear = first - second > 2 * self.allowed * self._scale
         self._turned += int(clear and before.argmax() != found.argmax())
 
     def unexplained(self) -> str | None:

@@ -24,7 +24,8 @@ COLUMNS = (
     "pixels",
 )
 
-_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
+INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
+"""An image's index as a row begins with it."""
 
 TRANSFER_COLUMNS = (
     "predict_transfer",
@@ -154,7 +155,7 @@ def read_rows(path: Path, text: str, columns: tuple[str, ...]) -> dict[int, str]
     rows: dict[int, str] = {}
     for number, line in enumerate(lines[1:], start=2):
         index, tab, rest = line.partition("\t")
-        if not (_INDEX.fullmatch(index) and tab) or rest.count("\t") != len(columns) - 2:
+        if not (INDEX.fullmatch(index) and tab) or rest.count("\t") != len(columns) - 2:
             raise InputError(f"{path} line {number} is no row of a log: {line.rstrip()[:80]!r}")
         if int(index) in rows:
             raise InputError(f"{path} line {number} repeats image {index}: expected each once")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.log.rows import Certificate, earlier_columns, header_of
+from smoothcert.engine.log.rows import INDEX, Certificate, earlier_columns, header_of
 from smoothcert.engine.run.manifest_types import shown
 from smoothcert.engine.statistics.bounds import ABSTAIN
 from smoothcert.engine.statistics.paths.base import Seen
@@ -14,7 +14,6 @@ from smoothcert.engine.statistics.paths.following import path_of
 from smoothcert.engine.statistics.procedures import Decision, Procedure
 from smoothcert.engine.statistics.transfer import NO_TRANSFER, TransferCertify
 
-_INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
 _TIME = re.compile(r"[0-9]+:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
@@ -71,7 +70,7 @@ def _take(line: bytes, number: int, columns: tuple[str, ...], found: LoggedRows)
         return "is not UTF-8"
     except ValueError:
         return f"has not {len(columns)} fields"
-    if not _INDEX.fullmatch(fields["idx"]):
+    if not INDEX.fullmatch(fields["idx"]):
         return "begins with no image's index"
     index = int(fields["idx"])
     if index in found.present:
@@ -96,13 +95,13 @@ def check_arithmetic(
 ) -> list[str]:
     """What is wrong with a row by its own numbers: every column that they imply otherwise, and
     numbers that no trial ends with, whatever it counted."""
-    claim = logged.decision
+    claim, path = logged.decision, path_of(procedure)
     try:
         problem = _contradiction(claim, procedure, classes)
         if not problem:
-            path_of(procedure).ranges(claim)
+            path.ranges(claim)
             implied = replace(logged, decision=_implied(claim, procedure)).fields()
-            problem = path_of(procedure).objection(claim, logged.label, Seen(classes))
+            problem = path.objection(claim, logged.label, Seen(classes))
     except InputError as error:
         problem = one_line(error)
     if problem:

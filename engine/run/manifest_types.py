@@ -31,7 +31,7 @@ def shown(value: Any, most: int = 40) -> str:
 def _is_number(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
-    return _is_integer(value) and abs(value) < 2**63
+    return _is_bounded(value)
 
 
 def _is_integer(value: Any) -> bool:
@@ -39,7 +39,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return _is_integer(value) and 0 <= value < 2**63
+    return _is_bounded(value) and value >= 0
 
 
 def _is_seed(value: Any) -> bool:

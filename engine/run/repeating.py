@@ -100,9 +100,9 @@ class _Following:
     def _trial(self, row: Certificate) -> Trial:
         decision = yield from self.procedure.trial(row.label)
         if replace(row, decision=decision).fields() != row.fields():
-            counts = yield from _counted(path_of(self.procedure).ranges(row.decision))
-            seen = Seen(self.classes, counts, tolerated)
             path = path_of(self.procedure)
+            counts = yield from _counted(path.ranges(row.decision))
+            seen = Seen(self.classes, counts, tolerated)
             self.objections[row.index] = path.objection(row.decision, row.label, seen)
         return decision
 
