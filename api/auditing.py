@@ -7,6 +7,7 @@ from smoothcert.engine.models.model import Model
 from smoothcert.engine.run.audit import AuditReport, audit_log
 from smoothcert.engine.run.audit_manifest import LoggedRun
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.export.opening import open_model
 
 
@@ -19,6 +20,11 @@ def audit(
     transfer_to: str | Path | None = None,
     seed: int | None = None,
     another_machine: bool = False,
+    labels: Path | None = None,
+    classes: Path | None = None,
+    arrays: tuple[str, str] | None = None,
+    columns: tuple[str, str] | None = None,
+    unlabelled: bool = False,
 ) -> AuditReport:
     """Check a log: everything that it and its manifest claim is recomputed from the model file and
     the source, the pixels of every row are compared, and `rows` images are certified again.
@@ -28,6 +34,7 @@ def audit(
                         randomness: a forger must not know them beforehand)
     another_machine     the log was made on another processor or runtime: its counts may differ by
                         a stated tolerance, and its decisions must follow from such counts
+    labels ... unlabelled   see SourceOptions
     See audit_log for what is compared, and AuditReport.escape for what may be missed. Raises
     InputError where source, model or manifest are not the log's.
     """
@@ -40,7 +47,8 @@ def audit(
         reference = _logged_model(
             logged, transfer_to, "transfer_to", "reference_path", "--transfer-to"
         )
-    images = open_source(source, opened.spec, opened.num_classes)
+    said = SourceOptions(labels, classes, arrays, columns, unlabelled)
+    images = open_source(source, opened.spec, opened.num_classes, said)
     return audit_log(
         logged,
         opened,
@@ -62,9 +70,9 @@ def _logged_model(
         raise InputError(f"the manifest of {logged.log} names no model file: give {option}")
     opened = open_model(Path(found))
     sha256 = logged.run[entry]["sha256"]
-    if opened.sha256 != sha256:
+    if opened.given_sha256 != sha256:
         raise InputError(
-            f"model {found} is not the log's: sha256 {opened.sha256[:16]}... against "
+            f"model {found} is not the log's: sha256 {opened.given_sha256[:16]}... against "
             f"{sha256[:16]}...; give {option}"
         )
     return opened

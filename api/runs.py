@@ -8,15 +8,18 @@ from typing import Any, TypedDict, Unpack
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.input_spec import Interpolation
 from smoothcert.engine.log.manifest import recorded_seed
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed, fresh_seed
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.sources import open_source
-from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.base import ImageSource, said_of
+from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.procedures import Predict, Procedure
+from smoothcert.export.foreign.options import Layout, ModelOptions
 from smoothcert.export.opening import open_model
 from smoothcert.options import CertifyOptions
 
@@ -30,6 +33,8 @@ class RunOptions(TypedDict, total=False):
     tune     see Compute
     threads  cores to use; with `ray`, of each worker
     strict   stop at an image that cannot be read
+    input_shape ... threshold   what a model that others wrote does not say: see ModelOptions
+    labels ... unlabelled   what a source does not say: see SourceOptions
     ray, workers, decode   run on a Ray cluster ("local", "auto" or its address): see ClusterOptions
     watcher  told of the run's progress
     """
@@ -45,6 +50,20 @@ class RunOptions(TypedDict, total=False):
     tune: bool
     threads: int | None
     strict: bool
+    input_shape: tuple[int, int, int] | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    input_range: tuple[float, float] | None
+    resize: int | None
+    interpolation: Interpolation | None
+    layout: Layout | None
+    logits: str | None
+    threshold: float | None
+    labels: Path | None
+    classes: Path | None
+    arrays: tuple[str, str] | None
+    columns: tuple[str, str] | None
+    unlabelled: bool
     ray: str | None
     workers: int | None
     decode: str
@@ -159,8 +178,12 @@ def _run(
     workers: int | None = None,
     decode: str = "auto",
     watcher: Watcher | None = None,
+    **of_files: Any,
 ) -> RunSummary:
-    """Open everything, and run. make_procedure takes the sampler's total variation."""
+    """Open everything, and run. make_procedure takes the sampler's total variation; of_files are
+    the options of model and source."""
+    model_options = ModelOptions.among(of_files)
+    source_options = SourceOptions.among(of_files)
     law = LatticeGaussian(sigma)
     make_procedure(0.0)  # refuse useless settings before any file is opened
     selection = Selection.of_options(skip, max, shard)
@@ -169,8 +192,8 @@ def _run(
     executor = _executor(ray, workers, threads, decode, watcher)
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
-    opened = open_model(Path(model))
-    reference = None if transfer_to is None else open_model(Path(transfer_to))
+    opened = open_model(Path(model), model_options)
+    reference = None if transfer_to is None else open_model(Path(transfer_to), model_options)
     job = Job(
         model=opened,
         law=law,
@@ -186,7 +209,10 @@ def _run(
         ),
         reference=reference,
     )
-    images = open_source(source, opened.spec, opened.num_classes)
+    images = open_source(source, opened.spec, opened.num_classes, source_options)
+    for name, sentences in ((str(model), opened.said), (str(source), said_of(images))):
+        for sentence in sentences:
+            watcher.event("inferred", {"of": name, "what": sentence})
     _check_family(notes, images, selection)
     return certify_images(
         job,

@@ -147,7 +147,7 @@ class Smooth:
         model = open_model(Path(self.base_classifier))
         if model.spec.shape != shape or model.num_classes != self.num_classes:
             raise InputError(
-                f"model {model.path} maps {model.spec.shape} to {model.num_classes} classes, got "
+                f"model {model.given} maps {model.spec.shape} to {model.num_classes} classes, got "
                 f"x of shape {shape} and num_classes {self.num_classes}: expected them to agree"
             )
         return open_backend(model, self._law, self._seed, Compute(batch=batch_size))

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smoothcert.cli.file_options import source_options
+from smoothcert.cli.grouping import GroupedCommand
+
 if TYPE_CHECKING:
     from smoothcert.engine.run.audit import AuditReport
 
@@ -13,7 +16,7 @@ MOST_FINDINGS = 50
 """Lines that are printed; more are counted."""
 
 
-@click.command("audit")
+@click.command("audit", cls=GroupedCommand)
 @click.argument("log", type=click.Path(path_type=Path), metavar="LOG.tsv")
 @click.argument("source")
 @click.option("--rows", default=20, show_default=True, help="Images to certify again.")
@@ -23,6 +26,7 @@ MOST_FINDINGS = 50
 @click.option("--seed", type=int, help="Repeats an audit: chooses its images.  [default: fresh]")
 @click.option("--another-machine", is_flag=True,
               help="Made on another processor or runtime: counts may differ by 0.2 %.")  # fmt: skip
+@source_options
 def command(log: Path, source: str, **options: Any) -> None:
     """Check LOG.tsv: all that can be recomputed, and some images certified again.
 

@@ -152,7 +152,7 @@ def _torch_network(model: Any, wanted: bool, *, explicit: bool) -> Any:
     try:
         if not arch:
             raise InputError(
-                f"model {model.path} does not name its architecture, so the original loop has no "
+                f"model {model.given} does not name its architecture, so the original loop has no "
                 "torch network: expected a model that `smoothcert export` wrote; use "
                 "--against runtime"
             )

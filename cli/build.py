@@ -1,11 +1,15 @@
 """`smoothcert build`: an ONNX model as a TensorRT engine."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from smoothcert.cli.file_options import model_options
+from smoothcert.cli.grouping import GroupedCommand
 
-@click.command("build")
+
+@click.command("build", cls=GroupedCommand)
 @click.argument("model", type=click.Path(path_type=Path), metavar="MODEL")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 @click.option("--batch", type=int, help="Rows of every run [default: the model's, or by size].")
@@ -29,6 +33,7 @@ import click
 @click.option("--version-compatible", is_flag=True, help="Later versions may run it.")
 @click.option("--tf32/--no-tf32", default=True, show_default=True, help="For float32 layers.")
 @click.option("--force", is_flag=True, help="Replace an existing output.")
+@model_options
 def command(
     model: Path,
     output: Path,
@@ -43,6 +48,7 @@ def command(
     version_compatible: bool,
     tf32: bool,
     force: bool,
+    **of_model: Any,
 ) -> None:
     """Build MODEL (ONNX, or a checkpoint that says all itself) into a TensorRT plan.
 
@@ -54,6 +60,7 @@ def command(
     from smoothcert.engine.backends.tensorrt.options import BuildOptions
     from smoothcert.engine.backends.tensorrt.plan import record_path
     from smoothcert.engine.base.errors import InputError
+    from smoothcert.export.foreign.options import ModelOptions
     from smoothcert.export.opening import onnx_at
 
     for file in (output, record_path(output)):
@@ -73,7 +80,12 @@ def command(
     )
     with BuildProgress() as progress:
         record = build_plan(
-            onnx_at(model), output, options, runtime=runtime, device=device, watcher=progress
+            onnx_at(model, ModelOptions.among(of_model)),
+            output,
+            options,
+            runtime=runtime,
+            device=device,
+            watcher=progress,
         )
     layers = ", ".join(f"{count} {name}" for name, count in record.build["layers"].items())
     click.echo(

@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
+from smoothcert.cli.file_options import model_options, source_options
+from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.options import run_options
 from smoothcert.cli.running import watched
 
 
-@click.command("certify")
+@click.command("certify", cls=GroupedCommand)
 @run_options
 @click.option("--n0", type=int, help="Selection samples [default: 100]; the pilot's, 500.")
 @click.option("--n", default=100_000, show_default=True, help="Estimation samples, at most.")
@@ -36,6 +38,8 @@ from smoothcert.cli.running import watched
 )
 @click.option("--n-zeta", type=int, help="Paired samples [default: n / 10, at least 1000].")
 @click.option("--alpha-zeta", type=float, help="Further failure probability [default: alpha].")
+@model_options
+@source_options
 def command(radii: str | None, **options: Any) -> None:
     """Certify the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 

@@ -4,13 +4,17 @@ from typing import Any
 
 import click
 
+from smoothcert.cli.file_options import model_options, source_options
+from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.options import run_options
 from smoothcert.cli.running import watched
 
 
-@click.command("predict")
+@click.command("predict", cls=GroupedCommand)
 @run_options
 @click.option("--n", default=1000, show_default=True, help="Samples.")
+@model_options
+@source_options
 def command(**options: Any) -> None:
     """Predict the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 

@@ -62,11 +62,20 @@ class JsonLog:
         print(json.dumps(line | details, ensure_ascii=False), file=sys.stderr, flush=True)
 
 
+class Sayings(Watchers):
+    """A Watcher that says on stdout what was inferred of a model or a source."""
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        """See Watcher.event."""
+        if name == "inferred":
+            print(f"{details['of']}: {details['what']}", flush=True)
+
+
 @contextmanager
 def watching(log_json: bool, metrics_port: int | None, metrics_host: str) -> Iterator[Watchers]:
     """What the options ask for; the progress line gives way to JSON lines."""
     with ExitStack() as stack:
-        watchers: list[Watcher] = []
+        watchers: list[Watcher] = [Sayings()]
         watchers.append(JsonLog() if log_json else stack.enter_context(RunProgress()))
         if metrics_port is not None:
             from smoothcert.cli.metrics import Metrics

@@ -10,6 +10,7 @@ from smoothcert.engine.backends.tensorrt.trust import open_plan
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import cache_folder, file_digest
 from smoothcert.engine.models.model import CHECKPOINT_SUFFIXES, Model, check_file, open_onnx
+from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions
 
 if TYPE_CHECKING:
     import torch
@@ -23,10 +24,11 @@ def is_checkpoint(path: Path) -> bool:
     return start in (b"PK", b"\x80\x02") or path.suffix in CHECKPOINT_SUFFIXES
 
 
-def open_model(path: Path) -> Model:
+def open_model(path: Path, options: ModelOptions = NOTHING_SAID) -> Model:
     """Open a model file: ONNX, a TensorRT plan with its record beside it, or a checkpoint.
 
-    A checkpoint is exported into the user's cache first, once per content.
+    A checkpoint is exported into the user's cache first, once per content; so is an ONNX file that
+    others wrote, where it needs to be adapted. `options` say what the file does not.
 
     Raises InputError where the file is missing, damaged, or (for a checkpoint) does not say what
     architecture and input it is for: then `smoothcert export` must be told.
@@ -34,7 +36,7 @@ def open_model(path: Path) -> Model:
     check_file(path, "model")
     if is_plan(path):
         return open_plan(path)
-    onnx = onnx_at(path)
+    onnx = onnx_at(path, options)
     model = open_onnx(onnx)
     if onnx == path:
         return model
@@ -55,7 +57,7 @@ def load_module(
     return module
 
 
-def onnx_at(path: Path) -> Path:
+def onnx_at(path: Path, options: ModelOptions = NOTHING_SAID) -> Path:
     """The ONNX file of a MODEL path: itself, or a checkpoint's export in the user's cache.
 
     Raises InputError as open_model does, and for a plan, which cannot be turned back.

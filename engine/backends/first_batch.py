@@ -68,7 +68,7 @@ def check_first_batch(
         not finite.all() and model.precision in HALF_PRECISIONS
     ):  # in float32 there is nothing to compare with
         raise OverflowsError(
-            f"model {model.path} has logits that are not finite for {(~finite).sum()} of "
+            f"model {model.given} has logits that are not finite for {(~finite).sum()} of "
             f"{len(rows)} noisy images: {model.precision} overflows; export it in bf16 or fp32"
         )
     try:
@@ -76,14 +76,14 @@ def check_first_batch(
     except InputError as error:
         if equal or not finite.any():
             raise InputError(
-                f"model {model.path} in {precision} cannot be compared with ONNX Runtime on a CPU: "
-                f"{error}"
+                f"model {model.given} in {precision} cannot be compared with ONNX Runtime on a CPU"
+                f": {error}"
             ) from None
         return
     lost = ~finite & np.isfinite(expected).all(axis=1)
     if lost.any():
         raise OverflowsError(
-            f"model {model.path} overflows in {precision}: {lost.sum()} of {len(rows)} noisy "
+            f"model {model.given} overflows in {precision}: {lost.sum()} of {len(rows)} noisy "
             "images have logits that are not finite, and in float32 they are: use --precision bf16 "
             "or fp32"
         )
@@ -95,13 +95,13 @@ def _compare(
     logits: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], model: Model, precision: str
 ) -> None:
     if not len(logits):
-        raise InputError(f"model {model.path} has no finite logits for any noisy image")
+        raise InputError(f"model {model.given} has no finite logits for any noisy image")
     scale = float(np.abs(expected).max()) or 1.0
     error = float(np.abs(logits - expected).max()) / scale
     allowed = TOLERANCE.get(precision, _TOLERANCE_OF_OTHERS)
     if not error <= allowed:
         raise InputError(
-            f"model {model.path} in {precision} has logits that are up to {error:.2g} of their "
+            f"model {model.given} in {precision} has logits that are up to {error:.2g} of their "
             f"scale from ONNX Runtime's on a CPU: expected at most {allowed}"
         )
     # Within the tolerance a vote may turn only where two classes are nearly equal.
@@ -110,7 +110,7 @@ def _compare(
     turned = (logits.argmax(axis=1) != expected.argmax(axis=1)) & clear
     if turned.any():
         raise InputError(
-            f"model {model.path} in {precision} votes otherwise than ONNX Runtime on a CPU for "
+            f"model {model.given} in {precision} votes otherwise than ONNX Runtime on a CPU for "
             f"{turned.sum()} of {len(logits)} noisy images: expected the same votes"
         )
 

@@ -59,7 +59,7 @@ class Opening:
         """The error where nothing is left to try."""
         reasons = "; ".join(f"{name}: {why}" for name, why in self.passed_over.items())
         kind = DeviceMemoryError if self.memory_is_out else InputError
-        return kind(f"nothing installed runs {self.model.path} on a GPU ({reasons})")
+        return kind(f"nothing installed runs {self.model.given} on a GPU ({reasons})")
 
 
 class _NoneWorksError(Exception):
@@ -112,7 +112,7 @@ def _first_that_works(opening: Opening, runtime: DeviceRuntime, precision: str) 
             opening.pass_over(asked, precision, error)
         except RuntimeError as error:
             raise InputError(
-                f"{asked} cannot run model {opening.model.path} on {opening.compute.device} "
+                f"{asked} cannot run model {opening.model.given} on {opening.compute.device} "
                 f"({one_line(error)}): expected another --backend"
             ) from None
         raise _NoneWorksError

@@ -65,7 +65,7 @@ def _open_reference(
 
 
 def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> LogitsBackend:
-    name = f"model {model.path}"
+    name = f"model {model.given}"
     if is_plan(model.path):
         known = known_of_plan(model)
         return examined(_open_plan(model, law, seed, compute), name, known)
@@ -115,7 +115,7 @@ def _check_other_size(
     described = backend.describe()
     runtime, precision = runtime_name(described), str(described["precision"])
     network = open_host_network(model, runtime, precision, other, described["threads"])
-    compare_sizes(backend, HostBackend(network, law, seed), f"model {model.path}")
+    compare_sizes(backend, HostBackend(network, law, seed), f"model {model.given}")
 
 
 def _check_pair(model: Model, reference: Model) -> None:
@@ -124,13 +124,13 @@ def _check_pair(model: Model, reference: Model) -> None:
     one, other = model.spec, reference.spec
     if (one.resize, one.interpolation) != (other.resize, other.interpolation):
         raise InputError(
-            f"the reference {reference.path} resizes photographs to {other.resize} "
+            f"the reference {reference.given} resizes photographs to {other.resize} "
             f"{other.interpolation}, the model to {one.resize} {one.interpolation}: expected the "
             "same, or they see different images"
         )
     if one.shape != other.shape or model.num_classes != reference.num_classes:
         raise InputError(
-            f"the reference {reference.path} maps {other.shape} to {reference.num_classes} "
+            f"the reference {reference.given} maps {other.shape} to {reference.num_classes} "
             f"classes, the model {one.shape} to {model.num_classes}: expected the same"
         )
 
@@ -156,17 +156,17 @@ def _open_plan(model: Model, law: LatticeGaussian, seed: int, compute: Compute) 
     backend, device, batch = compute.backend, compute.device, compute.batch
     if backend not in (AUTO, "tensorrt"):
         raise InputError(
-            f"backend {backend!r} does not run the plan {model.path}: expected tensorrt"
+            f"backend {backend!r} does not run the plan {model.given}: expected tensorrt"
         )
     index = device_index(device)
     if index is None:
         raise InputError(
-            f"device {device!r} does not run the TensorRT plan {model.path}: expected --device "
+            f"device {device!r} does not run the TensorRT plan {model.given}: expected --device "
             "cuda:0, or the ONNX model that it was built from"
         )
     if batch not in (None, model.batch):
         raise InputError(
-            f"batch {batch} does not fit plan {model.path}, which was built for {model.batch}: "
+            f"batch {batch} does not fit plan {model.given}, which was built for {model.batch}: "
             "leave --batch out, or build it again with another --batch"
         )
     require_gpu(index, "running a TensorRT engine")

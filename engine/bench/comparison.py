@@ -78,7 +78,7 @@ def compare(
         "reference_batch": settings.reference_batch if module is not None else None,
         "stages": _stages(ours),
         **_share_of_limit(model, rates),
-        "model": model.path.name,
+        "model": model.given.name,
         "arch": model.metadata.get("arch"),
         "input_shape": list(model.spec.shape),
         "classes": model.num_classes,

@@ -19,6 +19,20 @@ CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The file that a user gave, where what runs was written from it.
+
+    sha256   of that file (and of its external data, if any): the model's identity in a manifest,
+             since the file that runs depends on the versions that wrote it
+    adapted  how, for the manifest: whoever has the file and these options can do it again
+    """
+
+    path: Path
+    sha256: str
+    adapted: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Model:
     """A model file that a backend can run.
 
@@ -28,6 +42,8 @@ class Model:
     input_type  what the network's first input is made of: the affine's float32 is rounded to it
                 once (a half model takes half inputs)
     module      makes the torch module that it was exported from, where the checkpoint is at hand
+    origin      the user's file, where `path` was written from it
+    said        what was inferred of it, a sentence each
     """
 
     path: Path
@@ -38,6 +54,18 @@ class Model:
     metadata: dict[str, Any]
     input_type: Scalar = "float32"
     module: "Callable[[], torch.nn.Module] | None" = field(default=None, compare=False)
+    origin: Origin | None = field(default=None, compare=False)
+    said: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def given(self) -> Path:
+        """The file that the user gave: the one to name to him."""
+        return self.path if self.origin is None else self.origin.path
+
+    @property
+    def given_sha256(self) -> str:
+        """Of that file."""
+        return self.sha256 if self.origin is None else self.origin.sha256
 
     @property
     def precision(self) -> str:
@@ -50,17 +78,18 @@ class Model:
 
         Raises InputError where both are given and differ.
         """
-        return batch_of(self.path, self.batch, asked)
+        return batch_of(self.given, self.batch, asked)
 
     def describe(self) -> dict[str, Any]:
         """What the manifest records and a resumed run compares."""
         return {
-            "name": self.path.name,
-            "sha256": self.sha256,
+            "name": self.given.name,
+            "sha256": self.given_sha256,
             "classes": self.num_classes,
             "arch": self.metadata.get("arch"),
             "precision": self.precision,
             **self.spec.to_metadata(),
+            **({} if self.origin is None else {"adapted": self.origin.adapted}),
         }
 
 

@@ -43,7 +43,7 @@ class Watcher(Protocol):
     def event(self, name: str, details: dict[str, Any]) -> None:
         """Something an operator may want to know (a worker came or went, `auto` passed a faster
         backend over, a model is not proven to be a function of a row, a log was begun under other
-        circumstances)."""
+        circumstances, something was inferred of a model or a source)."""
         ...
 
 
@@ -124,9 +124,9 @@ def certify_images(
         job = job.computed(backend=recorded(log, "backend") or AUTO)
     if job.compute.precision == AUTO:
         job = job.computed(precision=recorded(log, "precision") or AUTO)
-    paths = {"model_path": str(job.model.path)}
+    paths = {"model_path": str(job.model.given)}
     if job.reference is not None:
-        paths["reference_path"] = str(job.reference.path)
+        paths["reference_path"] = str(job.reference.given)
     try:
         session = {**executor.open(job), **paths}
         _tell(watcher, job, session["backend"])
@@ -162,7 +162,7 @@ def _tell(watcher: Watcher, job: Job, backend: Mapping[str, Any]) -> None:
     for model, opened in ((job.model, backend), (job.reference, backend.get("reference"))):
         known = (opened or {}).get(ROW_INDEPENDENCE) or {}
         if model is not None and known.get("verdict") == "probed":
-            details = {"model": str(model.path), "batches": known["batches"]}
+            details = {"model": str(model.given), "batches": known["batches"]}
             watcher.event("probed", {**details, "reason": known.get("reason", "")})
 
 

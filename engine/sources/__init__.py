@@ -11,6 +11,7 @@ from smoothcert.engine.sources import cifar, idx
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
 from smoothcert.engine.sources.folder import FolderSource
 from smoothcert.engine.sources.npz import open_npz
+from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 from smoothcert.engine.sources.parquet import ParquetSource
 from smoothcert.engine.sources.patterns import expand
 from smoothcert.engine.sources.webdataset import WebdatasetSource
@@ -26,7 +27,12 @@ _TAR = re.compile(r".*\.(tar(\.\w+)?|tgz|tbz2?|txz)", re.IGNORECASE)
 _SPLIT = re.compile(r"(.+)-\d+-of-\d+\.parquet|(train|test|val|valid|validation|dev)(?![a-z]).*")
 
 
-def open_source(path: str | Path, spec: InputSpec | None, num_classes: int | None) -> ImageSource:
+def open_source(
+    path: str | Path,
+    spec: InputSpec | None,
+    num_classes: int | None,
+    options: SourceOptions = NOTHING_SAID,
+) -> ImageSource:
     """The labelled images at `path`, each delivered as uint8 [C, H, W] of `spec`'s shape.
 
     A `spec` of None stands for the source's own: arrays in the size they are stored in, photographs
@@ -45,7 +51,8 @@ def open_source(path: str | Path, spec: InputSpec | None, num_classes: int | Non
 
     where tar, parquet and CIFAR batch files may be given as one brace or glob pattern, such as
     `x-{000..009}.tar` or `cifar-10-batches-bin/data_batch_{1..5}.bin`, read in brace or sorted
-    order. Labels are checked against `num_classes`, the model's (None: unknown).
+    order. Labels are checked against `num_classes`, the model's (None: unknown). `options` say what
+    the files do not: see SourceOptions.
 
     Raises InputError, in one line, where there is no such source or it does not fit the model.
     """

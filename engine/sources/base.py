@@ -58,6 +58,12 @@ class ImageSource(Protocol):
         ...
 
 
+def said_of(source: ImageSource) -> tuple[str, ...]:
+    """What was inferred when a source was opened, a sentence each; describe() has it too."""
+    said: tuple[str, ...] = getattr(source, "said", ())
+    return said
+
+
 @runtime_checkable
 class PhotographSource(ImageSource, Protocol):
     """An ImageSource of encoded photographs, which can also be had before any resize and crop."""

@@ -1,9 +1,11 @@
 """`import smoothcert`: light, complete, and the same as the commands."""
 
+import dataclasses
 import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from inspect import Parameter
 from typing import Any, get_type_hints
 
 import click
@@ -14,6 +16,8 @@ from smoothcert import engine, runs
 from smoothcert.cli.audit import command as audit_command
 from smoothcert.cli.certify import command as certify_command
 from smoothcert.cli.predict import command as predict_command
+from smoothcert.engine.sources.options import SourceOptions
+from smoothcert.export.foreign.options import ModelOptions
 
 HEAVY = {"torch", "onnx", "onnxruntime", "openvino", "numba", "scipy", "numpy", "ray"}
 SHAPE = (3, 6, 6)
@@ -49,7 +53,13 @@ def test_options_have_the_same_names_and_defaults(
     if "options" in parameters:
         del parameters["options"]
         rest = inspect.signature(runs._run).parameters
-        parameters |= {name: rest[name] for name in get_type_hints(runs.RunOptions)}
+        parameters |= {
+            field.name: Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default)
+            for kind in (ModelOptions, SourceOptions)
+            for field in dataclasses.fields(kind)
+        }
+        asked = get_type_hints(runs.RunOptions).keys() - parameters.keys()
+        parameters |= {name: rest[name] for name in asked}
         del parameters["watcher"]
     given = command.make_context("command", arguments).params
     assert set(given) - {"log_json", "metrics_port", "metrics_host"} == set(parameters)

@@ -68,8 +68,8 @@ class OnnxRuntimeDeviceNetwork:
         logits_scalar = graph.outputs[0].scalar
         if logits_scalar is None:
             raise InputError(
-                f"model {model.path} returns {graph.outputs[0].type}: expected float32, float16 or "
-                "bfloat16 logits; export it again"
+                f"model {model.given} returns {graph.outputs[0].type}: expected float32, float16 "
+                "or bfloat16 logits; export it again"
             )
         self.logits_scalar: str = logits_scalar
         self._model = model

@@ -25,8 +25,8 @@ def open_torch_network(
     own = model.precision
     if precision != own and (own != "fp32" or precision not in PRECISIONS):
         raise InputError(
-            f"precision {precision} does not fit model {model.path}, which is {own}: torch runs an "
-            f"fp32 model in {', '.join(PRECISIONS)}, and others as they are"
+            f"precision {precision} does not fit model {model.given}, which is {own}: torch runs "
+            f"an fp32 model in {', '.join(PRECISIONS)}, and others as they are"
         )
     scalar = PRECISIONS[precision] if precision != own else None
     recipe = Recipe(_module(model, batch), scalar, torch.device(device))

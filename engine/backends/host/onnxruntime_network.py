@@ -35,8 +35,8 @@ class OnnxRuntimeNetwork:
         self._precision = model.precision
         if model.input_type == "bfloat16":
             raise InputError(
-                f"model {model.path} is bfloat16, which ONNX Runtime cannot run on a CPU: expected "
-                "float32, float16 or int8; OpenVINO (--backend openvino) and TensorRT run it"
+                f"model {model.given} is bfloat16, which ONNX Runtime cannot run on a CPU: "
+                "expected float32, float16 or int8; OpenVINO (--backend openvino) and TensorRT run it"
             )
         runtime = load_onnxruntime()
         options = runtime.SessionOptions()

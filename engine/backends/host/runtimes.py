@@ -43,7 +43,7 @@ class HostRuntime:
                     if precision in runtime.lowers_to]  # fmt: skip
             raise InputError(
                 f"precision {precision} is not to be had from {self.name}, which runs model "
-                f"{model.path} in its own {model.precision}: use --backend {' or '.join(able)}"
+                f"{model.given} in its own {model.precision}: use --backend {' or '.join(able)}"
             )
 
 
@@ -82,7 +82,7 @@ def precision_of_run(model: Model, asked: str | None) -> str:
         return model.precision
     if model.precision != "fp32":
         raise InputError(
-            f"precision {asked} does not fit model {model.path}, which was exported in "
+            f"precision {asked} does not fit model {model.given}, which was exported in "
             f"{model.precision}: leave --precision out, or export the checkpoint anew"
         )
     if asked != "bf16":

@@ -1,0 +1,1 @@
+"""ONNX files that others wrote: what they expect, and one of ours that computes the same."""
