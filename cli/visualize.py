@@ -1,13 +1,16 @@
 """`smoothcert visualize`: an image as the base classifier sees it under noise."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from smoothcert.cli.file_options import source_options
+from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.options import Numbers
 
 
-@click.command("visualize")
+@click.command("visualize", cls=GroupedCommand)
 @click.argument("source")
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.argument("index", type=click.IntRange(min=0))
@@ -20,6 +23,7 @@ from smoothcert.cli.options import Numbers
 @click.option("--resize", type=int, help="Shorter side of photographs before the centre crop.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the noise.")
 @click.option("--force", is_flag=True, help="Replace files that differ.")
+@source_options
 def command(
     source: str,
     outdir: Path,
@@ -29,6 +33,7 @@ def command(
     resize: int | None,
     seed: int,
     force: bool,
+    **of_source: Any,
 ) -> None:
     """Write image INDEX of SOURCE under the engine's noise of each SIGMA (0: without) to OUTDIR.
 
@@ -39,15 +44,21 @@ def command(
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.base.input_spec import InputSpec
     from smoothcert.engine.sources import open_source
+    from smoothcert.engine.sources.base import said_of
+    from smoothcert.engine.sources.options import SourceOptions
     from smoothcert.engine.sources.photograph import DEFAULT_SPEC
 
     spec = InputSpec.of_shape(*input_shape) if input_shape else None
     if resize is not None:
         spec = InputSpec(*(spec or DEFAULT_SPEC).shape, resize=resize)
-    images = open_source(source, spec, None)
+    images = open_source(source, spec, None, SourceOptions.among(of_source))
+    for sentence in said_of(images):
+        click.echo(f"{source}: {sentence}")
     if index >= len(images):
         raise InputError(f"{source}: has no image {index}: expected 0..{len(images) - 1}")
-    title = f"{images.describe()['name']}, image {index}, class {images.label(index)}"
+    title = f"{images.describe()['name']}, image {index}"
+    if images.label(index) >= 0:
+        title += f", class {images.label(index)}"
     for path in write_pictures(
         images.image(index), index, sigmas, outdir, title, seed=seed, force=force
     ):

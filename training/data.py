@@ -6,6 +6,7 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import ImageSource, open_source
+from smoothcert.engine.sources.base import split_of
 from smoothcert.export.datasets import DATASETS
 from smoothcert.training.splits import splits
 
@@ -63,6 +64,11 @@ def open_data(
     source, own_test = splits(source)
     test = test or own_test
     train = open_source(source, spec, num_classes)
+    if split := split_of(train):
+        raise InputError(
+            f"{source}: holds a {split} split, which is not to be trained on: expected training "
+            "images; name their files by a pattern, or save their arrays as images and labels"
+        )
     described = train.describe()
     if dataset is None and described["kind"] in DATASETS:
         dataset = str(described["kind"])

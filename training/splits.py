@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from smoothcert.engine.sources import cifar, idx
+from smoothcert.engine.sources.arrays import cifar, idx
 
 _TRAIN, _TESTS = "train", ("val", "test")
 _BATCHES = "data_batch_{1..5}"

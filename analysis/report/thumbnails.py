@@ -12,6 +12,7 @@ from smoothcert.analysis.pictures import to_picture
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.options import NOTHING_SAID, READ_AS, SourceOptions
 
 MOST_PICTURES = 3000
 MOST_BYTES = 6_000_000
@@ -37,15 +38,17 @@ def thumbnails(
     logs: Sequence[Log],
     most_pictures: int = MOST_PICTURES,
     most_bytes: int = MOST_BYTES,
+    options: SourceOptions = NOTHING_SAID,
 ) -> Thumbnails:
     """Pictures of the first images, by index, that the logs name: at most `most_pictures`, and
     `most_bytes` of base64 altogether.
 
+    The source is opened as the first log that records it has it, by its own options and `options`.
     Images of up to 64 pixels a side are kept pixel for pixel; larger ones are reduced.
     Raises InputError where the source cannot be opened, an image of it cannot be decoded or has
     neither 1 nor 3 channels, or no log is of this source.
     """
-    images = open_source(source, None, None)
+    images = _opened(source, logs, options)
     fits = [_fits(log, images) for log in logs]
     if not any(fits):
         raise InputError(
@@ -56,6 +59,22 @@ def thumbnails(
     wanted = sorted({int(index) for log in chosen for index in log.idx})
     pictures = _packed(images, wanted[:most_pictures], most_bytes)
     return Thumbnails(str(images.describe()["name"]), pictures, fits, len(wanted))
+
+
+def _opened(source: str, logs: Sequence[Log], options: SourceOptions) -> ImageSource:
+    """The source, with the labels that its log has: names are classes of the log's model."""
+    runs = [log.run for log in logs if isinstance(log.run.get("source"), dict)]
+    run = next((run for run in runs if READ_AS in run["source"]), None)
+    if run is None:
+        return open_source(source, None, None, options)
+    model = run.get("model")
+    classes = model.get("classes") if isinstance(model, dict) else None
+    return open_source(
+        source,
+        None,
+        classes if isinstance(classes, int) and classes > 0 else None,
+        options.of_log(run["source"]),
+    )
 
 
 def _packed(images: ImageSource, indices: Iterable[int], most_bytes: int) -> dict[int, str]:

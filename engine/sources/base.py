@@ -54,7 +54,8 @@ class ImageSource(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What the manifest records: kind, name, number of images, number of classes if known."""
+        """What the manifest records: kind, name, number of images, number of classes if known; and
+        as `read_as` what was asked for or inferred to read it."""
         ...
 
 
@@ -62,6 +63,13 @@ def said_of(source: ImageSource) -> tuple[str, ...]:
     """What was inferred when a source was opened, a sentence each; describe() has it too."""
     said: tuple[str, ...] = getattr(source, "said", ())
     return said
+
+
+def split_of(source: ImageSource) -> str:
+    """The split of a data set that a source took unasked, such as "test"; "" where it took all
+    that it was given."""
+    split: str = getattr(source, "split", "")
+    return split
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from PIL import Image
 
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import photograph
+from smoothcert.engine.sources.options import READ_AS
 
 
 class EncodedSource(ABC):
@@ -22,9 +23,15 @@ class EncodedSource(ABC):
     kind: ClassVar[str]
     num_classes: int | None = None
     """Of the data set, where it is known."""
+    said: tuple[str, ...] = ()
+    """See base.said_of."""
+    split: str = ""
+    """See base.split_of."""
 
     def __init__(self, name: str, spec: InputSpec | None) -> None:
         self._name = name
+        self.read_as: dict[str, Any] = {}
+        """How the source was read, where that was asked for or inferred."""
         self._spec = spec or photograph.DEFAULT_SPEC
         photograph.check_channels(self._spec)
 
@@ -53,13 +60,15 @@ class EncodedSource(ABC):
         return photograph.decode_whole(*self.encoded(index), self._spec.channels)
 
     def describe(self) -> dict[str, Any]:
-        """Kind, name, number of images and classes (None: unknown), digest."""
+        """Kind, name, number of images and classes (None: unknown), digest; and how it was read,
+        where that does not go without saying."""
         return {
             "kind": self.kind,
             "name": self._name,
             "images": len(self),
             "classes": self.num_classes,
             "digest": self._digest,
+            **({READ_AS: self.read_as} if self.read_as else {}),
         }
 
     @cached_property

@@ -9,6 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.sources.given_files import check_regular, printable
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """Lower-case file extensions of photographs: those of torchvision's ImageFolder."""
@@ -36,11 +37,13 @@ def check_channels(spec: InputSpec) -> None:
 
 def read_bytes(path: Path) -> bytes:
     """The encoded photograph in a file; raises InputError where it cannot be read."""
+    check_regular(path)
     try:
         return path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror}): expected a photograph; check the file"
+            f"{printable(path)}: cannot be read ({error.strerror}): expected a photograph; check "
+            "the file"
         ) from None
 
 
@@ -89,8 +92,8 @@ def resize_and_crop(image: Image.Image, name: str, spec: InputSpec) -> Image.Ima
         if image.size != (spec.width, spec.height):
             raise InputError(
                 f"{name}: is {image.height}x{image.width} pixels (HxW): expected "
-                f"{spec.height}x{spec.width}, the model's input; to resize and crop, make the "
-                "model with `smoothcert export --resize`"
+                f"{spec.height}x{spec.width}, the model's input; to resize and crop, give --resize "
+                f"{max(spec.height, spec.width)} or more, the shorter side before the crop"
             )
         return image
     short = min(image.size)

@@ -14,8 +14,8 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import one_line
-from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.sources.base import UNREADABLE, FailedImage, ImageSource
 from smoothcert.engine.sources.encoded import EncodedSource
 

@@ -43,6 +43,19 @@ def test_photographs_are_cropped_as_models_see_them(tmp_path: Path) -> None:
     assert (small.size, small.mode) == ((48, 32), "L")
 
 
+def test_sources_that_others_wrote(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 12, 10, 3)).astype(np.uint8)
+    np.savez(tmp_path / "k.npz", x_train=images, y_train=[3, 4], x_test=images, y_test=[0, 1])
+    done = visualize(tmp_path, "k.npz", "out", "1", "0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == (
+        "k.npz: images from x_test, labels from y_test, not its training images"
+    )
+    done = visualize(tmp_path, "k.npz", "out2", "1", "0", "--arrays", "x_train", "--unlabelled")
+    assert done.returncode == 0, done.stderr
+    assert (np.asarray(Image.open(tmp_path / "out2" / "1_0.png")) == images[1]).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -54,6 +67,8 @@ def test_photographs_are_cropped_as_models_see_them(tmp_path: Path) -> None:
         (["few.npz", "out", "0", "0.25", "--input-shape", "3,x"], "is no list of 3 numbers"),
         (["few.npz", "out", "0", "0.25", "--input-shape", "3,32,32"], "images are 12x10x3"),
         (["few.npz", "few.npz", "0", "0.25"], "few.npz"),
+        (["few.npz", "out", "0", "0", "--arrays", "a,b,c"], "is no list of one or two names"),
+        (["few.npz", "out", "0", "0", "--labels", "x.txt"], "--labels is for a folder"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(

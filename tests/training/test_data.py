@@ -21,6 +21,19 @@ def test_arrays_say_what_they_are(array_file: ArrayFile) -> None:
     assert (len(data.train), len(data.test)) == (12, 8)
 
 
+def test_a_test_split_is_not_trained_on(tmp_path: Path) -> None:
+    """Where open_source would take it, as for a run."""
+    images = np.random.default_rng(0).integers(0, 256, (8, 6, 6, 3)).astype(np.uint8)
+    labels = np.arange(8) % 4
+    np.savez(tmp_path / "keras.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
+    with pytest.raises(InputError, match="holds a test split, which is not to be trained on"):
+        open_data(str(tmp_path / "keras.npz"))
+    np.savez(tmp_path / "train.npz", images=images, labels=labels)
+    data = open_data(str(tmp_path / "train.npz"), str(tmp_path / "keras.npz"))
+    assert data.test is not None
+    assert len(data.test) == 8
+
+
 def test_a_cifar_archive_names_its_dataset(tmp_path: Path) -> None:
     records = np.random.default_rng(0).integers(0, 256, (4, 3073)).astype(np.uint8)
     records[:, 0] = [0, 1, 2, 1]

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -65,9 +66,95 @@ def test_real_photographs_keep_their_label(
 @pytest.mark.parametrize("num_classes", [3, 5, 1000])
 def test_all_class_folders_must_be_there(tree: Path, num_classes: int) -> None:
     with pytest.raises(
-        InputError, match=f"holds 4 class folders, the model has {num_classes} .*sorted order"
+        InputError,
+        match=rf"4 class folders \(A, a, empty, z\), the model has {num_classes} .*sorted order",
     ):
         FolderSource(tree, "val", SPEC, num_classes)
+
+
+def test_hidden_folders_and_files_are_no_classes_and_no_images(tree: Path) -> None:
+    before = FolderSource(tree, "val", SPEC, 4)
+    paint(tree / ".ipynb_checkpoints" / "x.png", 50)
+    paint(tree / "__MACOSX" / "A" / "x.png", 51)
+    paint(tree / "A" / "._b.PNG", 52)
+    paint(tree / "A" / ".ipynb_checkpoints" / "b-checkpoint.PNG", 53)
+    after = FolderSource(tree, "val", SPEC, 4)
+    assert after.describe() == before.describe()
+    assert (before.said, after.said) == (
+        (),
+        (
+            "left out the folders .ipynb_checkpoints (2 times), __MACOSX and 1 hidden file: no "
+            "classes or photographs",
+        ),
+    )
+
+
+def test_a_folder_too_many_is_named(tree: Path) -> None:
+    (tree / "void").mkdir()
+    with pytest.raises(InputError, match=r"\(A, a, empty, void, z\), the model has 4"):
+        FolderSource(tree, "val", SPEC, 4)
+    with pytest.raises(
+        InputError, match=r"model has 3 classes.*\(without photographs: empty, void"
+    ):
+        FolderSource(tree, "val", SPEC, 3)
+
+
+def test_a_subset_of_ilsvrc(tmp_path: Path) -> None:
+    root = tmp_path / "imagenette"
+    for grey, wnid in enumerate(("n02979186", "n01440764")):
+        paint(root / wnid / "x.JPEG", grey)
+    source = FolderSource(root, "imagenette", SPEC, 1000)
+    assert [(int(source.image(i)[0, 0, 0]), source.label(i)) for i in (0, 1)] == [(1, 0), (0, 482)]
+    described = source.describe()
+    assert (described["classes"], described["read_as"]) == (1000, {"classes": "ILSVRC-2012"})
+    alone = FolderSource(root, "imagenette", SPEC, 2)  # of a model of these two
+    assert [alone.label(i) for i in (0, 1)] == [0, 1]
+    assert "read_as" not in alone.describe()
+    assert alone.describe()["digest"] != described["digest"]
+    paint(root / "n00000001" / "x.JPEG", 3)
+    with pytest.raises(InputError, match="n00000001 is in no list"):
+        FolderSource(root, "imagenette", SPEC, 1000)
+
+
+def test_a_list_of_classes(tree: Path, tmp_path: Path) -> None:
+    file = tmp_path / "classes.txt"
+    file.write_text("z\nA\nother\nempty\na\n")
+    source = FolderSource(tree, "val", SPEC, 5, file)
+    assert [source.label(i) for i in range(6)] == [1, 1, 1, 4, 4, 0]
+    assert [int(source.image(i)[0, 0, 0]) for i in range(6)] == [0, 1, 2, 3, 4, 5]
+    first = source.describe()
+    assert first["read_as"]["classes"]["name"] == "classes.txt"
+    file.write_text("A\nz\nother\nempty\na\n")
+    assert FolderSource(tree, "val", SPEC, 5, file).describe()["digest"] != first["digest"]
+    file.write_text("A\nz\nother\nx\na\n")
+    with pytest.raises(InputError, match="empty is not among the 5 classes of"):
+        FolderSource(tree, "val", SPEC, 5, file)
+
+
+def test_splits_are_no_classes(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        paint(tmp_path / "data" / split / "a" / "x.png", 0)
+    with pytest.raises(InputError, match=r"holds the splits train, val, not classes.*data/val,"):
+        FolderSource(tmp_path / "data", "data", SPEC, 2)
+    paint(tmp_path / "data" / "bus" / "x.png", 0)  # then train is a vehicle
+    assert len(FolderSource(tmp_path / "data", "data", SPEC, 3)) == 3
+
+
+def test_folders_named_by_numbers_are_told(tmp_path: Path) -> None:
+    for number in range(11):
+        paint(tmp_path / "x" / str(number) / "x.png", number)
+    source = FolderSource(tmp_path / "x", "x", SPEC, 11)
+    assert source.label(2) == 2  # folder 10
+    assert int(source.image(2)[0, 0, 0]) == 10
+    assert source.said[0].startswith("folder 10 is class 2, by its place in sorted order")
+    assert "read_as" not in source.describe()
+
+
+def test_pipes_are_not_read(tree: Path) -> None:
+    os.mkfifo(tree / "a" / "pipe.png")
+    source = FolderSource(tree, "val", SPEC, 4)
+    with pytest.raises(InputError, match=r"pipe\.png: cannot be read \(it is a pipe\)"):
+        source.image(5)
 
 
 def test_any_number_of_folders_for_an_unknown_model(tree: Path) -> None:

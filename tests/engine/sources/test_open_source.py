@@ -2,6 +2,7 @@
 
 import io
 import os
+import pickle
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,7 @@ from PIL import Image
 from smoothcert.engine.base.errors import InputError, MissingPartError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import ImageSource, PhotographSource, open_source
+from smoothcert.engine.sources.base import said_of, split_of
 
 SPEC = InputSpec(3, 4, 4)
 
@@ -107,17 +109,38 @@ def test_a_folder_of_one_split_of_parquet_files(tmp_path: Path) -> None:
     assert greys(open_source(tmp_path, SPEC, 1)) == [0, 1]
 
 
+@pytest.mark.parametrize("inner", ["", "data"])
+@pytest.mark.parametrize("other", ["train-00000-of-00001.parquet", "train.parquet"])
+def test_of_several_splits_the_test_images_are_taken(
+    tmp_path: Path, other: str, inner: str
+) -> None:
+    """Also in `data`, where a clone from Hugging Face's hub has them."""
+    folder = tmp_path / "x" / inner
+    folder.mkdir(parents=True)
+    write_parquet(folder / "test-00000-of-00001.parquet", 7)
+    write_parquet(folder / other)
+    source = open_source(tmp_path / "x", SPEC, 1)
+    assert greys(source) == [7]
+    assert said_of(source) == ("images of the split test, not of train",)
+    assert split_of(source) == "test"
+    assert (
+        source.describe()["digest"]
+        == (open_source(folder / "test-00000-of-00001.parquet", SPEC, 1).describe()["digest"])
+    )
+
+
 @pytest.mark.parametrize(
     "other", ["train-00000-of-00001.parquet", "train.parquet", "extra-00000-of-00001.parquet"]
 )
 def test_a_folder_of_several_splits_is_refused(tmp_path: Path, other: str) -> None:
-    write_parquet(tmp_path / "test-00000-of-00001.parquet")
+    """Without a test split."""
+    write_parquet(tmp_path / "validation-00000-of-00001.parquet")
     write_parquet(tmp_path / other)
     split = other.partition("-")[0].removesuffix(".parquet")
     with pytest.raises(InputError, match=r"holds the splits .*expected one") as caught:
         open_source(tmp_path, SPEC, 1)
     assert split in str(caught.value)
-    assert len(open_source(f"{tmp_path}/test-*.parquet", SPEC, 1)) == 1
+    assert len(open_source(f"{tmp_path}/validation-*.parquet", SPEC, 1)) == 1
 
 
 def test_without_pyarrow_the_extra_is_named(
@@ -141,7 +164,13 @@ def test_class_folders_may_lie_beside_archives(tmp_path: Path) -> None:
         ("gone", "gone does not exist"),
         ("empty", "empty: holds 0 files and no class folders"),
         ("shards", r"holds 1 files and no class folders.*shards/\*\.tar"),
-        ("cat.jpg", r"cat\.jpg: is no image source by its name"),
+        ("cat.jpg", r"cat\.jpg: is a photograph, and no image source by its name: give its folder"),
+        ("cat.xyz", r"cat\.xyz: is no image source by its name"),
+        ("x.pt", r"x\.pt: is a pickle, which is a program and is not run"),
+        ("x.h5", r"x\.h5: is of a format that is not read; save its .* numpy\.savez"),
+        ("x.zip", r"x\.zip: is compressed; unpack it"),
+        ("x.npy", r"x\.npy: is a single array; give its folder"),
+        ("val.txt", r"val\.txt: is a list of labels: give its folder, and this as --labels"),
         ("t10k-labels-idx1-ubyte", "is no image source by its name"),
         ("x.tar.gz", r"x\.tar\.gz: is compressed by gzip"),
         ("x.tgz", r"x\.tgz: is compressed by gzip"),
@@ -157,7 +186,10 @@ def test_what_is_no_source_is_refused(tmp_path: Path, name: str, message: str) -
         (tmp_path / folder).mkdir()
     write_tar(tmp_path / "shards" / "0.tar")
     write_tar(tmp_path / "x.tar")
-    for file in ("cat.jpg", "t10k-labels-idx1-ubyte", "x.npz", "y.npz"):
+    for file in (
+        "cat.jpg", "cat.xyz", "t10k-labels-idx1-ubyte", "x.npz", "y.npz", "x.pt", "x.h5", "x.zip",
+        "x.npy", "val.txt",
+    ):  # fmt: skip
         (tmp_path / file).write_bytes(b"")
     for file in ("x.tar.gz", "x.tgz"):
         (tmp_path / file).write_bytes(b"\x1f\x8b\x08")
@@ -178,6 +210,54 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, name: str) -> None:
             open_source(tmp_path / name, SPEC, 1)
     finally:
         (tmp_path / name).chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x.npz", "x.tar", "x.parquet", "test_batch.bin", "t10k-images-idx3-ubyte", "cifar", "idx",
+     "parquets"],
+)  # fmt: skip
+def test_pipes_are_refused_and_not_waited_for(tmp_path: Path, name: str) -> None:
+    if "parquet" in name:
+        pytest.importorskip("pyarrow", reason="parquet sources need pyarrow")
+    inner = {"cifar": "test_batch", "idx": "t10k-images-idx3-ubyte", "parquets": "x.parquet"}
+    if name in inner:
+        (tmp_path / name).mkdir()
+    os.mkfifo(tmp_path / name / inner[name] if name in inner else tmp_path / name)
+    (tmp_path / "t10k-labels-idx1-ubyte").touch()
+    if name == "idx":
+        (tmp_path / "idx" / "t10k-labels-idx1-ubyte").touch()
+    with pytest.raises(InputError, match=r"cannot be read \(it is a pipe\)"):
+        open_source(tmp_path / name, InputSpec(1, 28, 28), 10)
+
+
+def test_what_save_to_disk_writes(tmp_path: Path) -> None:
+    """Arrow streams, of one split or of several in folders of their own."""
+    arrow = pytest.importorskip("pyarrow", reason="arrow sources need pyarrow")
+    for grey, split in enumerate(("test", "train")):
+        (tmp_path / "x" / split).mkdir(parents=True)
+        (tmp_path / "x" / split / "dataset_info.json").write_text("{}")
+        rows = [{"bytes": png(10 * grey + i), "path": None} for i in range(3)]
+        table = arrow.table({"img": rows, "label": [2, 0, 1]})
+        for part, some in enumerate((table[:2], table[2:])):
+            file = str(tmp_path / "x" / split / f"data-0000{part}-of-00002.arrow")
+            with arrow.OSFile(file, "wb") as sink, arrow.ipc.new_stream(sink, some.schema) as out:
+                out.write_table(some)
+    (tmp_path / "x" / "dataset_dict.json").write_text('{"splits": ["test", "train"]}')
+    source = open_source(tmp_path / "x" / "train", SPEC, 3)
+    assert greys(source) == [10, 11, 12]
+    assert [source.label(i) for i in range(3)] == [2, 0, 1]
+    described = source.describe()
+    assert (described["kind"], described["read_as"]) == ("arrow", {"columns": ["img", "label"]})
+    again = pickle.loads(pickle.dumps(source))
+    assert greys(again) == [10, 11, 12]
+    both = open_source(tmp_path / "x", SPEC, 3)
+    assert greys(both) == [0, 1, 2]
+    assert said_of(both)[0] == "images of the split test, not of train"
+    (tmp_path / "x" / "test" / "data-00001-of-00002.arrow").write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"arrow: cannot be read as arrow") as caught:
+        open_source(tmp_path / "x", SPEC, 3)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_dangling_link_is_named(tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_exif_orientation_is_left_alone() -> None:
 
 def test_without_resize_the_size_must_be_the_models() -> None:
     data = encode(noise_image((28, 32)), "PNG")
-    with pytest.raises(InputError, match=r"cat\.png: is 32x28 .*32x32.*smoothcert export --resize"):
+    with pytest.raises(InputError, match=r"cat\.png: is 32x28 .*32x32.*give --resize 32"):
         photograph.decode(data, "cat.png", InputSpec(3, 32, 32))
 
 

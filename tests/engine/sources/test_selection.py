@@ -1,8 +1,12 @@
-"""--skip, --max and --shard."""
+"""--skip, --max and --shard, and images that were chosen before they are."""
+
+import json
+from dataclasses import replace
 
 import pytest
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.sources.selecting.runs import Runs
 from smoothcert.engine.sources.selection import Selection
 
 
@@ -36,3 +40,35 @@ def test_bad_shards_are_refused(shard: str) -> None:
 def test_bad_skip_and_max_are_refused(skip: int, limit: int) -> None:
     with pytest.raises(InputError, match=r"skip|max"):
         Selection(skip, limit)
+
+
+CHOSEN = Selection(
+    2, 9, 1, 3, Runs.of([1, 2, 3, 7, 8, 20]), {"sample": 6, "indices": {"name": "a"}}
+)
+
+
+def test_chosen_images_stand_for_everything_but_the_shard() -> None:
+    assert list(CHOSEN.indices(21)) == [2, 8]
+    assert list(CHOSEN.whole.indices(21)) == [1, 2, 3, 7, 8, 20]
+    parts = [replace(CHOSEN, shard=i) for i in range(3)]
+    assert sorted(i for part in parts for i in part.indices(21)) == [1, 2, 3, 7, 8, 20]
+    with pytest.raises(InputError, match="image 20 is chosen, of a source of 20 images"):
+        CHOSEN.indices(20)
+
+
+def test_a_description_is_the_selection() -> None:
+    described = json.loads(json.dumps(CHOSEN.describe()))
+    assert described == {
+        "skip": 2, "max": 9, "shard": 1, "shards": 3, "sample": 6, "indices": {"name": "a"},
+        "chosen": "1-3,7-8,20",
+    }  # fmt: skip
+    assert Selection.of_description(described) == CHOSEN
+    plain = Selection(2, 9, 1, 3)
+    assert plain.describe() == {"skip": 2, "max": 9, "shard": 1, "shards": 3}
+    assert Selection.of_description({**plain.describe(), "more": 1}) == plain
+
+
+@pytest.mark.parametrize("chosen", [1, ["0"], "", "3-1", {}])
+def test_a_description_of_other_images_is_refused(chosen: object) -> None:
+    with pytest.raises(InputError, match=r"expected (runs )?such as 0-3,7,9"):
+        Selection.of_description({**Selection().describe(), "chosen": chosen})

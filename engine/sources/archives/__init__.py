@@ -1,0 +1,1 @@
+"""Sources that hold encoded photographs in a few large files."""

@@ -1,0 +1,1 @@
+"""Subsets of a source: listed, drawn, and as the manifest says them."""

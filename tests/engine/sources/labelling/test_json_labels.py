@@ -1,0 +1,52 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.sources.labelling.json_labels import is_json, named_labels
+
+PAIRS = [("b.jpg", 4), ("a.jpg", 1)]
+
+
+def read(text: str) -> list[tuple[int, str, str]]:
+    return list(named_labels(Path("list.json"), text, {"file_name"}, {"label", "wnid"}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(dict(PAIRS)),
+        json.dumps(PAIRS),
+        json.dumps({"labels": PAIRS}),
+        json.dumps({"labels": dict(PAIRS)}),
+        "\n".join(map(json.dumps, PAIRS)),
+        json.dumps([{"file_name": name, "label": k, "text": "x"} for name, k in PAIRS]),
+        "".join(json.dumps({"label": k, "file_name": name}) + "\n" for name, k in PAIRS),
+    ],
+)
+def test_lists_as_they_are_found(text: str) -> None:
+    assert is_json(text)
+    assert read(text) == [(1, "b.jpg", "4"), (2, "a.jpg", "1")]
+
+
+def test_a_single_line(tmp_path: Path) -> None:
+    assert read('{"file_name": "x.png", "wnid": "n01440764"}') == [(1, "x.png", "n01440764")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{", "[]", "{}", '{"labels": []}', "[" * 100_000, "[1, 2]", '{"a.jpg": null}',
+        '{"a.jpg": [3]}', '{"a.jpg": true}', '[["a.jpg", 1, 2]]', '[["a.jpg", ""]]', "[[3, 4]]",
+        '[{"file_name": "a.jpg"}]', '[{"label": 3}]', '{"file_name": "a", "label": 1}\n{"fi',
+    ],
+)  # fmt: skip
+def test_what_is_no_list_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"list\.json: .*expected JSON such as") as caught:
+        read(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_lines_of_names_are_no_json() -> None:
+    assert not is_json("a.jpg 3\nb.jpg 4\n")
