@@ -10,17 +10,21 @@ from smoothcert.engine.base.errors import InputError
 
 DEFAULT_RHO = 0.001
 
+MEASURES = {True: "certified accuracy", False: "certified share, whatever the label"}
+"""What certified_accuracy is called, of logs with labels and of logs without."""
+
 LEAST_ALPHA = 1e-12
 """Certificates are given from here on (engine/statistics/bounds.py), which is loaded with scipy."""
 
 
 def certified_accuracy(log: Log, radii: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """The share of all rows that are correct with a radius of at least r, for each r of `radii`.
+    """The share of all rows that are correct with a radius of at least r, for each r of `radii`;
+    without labels, of those that predict any class (Log.counted).
 
     Radii and r are compared as the decimals they are printed as: 0.5 counts at r = 0.5.
     """
     wanted = np.atleast_1d(np.asarray(radii, np.float64))
-    certified = np.sort(log.radius[log.correct])
+    certified = np.sort(log.radius[log.counted])
     return (len(certified) - np.searchsorted(certified, wanted, side="left")) / len(log)
 
 
@@ -30,8 +34,8 @@ def abstention_rate(log: Log) -> float:
 
 
 def average_certified_radius(log: Log) -> float:
-    """The mean over all rows of the radius where correct, 0 elsewhere (Zhai et al. 2020)."""
-    return float(np.where(log.correct, log.radius, 0.0).mean())
+    """The mean over all rows of the radius where it counts, 0 elsewhere (Zhai et al. 2020)."""
+    return float(np.where(log.counted, log.radius, 0.0).mean())
 
 
 def wrong_certificates(images: int, alpha: float, rho: float) -> int:
@@ -64,6 +68,7 @@ def high_probability_accuracy(
     With probability at least 1 - rho over the noise of the whole log, the smoothed classifier's
     certified accuracy on exactly these images is at least the result, at every r at once: a
     certificate that is not wrong holds at all smaller radii too. alpha bounds each row's failure.
+    Without labels it bounds the share of images whose class, whatever it is, holds within r.
 
     The promise of Cohen et al. 2019 (appendix), with the exact binomial quantile of the number of
     wrong certificates in the place of a Bernstein bound on it. Which images have a row must not
@@ -76,7 +81,8 @@ def high_probability_accuracy(
 
 @dataclass(frozen=True)
 class Summary:
-    """The single figures of a log: clean is certified accuracy at radius 0."""
+    """The single figures of a log: clean is certified accuracy at radius 0 (without labels, the
+    share with a prediction)."""
 
     images: int
     clean: float

@@ -31,14 +31,14 @@ class Curve:
 
 
 def certified_curve(log: Log) -> Curve:
-    """The curve of a log: it drops at the radius of every correct row, and nowhere else.
+    """The curve of a log: it drops at the radius of every row that counts, and nowhere else.
 
     In table mode it drops at the radii the run decides only: a row's radius may lie above the one
     it decided, but by how much says when its samples were looked at, not how robust it is.
     Raises InputError where a table-mode manifest decides no radius, or one that is none.
     """
     if log.table_radii is None:
-        radii = np.unique(np.append(log.radius[log.correct], 0.0))
+        radii = np.unique(np.append(log.radius[log.counted], 0.0))
         return Curve(radii, certified_accuracy(log, radii))
     decided = np.array(check_radii(log.table_radii))
     radii = np.unique(np.append(decided, 0.0))

@@ -3,24 +3,27 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from smoothcert.analysis.accuracy import MEASURES
 from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, printable
+from smoothcert.analysis.opening import Skipped
 from smoothcert.analysis.table import AccuracyTable, Row
 
 _LOWER = "  at least (w.h.p.)"
 
 
-def render(table: AccuracyTable, form: str) -> str:
+def render(table: AccuracyTable, form: str, skipped: Sequence[Skipped] = ()) -> str:
     """The table in one of FORMATS, without a final newline.
 
     text, markdown and latex mark the best log at each radius (every one of several equals, none
     where all are 0, none where there is but one log); csv and json carry every digit.
+    json also names the logs that were skipped, and what was inferred of the others.
     """
-    return FORMATS[form](table)
+    return FORMATS[form](table, skipped)
 
 
 def _best(table: AccuracyTable) -> list[list[bool]]:
@@ -54,14 +57,15 @@ def _grid(table: AccuracyTable, markup: Markup) -> Grid:
     not among the radii.
     """
     sigmas = any(row.sigma is not None for row in table.rows)
-    single = ["images", *([] if 0.0 in table.radii else ["clean"]), "abstained", "mean radius"]
-    head = ["certified accuracy", *(["sigma"] if sigmas else [])]
+    clean = "clean" if table.labelled else "predicted"
+    single = ["images", *([] if 0.0 in table.radii else [clean]), "abstained", "mean radius"]
+    head = [markup.plain(MEASURES[table.labelled]), *(["sigma"] if sigmas else [])]
     grid = [[*head, *(markup.radius(_number(r)) for r in table.radii), *single]]
     for row, stars in zip(table.rows, _best(table), strict=True):
         cells = [f"{value:.3f}" for value in row.accuracy]
         figures = {
             "images": str(row.images),
-            "clean": f"{row.clean:.3f}",
+            clean: f"{row.clean:.3f}",
             "abstained": f"{row.abstained:.3f}",
             "mean radius": f"{row.average_radius:.3f}",
         }
@@ -82,16 +86,26 @@ def _grid(table: AccuracyTable, markup: Markup) -> Grid:
     return grid
 
 
+# Of logs without labels.
+_SHARES = {
+    "certified_accuracy": "certified_share",
+    "high_probability_accuracy": "high_probability_share",
+    "clean": "predicted",
+}
 _CSV_COLUMNS = (
     "log", "sigma", "images", "complete", "clean", "abstained", "average_radius",
     "radius", "certified_accuracy", "high_probability_accuracy",
 )  # fmt: skip
 
 
-def _csv(table: AccuracyTable) -> str:
+def _key(name: str, labelled: bool) -> str:
+    return name if labelled else _SHARES.get(name, name)
+
+
+def _csv(table: AccuracyTable, skipped: Sequence[Skipped]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_CSV_COLUMNS)
+    writer.writerow([_key(name, table.labelled) for name in _CSV_COLUMNS])
     for row in table.rows:
         sigma = "" if row.sigma is None else row.sigma
         single = [row.name, sigma, row.images, int(row.complete)]
@@ -102,9 +116,10 @@ def _csv(table: AccuracyTable) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def _json(table: AccuracyTable) -> str:
-    logs: list[dict[str, Any]] = [
-        {
+def _json(table: AccuracyTable, skipped: Sequence[Skipped]) -> str:
+    logs: list[dict[str, Any]] = []
+    for row in table.rows:
+        record = {
             "log": row.name,
             "sigma": row.sigma,
             "images": row.images,
@@ -115,15 +130,29 @@ def _json(table: AccuracyTable) -> str:
             "abstained": row.abstained,
             "average_radius": row.average_radius,
         }
-        for row in table.rows
-    ]
-    return json.dumps({"radii": table.radii, "logs": logs}, indent=1)
+        logs.append({_key(name, table.labelled): value for name, value in record.items()})
+    remarks = remarks_of(((row.name, row.said) for row in table.rows), skipped)
+    return json.dumps({"radii": table.radii, "logs": logs, **remarks}, indent=1)
 
 
-FORMATS: dict[str, Callable[[AccuracyTable], str]] = {
-    "text": lambda table: TEXT.lay_out(_grid(table, TEXT)),
-    "markdown": lambda table: MARKDOWN.lay_out(_grid(table, MARKDOWN)),
-    "latex": lambda table: LATEX.lay_out(_grid(table, LATEX)),
+def remarks_of(
+    said: Iterable[tuple[str, Sequence[str]]], skipped: Sequence[Skipped]
+) -> dict[str, Any]:
+    """What json says beside the figures: "inferred", by log, and "skipped"; each where there is
+    any."""
+    inferred = {name: list(sentences) for name, sentences in said if sentences}
+    left = [{"log": str(s.path), "damaged": s.damaged, "why": s.why} for s in skipped]
+    return {**({"inferred": inferred} if inferred else {}), **({"skipped": left} if left else {})}
+
+
+def _laid_out(markup: Markup) -> Callable[[AccuracyTable, Sequence[Skipped]], str]:
+    return lambda table, skipped: markup.lay_out(_grid(table, markup))
+
+
+FORMATS: dict[str, Callable[[AccuracyTable, Sequence[Skipped]], str]] = {
+    "text": _laid_out(TEXT),
+    "markdown": _laid_out(MARKDOWN),
+    "latex": _laid_out(LATEX),
     "csv": _csv,
     "json": _json,
 }

@@ -1,5 +1,6 @@
-"""Reading certification logs: ours, and those of the original code."""
+"""Certification logs: ours, those of the original code, and those of its descendants."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,14 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.analysis.columns import decimals, integers, shown, split_columns
+from smoothcert.analysis.reading.fields import integers, shown
+from smoothcert.analysis.reading.names import COUNTS
+from smoothcert.analysis.reading.rows import rows_of
+from smoothcert.analysis.reading.table import split_table
+from smoothcert.analysis.reading.text import whole_lines
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import manifest_path, read_json
-
-REQUIRED = ("idx", "label", "predict", "radius", "correct", "time")
-# What the original code's predict.py writes.
-_PREDICTIONS = ("idx", "label", "predict", "correct", "time")
-_COUNTS = ("count", "n", "n0", "drawn", "covers")
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Log:
     count, n, n0, drawn, covers  int64, or None for a log of the original code
     manifest  the JSON object beside the log, or None
     radius_column, torn   whether the file has one; whether it ended within a line, left out here
+    labelled  False where the images have no labels: -1 in every row, and nothing is correct
+    numbered  whether idx numbers the rows, for want of such a column
+    said      what was inferred in reading it, a sentence each
     """
 
     path: Path
@@ -43,6 +46,9 @@ class Log:
     manifest: dict[str, Any] | None
     radius_column: bool = True
     torn: bool = False
+    labelled: bool = True
+    numbered: bool = False
+    said: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -57,6 +63,12 @@ class Log:
     def abstained(self) -> npt.NDArray[np.bool_]:
         """Which rows make no prediction."""
         return np.equal(self.predict, -1)
+
+    @property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """Which rows count within their radius: the correct ones; without labels, all that make a
+        prediction."""
+        return self.correct if self.labelled else ~self.abstained
 
     @property
     def run(self) -> dict[str, Any]:
@@ -133,91 +145,43 @@ class Log:
         return float(value)
 
 
-def read_log(path: Path) -> Log:
+def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
     """Read a log. A torn last line (the log is still growing) is left out.
 
+    Columns go by name, in any order; of logs that others wrote, what had to be inferred is in
+    `Log.said`. `columns` names them instead, from left to right, whether the log has a header or
+    not: "-" for one to ignore.
+
     Raises InputError naming the file, the line and the value where it is not a log: columns
-    missing, a field that does not parse or is out of range, fields that contradict each other, an
-    image twice, no rows, or a torn line in a log whose manifest calls it complete.
+    missing or of two meanings, a field that does not parse or is out of range, fields that
+    contradict each other, an image twice, or a torn line in a log whose manifest calls it
+    complete; EmptyLogError where it has no rows.
     """
     # Before the rows: a writer that finishes in between must not make them look complete.
     manifest = read_json(path)
-    finished = manifest is not None and manifest.get("status") == "complete"
-    lines, torn = _complete_lines(path, finished)
-    columns = split_columns(path, lines)
-    radius_column = "radius" in columns
-    idx = integers(path, columns, "idx", 0)
-    _refuse_repeats(path, idx)
-    log = Log(
+    lines, torn = whole_lines(path, manifest is not None and manifest.get("status") == "complete")
+    if columns is None and not lines:
+        lines = [torn]
+    table = split_table(path, lines, columns)
+    rows = rows_of(table)
+    said = [*table.said, *rows.said]
+    if torn and manifest is None and not table.strict:
+        said.append(f"line {len(lines) + 1} does not end: left out")
+    if not rows.labelled and manifest is None:
+        said.append("no labels: certified whatever the class")
+    return Log(
         path=path,
-        idx=idx,
-        label=integers(path, columns, "label", 0),
-        predict=integers(path, columns, "predict", -1),
-        radius=decimals(path, columns, "radius") if radius_column else np.zeros(len(idx)),
-        correct=integers(path, columns, "correct", 0, 1).astype(np.bool_),
-        seconds=decimals(path, columns, "time"),
+        idx=rows.idx,
+        label=rows.label,
+        predict=rows.predict,
+        radius=rows.radius,
+        correct=rows.correct,
+        seconds=rows.seconds,
         manifest=manifest,
-        radius_column=radius_column,
-        torn=torn,
-        **{name: integers(path, columns, name, 0) if name in columns else None
-           for name in _COUNTS},
-    )  # fmt: skip
-    _refuse_contradictions(log)
-    return log
-
-
-def _complete_lines(path: Path, finished: bool) -> tuple[list[str], bool]:
-    """The whole lines, and whether a torn one follows."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: expected a certification log") from None
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}): expected a certification log"
-        ) from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path} cannot be read as text: expected a certification log") from None
-    *lines, torn = text.split("\n")
-    if torn and finished:
-        raise InputError(
-            f"{path} ends within line {len(lines) + 1} though its manifest says complete: "
-            "expected whole lines; restore the file, or run the same command again"
-        )
-    header = lines[0] if lines else torn
-    names = tuple(header.split("\t"))
-    if names[: len(REQUIRED)] != REQUIRED and names != _PREDICTIONS:
-        raise InputError(
-            f"{path} begins with {shown(header)}: expected the columns {' '.join(REQUIRED)}, "
-            "tab separated"
-        )
-    if len(lines) < 2:
-        raise InputError(f"{path} has no rows yet: expected at least one certificate")
-    return lines, bool(torn)
-
-
-def _refuse_repeats(path: Path, idx: npt.NDArray[np.int64]) -> None:
-    order = np.argsort(idx, kind="stable")
-    repeats = order[1:][idx[order][1:] == idx[order][:-1]]
-    if repeats.size:
-        row = int(repeats.min())
-        raise InputError(
-            f"{path} line {row + 2} has image {idx[row]} again: expected each image once"
-        )
-
-
-def _refuse_contradictions(log: Log) -> None:
-    agrees = log.correct == (log.predict == log.label)
-    if not agrees.all():
-        row = int(np.argmin(agrees))
-        raise InputError(
-            f"{log.path} line {row + 2} has correct {int(log.correct[row])} for label "
-            f"{log.label[row]} and predict {log.predict[row]}: expected 1 where they agree, else 0"
-        )
-    claims = log.abstained & (log.radius > 0.0)
-    if claims.any():
-        row = int(np.argmax(claims))
-        raise InputError(
-            f"{log.path} line {row + 2} abstains (predict -1) with radius {log.radius[row]}: "
-            "expected 0.0"
-        )
+        radius_column="radius" in table.columns,
+        torn=bool(torn),
+        labelled=rows.labelled,
+        numbered="idx" not in table.columns,
+        said=tuple(said),
+        **{name: integers(table, name, 0) if name in table.columns else None for name in COUNTS},
+    )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from smoothcert.analysis.accuracy import DEFAULT_RHO
+from smoothcert.analysis.accuracy import DEFAULT_RHO, MEASURES
 from smoothcert.analysis.curve import Curve, certified_curve, drawn_steps
 from smoothcert.analysis.legend import legend_labels
 from smoothcert.analysis.log import Log
-from smoothcert.analysis.table import lower_accuracy
+from smoothcert.analysis.table import all_labelled, lower_accuracy
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
 
@@ -102,6 +102,7 @@ def accuracy_figure(
                 f"{log.path} is a log of predict, which certifies no radius: expected logs of "
                 "certify; compare predictions with --reference"
             )
+    measure = MEASURES[all_labelled(logs)]
     curves = [certified_curve(log) for log in logs]
     bounds = [
         lower_accuracy(log, curve.radii, alpha, rho)
@@ -112,7 +113,7 @@ def accuracy_figure(
         axes = figure.add_subplot()
         for i, (curve, bound) in enumerate(zip(curves, bounds, strict=True)):
             _draw(axes, curve, bound, _COLOURS[i % 7], _PATTERNS[i % 6])
-        _scale(axes, max(float(curve.radii[-1]) for curve in curves))
+        _scale(axes, max(float(curve.radii[-1]) for curve in curves), measure)
         _explain(figure, axes, legend_labels(logs), DEFAULT_RHO if rho is None else rho)
     return figure
 
@@ -134,11 +135,11 @@ def _draw(axes: "Axes", curve: Curve, bound: Any, colour: str, pattern: Any) -> 
             axes.fill_between(x, lower, y, color=colour, alpha=0.14, linewidth=0)
 
 
-def _scale(axes: "Axes", largest: float) -> None:
+def _scale(axes: "Axes", largest: float, measure: str) -> None:
     axes.set_xlim(0.0, largest * 1.03 if largest > 0 else 1.0)
     axes.set_ylim(0.0, 1.0)
     axes.set_xlabel("L2 radius (pixels in [0, 1])")
-    axes.set_ylabel("certified accuracy")
+    axes.set_ylabel(measure)
 
 
 def _explain(figure: "Figure", axes: "Axes", labels: list[str], rho: float) -> None:

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from smoothcert.analysis.log import Log
-from smoothcert.analysis.table import distinct_names
+from smoothcert.analysis.table import all_labelled, distinct_names
 from smoothcert.engine.base.errors import InputError
+
+CLASSES = ("accurate", "inaccurate", "unjudged", "abstained")
+"""In place of OUTCOMES where the logs have no labels: by the class alone."""
 
 OUTCOMES = (
     "correct, accurate",
@@ -30,8 +33,9 @@ class Judgement:
     """One log against the reference, on the `images` that both have.
 
     n         samples per image, where the manifest tells
-    outcomes  number of images by each of OUTCOMES; they sum to `images`
+    outcomes  number of images by each of OUTCOMES (without labels: CLASSES); they sum to `images`
     missing   images of the log that the reference has not (yet)
+    said      what was inferred in reading the log
     """
 
     name: str
@@ -40,6 +44,7 @@ class Judgement:
     images: int
     outcomes: dict[str, int]
     missing: int
+    said: tuple[str, ...] = ()
 
     def share(self, outcome: str) -> float:
         """The part of the images with this outcome."""
@@ -55,6 +60,13 @@ class PredictionTable:
     reference_complete: bool
     undecided: int
     rows: list[Judgement]
+    labelled: bool = True
+    said: tuple[str, ...] = ()
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The names of the outcomes."""
+        return OUTCOMES if self.labelled else CLASSES
 
 
 def judge_predictions(logs: Sequence[Log], reference: Log) -> PredictionTable:
@@ -66,8 +78,12 @@ def judge_predictions(logs: Sequence[Log], reference: Log) -> PredictionTable:
     (each with at most its own alpha).
 
     Raises InputError where the logs do not fit together: by their manifests another model, sigma
-    or source, or no fewer samples than the reference's; other labels; no image in common.
+    or source, or no fewer samples than the reference's; other labels; no image in common; a log
+    whose rows do not say which image they are of; some logs with labels and some without.
+
+    Labels are compared where both have them. Of logs without, only the class is judged.
     """
+    labelled = all_labelled(logs)
     *names, reference_name = distinct_names([*logs, reference])
     rows = [_judge(log, name, reference) for log, name in zip(logs, names, strict=True)]
     return PredictionTable(
@@ -76,10 +92,18 @@ def judge_predictions(logs: Sequence[Log], reference: Log) -> PredictionTable:
         reference.complete,
         int(reference.abstained.sum()),
         rows,
+        labelled,
+        reference.said,
     )
 
 
 def _judge(log: Log, name: str, reference: Log) -> Judgement:
+    for either in (log, reference):
+        if either.numbered:
+            raise InputError(
+                f"{either.path} has no column idx, which says what image a row is of: expected "
+                "one to compare logs by"
+            )
     _refuse_misfits(log, reference)
     _, mine, theirs = np.intersect1d(
         log.idx, reference.idx, assume_unique=True, return_indices=True
@@ -89,7 +113,7 @@ def _judge(log: Log, name: str, reference: Log) -> Judgement:
             f"{log.path} and {reference.path} have no image in common: expected a reference of the "
             "same images"
         )
-    other = log.label[mine] != reference.label[theirs]
+    other = (log.label[mine] != reference.label[theirs]) & log.labelled & reference.labelled
     if other.any():
         at = int(np.argmax(other))
         raise InputError(
@@ -97,15 +121,20 @@ def _judge(log: Log, name: str, reference: Log) -> Judgement:
             f"{reference.label[theirs][at]} in {reference.path}: expected logs of the same images"
         )
     predict, truth = log.predict[mine], reference.predict[theirs]
-    abstained, unjudged = predict == -1, truth == -1
+    named = predict != -1
+    if log.labelled:
+        correct = log.correct[mine]
+        kinds = {"correct, ": correct & named, "incorrect, ": ~correct & named}
+    else:
+        kinds = {"": named}
     outcomes = {}
-    for word, right in (("correct", log.correct[mine]), ("incorrect", ~log.correct[mine])):
-        named = right & ~abstained
-        outcomes[f"{word}, accurate"] = int((named & ~unjudged & (predict == truth)).sum())
-        outcomes[f"{word}, inaccurate"] = int((named & ~unjudged & (predict != truth)).sum())
-        outcomes[f"{word}, unjudged"] = int((named & unjudged).sum())
-    outcomes["abstained"] = int(abstained.sum())
-    return Judgement(name, _samples(log), log.complete, len(mine), outcomes, len(log) - len(mine))
+    for word, rows in kinds.items():
+        outcomes[f"{word}accurate"] = int((rows & (truth != -1) & (predict == truth)).sum())
+        outcomes[f"{word}inaccurate"] = int((rows & (truth != -1) & (predict != truth)).sum())
+        outcomes[f"{word}unjudged"] = int((rows & (truth == -1)).sum())
+    outcomes["abstained"] = int((~named).sum())
+    missing = len(log) - len(mine)
+    return Judgement(name, _samples(log), log.complete, len(mine), outcomes, missing, log.said)
 
 
 def _refuse_misfits(log: Log, reference: Log) -> None:

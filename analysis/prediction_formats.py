@@ -3,19 +3,22 @@
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from smoothcert.analysis.formats import remarks_of
 from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, printable
-from smoothcert.analysis.prediction import OUTCOMES, Judgement, PredictionTable
+from smoothcert.analysis.opening import Skipped
+from smoothcert.analysis.prediction import Judgement, PredictionTable
 
 
-def render_predictions(table: PredictionTable, form: str) -> str:
+def render_predictions(table: PredictionTable, form: str, skipped: Sequence[Skipped] = ()) -> str:
     """The table in one of PREDICTION_FORMATS, without a final newline.
 
     text, markdown and latex show shares, to three decimals, and leave out columns that say
     nothing; csv and json carry the counts, all of them.
+    json also names the logs that were skipped, and what was inferred of the others.
     """
-    return PREDICTION_FORMATS[form](table)
+    return PREDICTION_FORMATS[form](table, skipped)
 
 
 def _label(name: str, complete: bool) -> str:
@@ -25,7 +28,7 @@ def _label(name: str, complete: bool) -> str:
 def _grid(table: PredictionTable, markup: Markup) -> Grid:
     outcomes = [
         outcome
-        for outcome in OUTCOMES
+        for outcome in table.outcomes
         if not outcome.endswith("unjudged") or any(row.outcomes[outcome] for row in table.rows)
     ]
     known = any(row.n is not None for row in table.rows)
@@ -54,12 +57,12 @@ def _record(row: Judgement) -> dict[str, object]:
         "n": row.n,
         "complete": row.complete,
         "images": row.images,
-        **{outcome.replace(", ", "_"): row.outcomes[outcome] for outcome in OUTCOMES},
+        **{outcome.replace(", ", "_"): row.outcomes[outcome] for outcome in row.outcomes},
         "not_in_reference": row.missing,
     }
 
 
-def _csv(table: PredictionTable) -> str:
+def _csv(table: PredictionTable, skipped: Sequence[Skipped]) -> str:
     buffer = io.StringIO()
     records = [{**_record(row), "complete": int(row.complete)} for row in table.rows]
     for record in records:
@@ -70,20 +73,27 @@ def _csv(table: PredictionTable) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def _json(table: PredictionTable) -> str:
+def _json(table: PredictionTable, skipped: Sequence[Skipped]) -> str:
     reference = {
         "log": table.reference,
         "n": table.reference_n,
         "complete": table.reference_complete,
         "abstained": table.undecided,
     }
-    return json.dumps({"reference": reference, "logs": [*map(_record, table.rows)]}, indent=1)
+    said = [(row.name, row.said) for row in table.rows]
+    remarks = remarks_of([*said, (table.reference, table.said)], skipped)
+    logs = [*map(_record, table.rows)]
+    return json.dumps({"reference": reference, "logs": logs, **remarks}, indent=1)
 
 
-PREDICTION_FORMATS: dict[str, Callable[[PredictionTable], str]] = {
-    "text": lambda table: TEXT.lay_out(_grid(table, TEXT)),
-    "markdown": lambda table: MARKDOWN.lay_out(_grid(table, MARKDOWN)),
-    "latex": lambda table: LATEX.lay_out(_grid(table, LATEX)),
+def _laid_out(markup: Markup) -> Callable[[PredictionTable, Sequence[Skipped]], str]:
+    return lambda table, skipped: markup.lay_out(_grid(table, markup))
+
+
+PREDICTION_FORMATS: dict[str, Callable[[PredictionTable, Sequence[Skipped]], str]] = {
+    "text": _laid_out(TEXT),
+    "markdown": _laid_out(MARKDOWN),
+    "latex": _laid_out(LATEX),
     "csv": _csv,
     "json": _json,
 }

@@ -1,5 +1,6 @@
 """Tables of certified accuracy: logs down, radii across."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,14 +35,17 @@ class Row:
     abstained: float
     average_radius: float
     table_mode: bool = False
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class AccuracyTable:
-    """Certified accuracy of logs (rows) at radii (columns)."""
+    """Certified accuracy of logs (rows) at radii (columns); of logs without labels, the share
+    that is certified whatever its label."""
 
     radii: list[float]
     rows: list[Row]
+    labelled: bool = True
 
 
 def default_radii(logs: Sequence[Log]) -> list[float]:
@@ -75,9 +79,10 @@ def accuracy_table(
     """The table; with the high-probability figures where alpha or rho is given.
 
     alpha serves the logs whose manifest tells none; rho is DEFAULT_RHO where only alpha is given.
-    Raises InputError where figures are asked for that a log cannot give (no_bound), and for alpha
-    or rho out of range.
+    Raises InputError where figures are asked for that a log cannot give (no_bound), for alpha or
+    rho out of range, and as all_labelled.
     """
+    labelled = all_labelled(logs)
     rows = []
     for log, name in zip(logs, distinct_names(logs), strict=True):
         _refuse_undecided(log, radii)
@@ -95,9 +100,23 @@ def accuracy_table(
                 summary.abstained,
                 summary.average_radius,
                 log.table_radii is not None,
+                log.said,
             )
         )
-    return AccuracyTable(list(radii), rows)
+    return AccuracyTable(list(radii), rows, labelled)
+
+
+def all_labelled(logs: Sequence[Log]) -> bool:
+    """Whether the logs are of labelled images; raises InputError where some are and some are not,
+    for an accuracy and a share that knows no label are not to be compared."""
+    without = [log for log in logs if not log.labelled]
+    if without and len(without) < len(logs):
+        other = next(log for log in logs if log.labelled)
+        raise InputError(
+            f"{without[0].path} has no labels (label -1) and {other.path} has: expected logs of "
+            "one kind; run once for each"
+        )
+    return not without
 
 
 def lower_accuracy(
@@ -161,10 +180,14 @@ def distinct_names(logs: Sequence[Log]) -> list[str]:
     paths = [file.with_name(log.name) for file, log in zip(files, logs, strict=True)]
     if len(set(paths)) < len(set(files)):  # a log beside one with the same name and no suffix
         paths = files
-    names = []
-    for path in paths:
-        tail = 1
-        while any(p != path and p.parts[-tail:] == path.parts[-tail:] for p in paths):
-            tail += 1
-        names.append(Path(*path.parts[-tail:]).as_posix())
+    # By their last parts: how many different paths end so.
+    parts = [path.parts for path in paths]
+    different, names, tail = set(parts), [""] * len(parts), 0
+    while not all(names):
+        tail += 1
+        ends = Counter(p[-tail:] for p in different)
+        names = [
+            name or (Path(*p[-tail:]).as_posix() if ends[p[-tail:]] == 1 else "")
+            for name, p in zip(names, parts, strict=True)
+        ]
     return names

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from smoothcert.analysis.columns import decimals, integers, split_columns
 from smoothcert.analysis.log import Log
+from smoothcert.analysis.reading.fields import decimals, integers
+from smoothcert.analysis.reading.table import split_table
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.rows import TRANSFER_COLUMNS
 
@@ -16,15 +17,15 @@ def transferred(log: Log) -> Log:
     Each row fails with probability at most alpha + alpha_zeta, which is this log's alpha (none,
     where the manifest does not tell both). Raises InputError for a log without a transfer.
     """
-    text = log.path.read_text(encoding="utf-8")
     # Rows that were appended after `log` was read are left out.
-    columns = split_columns(log.path, text.split("\n")[: len(log) + 1])
-    if not set(TRANSFER_COLUMNS) <= set(columns):
+    lines = log.path.read_text(encoding="utf-8").split("\n")[: len(log) + 1]
+    table = split_table(log.path, lines, further=TRANSFER_COLUMNS)
+    if not set(TRANSFER_COLUMNS) <= set(table.columns):
         raise InputError(
             f"{log.path} transfers no certificates: expected a log of `certify --transfer-to`; "
             "leave --transferred out"
         )
-    predict = integers(log.path, columns, "predict_transfer", -1)
+    predict = integers(table, "predict_transfer", -1)
     run = {**log.run, "procedure": "transfer"}
     run.pop("alpha", None)
     if log.alpha is not None and log.alpha_zeta is not None:
@@ -32,9 +33,9 @@ def transferred(log: Log) -> Log:
     return replace(
         log,
         predict=predict,
-        radius=decimals(log.path, columns, "radius_transfer"),
-        correct=np.equal(predict, log.label),
-        covers=integers(log.path, columns, "covers_transfer", 0),
+        radius=decimals(table, "radius_transfer"),
+        correct=np.equal(predict, log.label) & log.labelled,
+        covers=integers(table, "covers_transfer", 0),
         count=None,
         n=None,
         n0=None,

@@ -1,17 +1,22 @@
 """`smoothcert analyze`: certified accuracy of logs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from smoothcert.analysis.formats import FORMATS, render
-from smoothcert.analysis.log import read_log
+from smoothcert.analysis.log import Log, read_log
+from smoothcert.analysis.opening import Opened, open_logs
+from smoothcert.analysis.population import population
+from smoothcert.analysis.reading.names import check_columns
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
+from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.options import Numbers
 from smoothcert.engine.base.errors import InputError
 
 
-@click.command("analyze")
+@click.command("analyze", cls=GroupedCommand)
 @click.argument("logs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="LOG...")
 @click.option(
     "--radii",
@@ -48,6 +53,15 @@ from smoothcert.engine.base.errors import InputError
 @click.option(
     "--transferred", is_flag=True, help="The reference's certificates (certify --transfer-to)."
 )
+@grouped(
+    "Logs that others wrote",
+    option(
+        "--columns",
+        metavar="NAMES",
+        help="Their columns from left to right, for instance idx,label,predict,radius,-,correct; "
+        "- is one to ignore [default: by the names in the header].",
+    ),
+)
 def command(
     logs: tuple[Path, ...],
     radii: tuple[float, ...] | None,
@@ -59,13 +73,19 @@ def command(
     source: str | None,
     reference: Path | None,
     transferred: bool,
+    columns: str | None,
 ) -> None:
     """Print the certified accuracy of each LOG: the share of its images that are classified
     correctly and certified within each radius.
 
+    A LOG is a file, a folder of them or a pattern in quotes. Of several, those without rows are
+    left out; so are damaged ones, and the exit code is 2 then. Of images without labels the table
+    gives the share that is certified, whatever the class.
+
     With --rho or --alpha the table also says what the accuracy is at least (w.h.p.): with
     probability 1 - RHO over the noise of the whole log, if each row fails with probability at
-    most ALPHA. Logs of the original code are read, and logs that are still being written.
+    most ALPHA. Logs of the original code and of its descendants are read, and logs that are still
+    being written.
 
     With --reference the table says instead what share of the images is predicted correctly (the
     label) and accurately (the class that the reference names).
@@ -74,17 +94,22 @@ def command(
     """
     if source is not None and html is None:
         raise InputError(f"source {source} is for pictures in a report: expected --html too")
+    names = None if columns is None else check_columns(columns.split(","))
+    if names is not None and transferred:
+        raise InputError("--columns and --transferred do not go together: expected one of them")
     if reference is not None:
         others = {"radii": radii, "alpha": alpha, "rho": rho, "plot": plot, "html": html}
         others["transferred"] = transferred or None
-        _judge(logs, reference, form, [name for name, given in others.items() if given is not None])
+        given = [name for name, value in others.items() if value is not None]
+        _judge(logs, reference, form, names, given)
         return
     if plot is not None:
         from smoothcert.analysis.plot import check_plot_path, write_plot
 
         check_plot_path(plot)
     wanted = None if radii is None else check_radii(radii)
-    opened = [read_log(path) for path in logs]
+    found = _opened(logs, names)
+    opened = found.logs
     if transferred:
         from smoothcert.analysis.transferred import transferred as of_reference
 
@@ -98,10 +123,21 @@ def command(
 
         write_report(html, opened, table, alpha=alpha, rho=rho, source=source)
         click.echo(f"{html}: a report, {html.stat().st_size / 1e6:.1f} MB", err=True)
-    click.echo(render(table, form))
+    _tell(found, found.logs)
+    for log in opened:
+        if about := population(log):
+            click.echo(f"{log.path}: {about}", err=True)
+    click.echo(render(table, form, found.skipped))
+    _fail_if_damaged(found)
 
 
-def _judge(logs: tuple[Path, ...], reference: Path, form: str, others: list[str]) -> None:
+def _judge(
+    logs: tuple[Path, ...],
+    reference: Path,
+    form: str,
+    columns: Sequence[str] | None,
+    others: list[str],
+) -> None:
     from smoothcert.analysis.prediction import judge_predictions
     from smoothcert.analysis.prediction_formats import render_predictions
 
@@ -109,5 +145,39 @@ def _judge(logs: tuple[Path, ...], reference: Path, form: str, others: list[str]
         raise InputError(
             f"--reference and --{others[0]} do not go together: expected one of them; run twice"
         )
-    table = judge_predictions([read_log(path) for path in logs], read_log(reference))
-    click.echo(render_predictions(table, form))
+    judge = read_log(reference, columns)
+    found = _opened(logs, columns)
+    table = judge_predictions(found.logs, judge)
+    _tell(found, [*found.logs, judge])
+    click.echo(render_predictions(table, form, found.skipped))
+    _fail_if_damaged(found)
+
+
+def _opened(named: tuple[Path, ...], columns: Sequence[str] | None) -> Opened:
+    """The logs that can be read; where none can, stderr says of each why."""
+    found = open_logs(named, columns)
+    if not found.logs:
+        for skipped in found.skipped[:-1]:
+            click.echo(f"smoothcert: {skipped.why}", err=True)
+        raise InputError(found.skipped[-1].why)
+    return found
+
+
+def _tell(found: Opened, logs: Sequence[Log]) -> None:
+    """Say on stderr what was left out, and what was inferred of the logs: of many the same once."""
+    for note in found.notes:
+        click.echo(note, err=True)
+    for skipped in found.skipped:
+        click.echo(f"smoothcert: {skipped.why}; left out", err=True)
+    sayings: dict[str, list[Path]] = {}
+    for log in logs:
+        if log.said:
+            sayings.setdefault("; ".join(log.said), []).append(log.path)
+    for text, paths in sayings.items():
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        click.echo(f"{paths[0]}{more}: {text}", err=True)
+
+
+def _fail_if_damaged(found: Opened) -> None:
+    if any(skipped.damaged for skipped in found.skipped):
+        raise click.exceptions.Exit(2)

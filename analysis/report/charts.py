@@ -25,14 +25,14 @@ def bin_width(largest: float, bins: int = _MOST_BINS) -> float:
 def radius_histogram(log: Log, width: float) -> dict[str, Any]:
     """Rows per radius bin [i * width, (i + 1) * width): correct ones, and wrong predictions.
 
-    Abstentions are in no bin.
+    Abstentions are in no bin; without labels every prediction is in `correct`.
     """
-    wrong = ~log.correct & ~log.abstained
+    wrong = ~log.counted & ~log.abstained
     places = _bins(log.radius, width)
     bins = int(places.max()) + 1
     return {
         "width": width,
-        "correct": np.bincount(places[log.correct], minlength=bins).tolist(),
+        "correct": np.bincount(places[log.counted], minlength=bins).tolist(),
         "wrong": np.bincount(places[wrong], minlength=bins).tolist(),
     }
 

@@ -115,8 +115,20 @@ def _selected(run: Mapping[str, Any]) -> str | None:
     if "images" not in source:
         return None
     words = [f"{plain(source['images'])} in the source"]
+    if "indices" in selection:
+        words.append(f"those in {plain(_part(selection, 'indices').get('name'))}")
+    if "sample" in selection:
+        drawn = f"a {'stratified ' if selection.get('stratified') is True else ''}sample of"
+        seed = plain(selection.get("sample_seed"))
+        words.append(f"{drawn} {plain(selection['sample'])} (sample seed {seed})")
     if selection.get("skip", 1) != 1:
         words.append(f"every {plain(selection['skip'])}th of them")
+    if "only_correct" in selection:
+        outcome = _part(selection, "only_correct")
+        words.append(
+            f"{plain(outcome.get('correct'))} of {plain(outcome.get('tried'))} that are classified "
+            "correctly without noise"
+        )
     if selection.get("max", -1) != -1:
         words.append(f"at most {plain(selection['max'])}")
     if selection.get("shards", 1) != 1:

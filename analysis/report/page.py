@@ -70,6 +70,7 @@ def render(
     pictures = None if source is None else thumbnails(source, logs)
     data = {
         "rho": level,
+        "labelled": table.labelled,
         "logs": payload(logs, names, alpha, level),
         "pictures": pictures and {"fits": pictures.fits, "png": pictures.pictures},
     }
@@ -84,6 +85,8 @@ def render(
         data=script_json(data),
         sections=shown,
         promises=promises(logs, names),
+        labelled=table.labelled,
+        measure="Certified accuracy" if table.labelled else "Certified share",
         radii=[f"{r:.15g}" for r in table.radii],
         rho=f"{level:g}",
         pictures=pictures,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from smoothcert.analysis.log import Log
+from smoothcert.analysis.population import population
 from smoothcert.analysis.report.facts import plain
 
 _MODEL = "this model, as this backend runs it"
@@ -116,6 +117,8 @@ def _row_independence(log: Log) -> str:
 
 def _remarks(log: Log) -> list[str]:
     remarks, run = [], log.run
+    if about := population(log):
+        remarks.append(about)
     if run.get("procedure") == "table":
         radii = plain(list(log.table_radii or ()))
         remarks.append(

@@ -39,6 +39,7 @@ class Section:
     accuracy: list[str]
     lower: list[str] | None
     facts: Facts
+    said: str
 
 
 def sections(
@@ -54,7 +55,7 @@ def sections(
 def _section(
     number: int, log: Log, row: Row, radii: Sequence[float], level: float | None, rho: float
 ) -> Section:
-    images, correct, abstained = len(log), int(log.correct.sum()), int(log.abstained.sum())
+    images, correct, abstained = len(log), int(log.counted.sum()), int(log.abstained.sum())
     counts = (correct, images - correct - abstained, abstained)
     drawn = samples_drawn(log)
     selected = images_selected(log)
@@ -82,6 +83,7 @@ def _section(
         accuracy=[f"{value:.3f}" for value in row.accuracy],
         lower=lower,
         facts=facts(log),
+        said=plain("; ".join(log.said)) if log.said else "",
     )  # fmt: skip
 
 

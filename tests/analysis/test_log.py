@@ -100,6 +100,113 @@ def test_what_is_no_log_is_refused(tmp_path: Path, text: str, words: str) -> Non
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("rows", "radii", "correct", "said"),
+    [
+        ("0\t3\t-1\t-1.0\t0\t1\n1\t2\t2\t0.5\t1\t1\n", [0.0, 0.5], [0, 1], "or one below 0, is 0"),
+        ("0\t3\t4\t-0.1\t0\t1\n1\t2\t2\t0.5\t1\t1\n", [0.0, 0.5], [0, 1], ": 1 rows"),
+        ("0\t3\t-1\tnan\t0\t1\n1\t2\t-1\tNone\t0\t1\n", [0.0, 0.0], [0, 0], ": 2 rows"),
+        ("0\t3\t3\t0.5\t1\t1\n1\t4\t4\t0.5\t2\t1\n", [0.5, 0.5], [1, 1], "a running total"),
+        ("0\t3\t3\t0.5\tTrue\t1\n1\t4\t2\t.5\tFalse\t1\n", [0.5, 0.5], [1, 0], None),
+        ("0.0\t3.0\t3\t0.5\t1\t1\n1\ttensor(4)\t4\ttensor(1.)\t1.0\t1\n", [0.5, 1.0], [1, 1], None),
+        ("0\t3\t3\t0.5\t1\t1\n\nACC = 1/1\n", [0.5], [1], "no row, left out: line 4 'ACC"),
+        ("0\t3\t3\t0.5\t1\t1\n" + HEADER + "1\t4\t4\t0.5\t1\t1\n", [0.5, 0.5], [1, 1], "2 times"),
+    ],
+)  # fmt: skip
+def test_rows_as_others_write_them(
+    tmp_path: Path, rows: str, radii: list[float], correct: list[int], said: str | None
+) -> None:
+    log = read_log(write(tmp_path, HEADER + rows))
+    assert log.radius.tolist() == radii
+    assert log.correct.tolist() == [bool(c) for c in correct]
+    assert log.said == () if said is None else said in "; ".join(log.said)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("0\t3\t3\t-1.0\t1\t1\n", "line 2 has radius '-1.0' of a prediction that counts"),
+        ("0\t3\t4\tinf\t0\t1\n", "line 2 has radius 'inf': .* and finite"),
+        ("0\t3\t3\t0.5\t1\t1\n1\t3\t3\t0.5\t3\t1\n", "line 3 has correct '3'"),
+        ("0\t3\t3\t0.5\t1\t1\n1\t3\t4\t0.5\t1\t1\n", "line 3 has correct 1"),
+        ("0\t3\t3\t0.5\t1\t1\n\n1\t3\t4\t0.5\t1\t1\n", "line 4 has correct 1"),
+        ("0\tcat\tcat\t0.5\t1\t1\n", "line 2 has label 'cat'"),
+        ("0\t-1\t3\t0.5\t0\t1\n1\t3\t3\t0.5\t1\t1\n", "line 2 has label '-1'.*in every row"),
+        ("0\t-1\t3\t0.5\t1\t1\n", "line 2 has correct 1 .* expected 0 without labels"),
+        ("0\t-1\t3\t-1.0\t0\t1\n", "line 2 has radius '-1.0' of a prediction that counts"),
+        ("0\t3\t3\t0.5\t1\t1\n" * 2, "line 3 has image 0 again"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_with_its_line(
+    tmp_path: Path, rows: str, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        read_log(write(tmp_path, HEADER + rows))
+
+
+def test_our_own_log_is_read_to_the_letter(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    with Ledger(path, {"sigma": 0.25, "alpha": 0.001}, {}) as ledger:
+        ledger.append(Certificate(4, 3, Decision(3, 0.5, 90, 100, 10, 110), 61.5, "00" * 8))
+        ledger.finish({})
+    whole = path.read_text()
+    assert read_log(path).said == ()
+    for old, new in (
+        ("\t0.500000\t", "\t.5\t"),
+        ("\n4\t", "\n4.0\t"),
+        ("0\t1\t0:", "0\tTrue\t0:"),
+        ("\t3\t3\t", "\t 3\t3\t"),
+    ):
+        assert old in whole
+        path.write_text(whole.replace(old, new))
+        with pytest.raises(InputError, match="line 2 has"):
+            read_log(path)
+    path.write_text(whole + "Killed\n")
+    with pytest.raises(InputError, match="line 3 has 1 fields"):
+        read_log(path)
+
+
+def test_what_a_log_lacks_is_filled_in(tmp_path: Path) -> None:
+    log = read_log(write(tmp_path, "label\tpredict\tradius\n3\t3\t0.5\n4\t-1.0\t-1.0\n"))
+    assert log.numbered
+    assert (log.idx.tolist(), log.correct.tolist()) == ([0, 1], [True, False])
+    assert (log.seconds.tolist(), log.radius.tolist()) == ([0.0, 0.0], [0.5, 0.0])
+    assert len(log.said) == 2
+
+
+def test_columns_in_place_of_a_header(tmp_path: Path) -> None:
+    path = write(tmp_path, "3 \t 3 \t 0.01 \t 0.9\n4 \t 5 \t 0.02 \t 0.9\n")
+    log = read_log(path, ("label", "predict", "radius", "-"))
+    assert log.radius.tolist() == [0.01, 0.02]
+    assert log.correct.tolist() == [True, False]
+    with pytest.raises(InputError, match="has 4 columns and --columns names 3"):
+        read_log(path, ("label", "predict", "radius"))
+
+
+def test_a_line_that_does_not_end_is_said_where_no_manifest_says_that_it_grows(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1\n1\t3\t3\t0.5\t1\t1")
+    assert read_log(path).said == ("line 3 does not end: left out",)
+    path.with_name("log.tsv.json").write_text('{"status": "running"}')
+    assert read_log(path).said == ()
+
+
+def test_a_log_without_labels(tmp_path: Path) -> None:
+    rows = "0\t-1\t3\t0.5\t0\t1\n1\t-1\t-1\t0.0\t0\t1\n"
+    log = read_log(write(tmp_path, HEADER + rows))
+    assert not log.labelled
+    assert log.counted.tolist() == [True, False]
+    assert log.correct.tolist() == [False, False]
+    assert log.said == ("no labels: certified whatever the class",)
+    # The original's `correct = prediction == label` calls an abstention without label correct.
+    again = read_log(write(tmp_path, HEADER + rows.replace("0.0\t0", "0.0\t1")))
+    assert again.correct.tolist() == [False, False]
+    labelled = read_log(write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1\n1\t3\t4\t0.5\t0\t1\n"))
+    assert labelled.labelled
+    assert labelled.counted.tolist() == labelled.correct.tolist() == [True, False]
+
+
 def test_a_finished_log_that_was_cut_is_not_taken_for_a_growing_one(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n1\t3\t3\t0.5\t1\t1.0")
     manifest = path.with_name("log.tsv.json")

@@ -59,8 +59,8 @@ function drawAccuracy(width) {
   const height = Math.round(Math.min(400, Math.max(260, width * 0.5)));
   const described = LOGS.map((log) => `${log.name}: ${share(log.curve.accuracy[0])} at radius 0, 0 beyond ${brief(log.curve.radii.at(-1))}`);
   const f = frame({
-    width, height, xMost: largestRadius, yMost: 1, xTitle: "L2 radius", yTitle: "certified accuracy",
-    name: `Step curves of certified accuracy against the L2 radius. ${described.join("; ")}. The slider below reads them.`,
+    width, height, xMost: largestRadius, yMost: 1, xTitle: "L2 radius", yTitle: MEASURE,
+    name: `Step curves of ${MEASURE} against the L2 radius. ${described.join("; ")}. The slider below reads them.`,
     yText: (value) => value.toFixed(1),
   });
   LOGS.forEach((log, number) => { if (shownLogs[number]) f.root.append(curve(log, number, f)); });

@@ -1,15 +1,15 @@
 // The table of certificates: only the rows in sight are in the page, so that 50,000 scroll well.
 const FILE_ORDER = "file";
 const OUTCOMES = ["wrong", "correct", "abstained"];
-const OUTCOME_TEXT = ["✗ wrong", "✓ correct", "– abstained"];
+const OUTCOME_TEXT = ["✗ wrong", DATA.labelled ? "✓ correct" : "✓ certified", "– abstained"];
 
 // Every column: its values to sort by, and a cell's text. `hint` explains it on the header.
 const COLUMNS = [
   { name: "idx", hint: "index of the image in its source" },
-  { name: "label", hint: "the image's true class" },
+  { name: "label", hint: "the image's true class", labels: true },
   { name: "predict", hint: "the smoothed classifier's class; -1: abstained" },
   { name: "radius", hint: "certified L2 radius, pixels in [0, 1]", text: (value) => value.toFixed(6) },
-  { name: "correct", hint: "whether predict is the label", text: (value) => OUTCOME_TEXT[value] },
+  { name: "correct", title: DATA.labelled ? "correct" : "outcome", hint: DATA.labelled ? "whether predict is the label" : "whether a class is predicted", text: (value) => OUTCOME_TEXT[value] },
   { name: "n", hint: "estimation samples", text: whole },
   { name: "count", hint: "estimation samples of the predicted class", text: whole },
   { name: "drawn", hint: "samples used altogether", text: whole },
@@ -22,7 +22,7 @@ const SPACER_LIMIT = 16_000_000; // browsers place nothing far beyond this many 
 // 0 wrong, 1 correct, 2 abstained, per row.
 function outcomes(log) {
   const { predict, label } = log.columns;
-  return Uint8Array.from(predict, (c, i) => (c < 0 ? 2 : Number(c === label[i])));
+  return Uint8Array.from(predict, (c, i) => (c < 0 ? 2 : Number(counts(c, label[i]))));
 }
 
 class CertificateTable {
@@ -43,7 +43,7 @@ class CertificateTable {
     this.place = place;
     this.log = LOGS[place];
     const values = { ...this.log.columns, correct: outcomes(this.log) };
-    this.columns = COLUMNS.filter(({ name }) => values[name] !== undefined)
+    this.columns = COLUMNS.filter(({ name, labels }) => values[name] !== undefined && (DATA.labelled || !labels))
       .map((column) => ({ text: String, ...column, values: values[column.name] }));
     this.pictures = DATA.pictures !== null && DATA.pictures.fits[place];
     this.sorted = { name: FILE_ORDER, sign: 1 };
@@ -60,7 +60,7 @@ class CertificateTable {
         const mark = { none: "↕", ascending: "▲", descending: "▼" }[state];
         return html("th", { scope: "col", class: column.name, "aria-sort": state },
           html("button", { type: "button", title: column.hint, click: () => this.sort(column.name) },
-            column.name, html("span", { class: "mark", "aria-hidden": "true" }, mark)));
+            column.title ?? column.name, html("span", { class: "mark", "aria-hidden": "true" }, mark)));
       }));
   }
 

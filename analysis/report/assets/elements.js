@@ -2,6 +2,11 @@
 const DATA = JSON.parse(document.getElementById("report-data").textContent);
 const LOGS = DATA.logs;
 
+// What the curves show; without labels every prediction counts, and nothing is right or wrong.
+const MEASURE = DATA.labelled ? "certified accuracy" : "certified share, whatever the label";
+const counts = (predict, label) => (DATA.labelled ? predict === label : predict >= 0);
+const outcomeName = (kind) => (kind === "correct" && !DATA.labelled ? "certified" : kind);
+
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name, value);

@@ -15,7 +15,7 @@ function startCertificates() {
   const card = document.getElementById("certificates-card");
   const logs = html("select", { name: "log" }, ...options(LOGS.map((log, place) => [place, log.name])));
   const outcome = html("select", { name: "outcome" },
-    ...options([["", "all"], ["1", "correct"], ["0", "wrong"], ["2", "abstained"]]));
+    ...options(DATA.labelled ? [["", "all"], ["1", "correct"], ["0", "wrong"], ["2", "abstained"]] : [["", "all"], ["1", "certified"], ["2", "abstained"]]));
   const inputs = {
     idx: numberInput("idx", { min: 0, step: 1 }),
     label: numberInput("label", { min: 0, step: 1 }),
@@ -26,7 +26,7 @@ function startCertificates() {
   const found = html("output", { class: "found", "aria-live": "polite" });
   const form = html("form", { class: "filters", "aria-label": "Filter the certificates", submit: (event) => event.preventDefault() },
     LOGS.length > 1 ? field("Log", logs) : null,
-    field("Outcome", outcome), field("Index", inputs.idx), field("Label", inputs.label), field("Predict", inputs.predict),
+    field("Outcome", outcome), field("Index", inputs.idx), DATA.labelled ? field("Label", inputs.label) : null, field("Predict", inputs.predict),
     field("Radius at least", inputs.least), field("Radius at most", inputs.most),
     html("button", { type: "reset" }, "Reset filters"));
   card.append(form, found);

@@ -10,14 +10,15 @@ const titled = (node, text) => { node.append(svg("title", {}, text)); return nod
 function drawOutcomes(log, width) {
   const { predict, label } = log.columns;
   let correct = 0, abstained = 0;
-  predict.forEach((c, i) => { if (c === label[i]) correct += 1; else if (c < 0) abstained += 1; });
-  const parts = [["correct", correct], ["wrong", log.rows - correct - abstained], ["abstained", abstained]];
+  predict.forEach((c, i) => { if (counts(c, label[i])) correct += 1; else if (c < 0) abstained += 1; });
+  const parts = [["correct", correct], ["wrong", log.rows - correct - abstained], ["abstained", abstained]]
+    .filter(([kind]) => DATA.labelled || kind !== "wrong");
   let left = 0;
   const root = svg("svg", { viewBox: `0 0 ${width} 14`, width, height: 14, role: "img",
-    "aria-label": parts.map(([kind, rows]) => `${rows} ${kind}`).join(", ") });
+    "aria-label": parts.map(([kind, rows]) => `${rows} ${outcomeName(kind)}`).join(", ") });
   for (const [kind, rows] of parts) {
     const part = (rows / log.rows) * width;
-    root.append(titled(svg("rect", { class: kind, x: left, y: 0, width: part, height: 14 }), `${kind}: ${whole(rows)}`));
+    root.append(titled(svg("rect", { class: kind, x: left, y: 0, width: part, height: 14 }), `${outcomeName(kind)}: ${whole(rows)}`));
     left += part;
   }
   return [root];
@@ -33,12 +34,12 @@ function drawRadii(log, width) {
     name: `Histogram of the radii of ${log.name}: ${correct.length} bins of ${brief(bin)}, most images in one bin ${most}. The figures follow.` });
   const rows = [];
   correct.forEach((good, i) => {
-    const from = i * bin, to = (i + 1) * bin, text = `${brief(from)} to ${brief(to)}: ${good} correct, ${wrong[i]} wrong`;
+    const from = i * bin, to = (i + 1) * bin, text = `${brief(from)} to ${brief(to)}: ${good} ${outcomeName("correct")}${DATA.labelled ? `, ${wrong[i]} wrong` : ""}`;
     if (good) f.root.append(titled(bar(f, from, to, 0, good, "correct"), text));
     if (wrong[i]) f.root.append(titled(bar(f, from, to, good, wrong[i], "wrong"), text));
-    rows.push([`${brief(from)} to ${brief(to)}`, whole(good), whole(wrong[i])]);
+    rows.push([`${brief(from)} to ${brief(to)}`, whole(good), ...(DATA.labelled ? [whole(wrong[i])] : [])]);
   });
-  return [f.root, figuresTable(`Radii of ${log.name}`, ["Radius", "Correct", "Wrong"], rows)];
+  return [f.root, figuresTable(`Radii of ${log.name}`, DATA.labelled ? ["Radius", "Correct", "Wrong"] : ["Radius", "Images"], rows)];
 }
 
 function drawSamples(log, width) {

@@ -1,0 +1,1 @@
+"""From the bytes of a log, whoever wrote it, to checked columns."""
