@@ -23,6 +23,8 @@ MOST_FINDINGS = 50
 @click.option("--model", type=click.Path(path_type=Path), help="[default: where the run found it]")
 @click.option("--transfer-to", type=click.Path(path_type=Path),
               help="[default: where the run found it]")  # fmt: skip
+@click.option("--indices", type=click.Path(path_type=Path), metavar="FILE",
+              help="The run's own: checks that it lists what the log has.")  # fmt: skip
 @click.option("--seed", type=int, help="Repeats an audit: chooses its images.  [default: fresh]")
 @click.option("--another-machine", is_flag=True,
               help="Made on another processor or runtime: counts may differ by 0.2 %.")  # fmt: skip
@@ -40,6 +42,8 @@ def command(log: Path, source: str, **options: Any) -> None:
         click.echo(finding)
     if len(report.findings) > MOST_FINDINGS:
         click.echo(f"... and {len(report.findings) - MOST_FINDINGS} more findings")
+    for remark in report.remarks:
+        click.echo(f"not recomputed: {remark}")
     click.echo(
         f"{log}: {report.rows} rows recomputed, {report.repeated} certified again (seed "
         f"{report.seed}), {report.manner}: {len(report.findings) or 'no'} findings"

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from smoothcert.cli.grouping import grouped, option
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -19,11 +21,7 @@ def run_options(function: _Command) -> _Command:
             click.option("--sigma", type=float, required=True, help="Noise level, [0,1] pixels."),
             click.option("--alpha", default=0.001, show_default=True, help="Failure probability."),
             click.option("--batch", type=int, help="Rows per batch [default: measured]."),
-            click.option("--skip", default=1, show_default=True, help="Take every k-th image."),
-            click.option("--max", default=-1, show_default=True, help="At most so many."),
-            click.option(
-                "--shard", default="0/1", show_default=True, help="Part i of k: i/k, of one --seed."
-            ),
+            subset_options,
             click.option(
                 "--seed",
                 type=int,
@@ -55,6 +53,44 @@ def run_options(function: _Command) -> _Command:
     ):
         function = decorate(function)
     return function
+
+
+subset_options = grouped(
+    "Which images, in this order",
+    option(
+        "--indices",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Those it lists: 0 or 3-7, one or more a line; or integers in an .npy file.",
+    ),
+    option("--sample", type=int, metavar="M", help="M of these at random, by --sample-seed."),
+    option("--stratified", is_flag=True, help="Of --sample: from each class its share."),
+    option(
+        "--sample-seed",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Of --sample; the same one draws the same images.",
+    ),
+    option(
+        "--skip",
+        default=1,
+        show_default=True,
+        help="Of these every k-th, from the first on: in index order, of a sample as drawn.",
+    ),
+    option(
+        "--only-correct",
+        is_flag=True,
+        help="Of these those that MODEL classifies correctly without noise.",
+    ),
+    option(
+        "--max",
+        default=-1,
+        show_default=True,
+        help="At most so many are certified (the original's --max is the index it stops at).",
+    ),
+    option("--shard", default="0/1", show_default=True, help="Part i of k: i/k, of one --seed."),
+)
 
 
 def watch_options(function: _Command) -> _Command:

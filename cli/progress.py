@@ -77,7 +77,7 @@ class RunProgress(TerminalProgress):
         self._task = self._progress.add_task(
             "certify", total=None, images="0", rate="-", accuracy="", left="-"
         )
-        self._images = self._done = self._here = self._correct = 0
+        self._images = self._done = self._labelled = self._correct = 0
         self._total = self._samples = 0
         self._start = time.monotonic()
 
@@ -95,8 +95,8 @@ class RunProgress(TerminalProgress):
     def image(self, certificate: "Certificate", unused: int) -> None:
         """See Watcher.image."""
         self._done += 1
-        self._here += 1
-        self._correct += certificate.decision.predict == certificate.label
+        self._labelled += certificate.label >= 0
+        self._correct += certificate.decision.predict == certificate.label >= 0
         self._total -= unused
         self._show()
 
@@ -115,6 +115,8 @@ class RunProgress(TerminalProgress):
                 highlight=False,
                 soft_wrap=True,
             )
+        if name == "selecting":
+            self._progress.update(self._task, images="selecting {done}/{images}".format(**details))
         if name in ("worker lost", "no worker") and not self._progress.disable:
             said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in details.items())
             self._progress.console.print(f"{name}: {said}", markup=False, highlight=False)
@@ -128,7 +130,7 @@ class RunProgress(TerminalProgress):
             total=max(self._total, 1),
             images=f"{self._done}/{self._images}",
             rate=f"{rate:,.0f}",
-            accuracy=f"accuracy {self._correct / self._here:.3f}" if self._here else "",
+            accuracy=f"accuracy {self._correct / self._labelled:.3f}" if self._labelled else "",
             left="-" if left is None else f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}",
         )
 

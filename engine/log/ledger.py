@@ -24,7 +24,13 @@ from smoothcert.engine.log.manifest import (
     row_independence,
     write_manifest,
 )
-from smoothcert.engine.log.rows import Certificate, columns_of, header_of, read_rows
+from smoothcert.engine.log.rows import (
+    Certificate,
+    check_labels,
+    columns_of,
+    header_of,
+    read_rows,
+)
 
 _SYNC_SECONDS = 1.0
 
@@ -160,6 +166,7 @@ class Ledger:
                 )
         complete = content[: content.rfind("\n") + 1]
         rows = read_rows(self.path, complete, self._columns)
+        check_labels(self.path, rows, self._columns, run)
         if rows and check is not None:
             place = self._columns.index("pixels")
             check({index: line.rstrip("\n").split("\t")[place] for index, line in rows.items()})

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,6 +115,21 @@ def recorded_seed(log: Path) -> int | None:
     return seed
 
 
+def recorded_selection(log: Path) -> dict[str, Any] | None:
+    """The description of the selection that a log was started with; None where there is none to
+    resume. Raises InputError where its manifest is damaged or says none."""
+    run = _to_resume(log)
+    if run is None:
+        return None
+    selection = run.get("selection")
+    if not isinstance(selection, dict):
+        raise InputError(
+            f"{manifest_path(log)} records the selection {selection!r:.40}: expected an object; "
+            "choose another output"
+        )
+    return selection
+
+
 def _to_resume(log: Path) -> dict[str, Any] | None:
     """`run` of the manifest of a log that was begun; None where there is none."""
     if not (log.is_file() and log.stat().st_size and manifest_path(log).exists()):
@@ -173,5 +189,23 @@ def differences(logged: Mapping[str, Any], asked: Mapping[str, Any], prefix: str
         if isinstance(old, dict) and isinstance(new, dict):
             found += differences(old, new, f"{prefix}{key}.")
         elif old != new:
+            old, new = _from_where_they_differ(old, new)
             found.append(f"{prefix}{key} {old} (log) against {new} (asked)")
     return found
+
+
+_LONGEST = 120
+
+
+def _from_where_they_differ(*texts: Any) -> tuple[Any, ...]:
+    """Long lists of images, of which a person is shown the part that differs."""
+    if not any(isinstance(text, str) and len(text) > _LONGEST for text in texts):
+        return texts
+    same = 0
+    if all(isinstance(text, str) for text in texts):
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    start = max(0, same - 20)
+    return tuple(
+        f"{'...' if start else ''}{text[start : start + 40]}..." if isinstance(text, str) else text
+        for text in texts
+    )

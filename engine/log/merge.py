@@ -11,7 +11,7 @@ from smoothcert.engine.log.manifest import (
     row_independence,
     write_manifest,
 )
-from smoothcert.engine.log.rows import columns_of, header_of, read_rows
+from smoothcert.engine.log.rows import check_labels, columns_of, header_of, read_rows
 from smoothcert.engine.sources.selection import Selection
 
 
@@ -87,10 +87,14 @@ def _checked_rows(path: Path, manifest: dict[str, Any]) -> dict[int, str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): expected a log") from None
     rows = read_rows(path, text, columns_of(manifest["run"]))
+    check_labels(path, rows, columns_of(manifest["run"]), manifest["run"])
     selection = Selection.of_description(manifest["run"]["selection"])
-    expected = set(selection.indices(manifest["run"]["source"]["images"]))
-    if lost := sorted(expected - set(rows)):
-        raise InputError(f"{path} lacks image {lost[0]} ({len(lost)} in all): resume that shard")
-    if extra := sorted(set(rows) - expected):
-        raise InputError(f"{path} has image {extra[0]}, which is not of its shard: was it edited?")
+    expected = selection.indices(manifest["run"]["source"]["images"])
+    inside = sum(index in expected for index in rows)
+    if number := len(expected) - inside:
+        lost = next(index for index in expected if index not in rows)
+        raise InputError(f"{path} lacks image {lost} ({number} in all): resume that shard")
+    if inside < len(rows):
+        extra = min(index for index in rows if index not in expected)
+        raise InputError(f"{path} has image {extra}, which is not of its shard: was it edited?")
     return rows

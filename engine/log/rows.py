@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.sources.selecting.subset import is_unlabelled
 from smoothcert.engine.statistics.procedures import Decision, Transfer
 
 COLUMNS = (
@@ -58,7 +59,7 @@ class Certificate:
     """A decided image, which is a row of the log.
 
     index    in the source
-    label    the source's
+    label    the source's; -1 where it is unlabelled, which nothing is correct for
     seconds  its share, by samples, of the run's wall time
     digest   of the pixels that were certified (sources/pixels.py)
     repeated, turned   rows that were drawn a second time, and those whose vote was then another;
@@ -82,7 +83,7 @@ class Certificate:
             "label": self.label,
             "predict": decision.predict,
             "radius": f"{decision.radius:.6f}",
-            "correct": int(decision.predict == self.label),
+            "correct": int(decision.predict == self.label >= 0),
             "time": format_time(self.seconds),
             "count": decision.count,
             "n": decision.n,
@@ -161,6 +162,23 @@ def read_rows(path: Path, text: str, columns: tuple[str, ...]) -> dict[int, str]
             raise InputError(f"{path} line {number} repeats image {index}: expected each once")
         rows[int(index)] = line
     return rows
+
+
+def check_labels(
+    path: Path, rows: Mapping[int, str], columns: tuple[str, ...], run: Mapping[str, Any]
+) -> None:
+    """Raise InputError unless the label of a row of a run is -1 exactly where its source is
+    unlabelled."""
+    source, place = run.get("source"), columns.index("label")
+    unlabelled = isinstance(source, dict) and is_unlabelled(source)
+    for index, line in rows.items():
+        label = line.split("\t", place + 1)[place]
+        if (label == "-1") != unlabelled:
+            kind = "an unlabelled" if unlabelled else "a labelled"
+            raise InputError(
+                f"{path} has label {label[:20]!r} for image {index} of {kind} source: was it "
+                "edited? choose another output"
+            )
 
 
 def read_fields(path: Path, columns: tuple[str, ...]) -> dict[int, dict[str, str]]:

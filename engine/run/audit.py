@@ -16,6 +16,7 @@ from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import fresh_seed
 from smoothcert.engine.run.audit_manifest import LoggedRun
 from smoothcert.engine.run.audit_rows import LoggedRows, check_arithmetic, read_rows_under_audit
+from smoothcert.engine.run.audit_selection import reselected
 from smoothcert.engine.run.certification import described_run
 from smoothcert.engine.run.execution import Job, describe_session
 from smoothcert.engine.run.manifest_types import shown
@@ -24,6 +25,7 @@ from smoothcert.engine.run.repeats import is_bitwise
 from smoothcert.engine.sources.base import FailedImage, ImageSource
 from smoothcert.engine.sources.pixels import read_digests
 from smoothcert.engine.sources.reading import decoded_ahead
+from smoothcert.engine.sources.selecting.index_file import IndexFile
 from smoothcert.engine.statistics.recorded import recorded_procedure
 
 _HINT = "within the tolerance for another machine, which --another-machine allows"
@@ -39,6 +41,7 @@ class AuditReport:
     exact     whether those had to be equal bit for bit (False: as another machine's)
     seed      chose them
     findings  one line for everything wrong
+    remarks   what was not recomputed, for want of a file that the log names
     """
 
     rows: int
@@ -46,6 +49,7 @@ class AuditReport:
     exact: bool
     seed: int
     findings: list[str]
+    remarks: tuple[str, ...] = ()
 
     @property
     def manner(self) -> str:
@@ -72,6 +76,7 @@ def audit_log(
     source: ImageSource,
     *,
     reference: Model | None = None,
+    indices: IndexFile | None = None,
     rows: int = 20,
     seed: int | None = None,
     another_machine: bool = False,
@@ -80,6 +85,8 @@ def audit_log(
     certify `rows` randomly chosen images again.
 
     model, reference  the files that the manifest names by their digests
+    indices           the file of --indices, of a run that had one (None: what it lists is taken
+                      from the manifest)
     seed              repeats an audit; None draws one. Rows must be chosen by what a forger could
                       not foresee
     another_machine   the log is another processor's or runtime's, where float rounding turns a few
@@ -107,6 +114,7 @@ def audit_log(
         reference=reference,
     )
     seed = fresh_seed() if seed is None else seed
+    again = reselected(logged, job, source, indices, another_machine=another_machine)
     found = read_rows_under_audit(
         logged.log,
         columns_of(logged.run),
@@ -114,12 +122,13 @@ def audit_log(
     )
     _check_pilot(logged, found)
     suspects = _check_rows(found, job, source)
-    findings = [*found.findings, *logged.incomplete(len(source), found.present)]
+    findings = [*found.findings, *again.findings]
+    findings += logged.incomplete(again.selection, len(source), found.present)
     backend = job.open_backend()
     try:
         session = describe_session(backend)
         findings += logged.against(
-            described_run(job, session, source, logged.selection, logged.notes), [session]
+            described_run(job, session, source, again.selection, logged.notes), [session]
         )
         clean = sorted(found.certificates.keys() - suspects)
         chosen = random.Random(seed).sample(clean, min(rows, len(clean)))
@@ -129,7 +138,9 @@ def audit_log(
             findings += turned_votes(each.again, another_machine, is_bitwise(session["backend"]))
     finally:
         backend.close()
-    return AuditReport(len(found.present), len(chosen), not another_machine, seed, findings)
+    return AuditReport(
+        len(found.present), len(chosen), not another_machine, seed, findings, again.remarks
+    )
 
 
 def _law(logged: LoggedRun, model: Model) -> tuple[LatticeGaussian, float]:

@@ -12,7 +12,13 @@ from smoothcert.engine.run.manifest_types import check_types, shown
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.sources.selection import Selection
 
-_OF_FILES = ("model.name", "transfer_to.name", "source.name")
+_OF_FILES = (
+    "model.name",
+    "transfer_to.name",
+    "source.name",
+    "source.read_as.labels.name",
+    "source.read_as.classes.name",
+)
 """Files may be renamed: what they hold is compared."""
 
 
@@ -34,15 +40,17 @@ class LoggedRun:
     def read(cls, log: Path) -> "LoggedRun":
         """The manifest of a log; raises InputError, in one line, where no audit can start from
         it."""
-        manifest = read_manifest(log)
+        manifest, path = read_manifest(log), manifest_path(log)
         run = manifest["run"]
-        check_types(run, manifest_path(log))
+        check_types(run, path)
         try:
             selection = Selection.of_description(run["selection"])
         except KeyError as error:
             raise InputError(
-                f"{manifest_path(log)} has no {error.args[0]!r} in its selection: was it edited?"
+                f"{path} has no {error.args[0]!r} in its selection: was it edited?"
             ) from None
+        except InputError as error:
+            raise InputError(f"{path} has a selection that is none ({error})") from None
         sessions = manifest.get("sessions")
         if not isinstance(sessions, list):
             sessions = []
@@ -75,13 +83,14 @@ class LoggedRun:
         return {name: self.run[name] for name in ("family_wise",) if name in self.run}
 
     def check_source(self, source: ImageSource) -> None:
-        """Raise InputError for another source than the log's."""
+        """Raise InputError for another source than the log's, and one without its images."""
         digest, logged = source.describe()["digest"], self.run["source"].get("digest")
         if digest != logged:
             raise InputError(
                 f"the source is not the log's: digest {digest[:16]}... against "
                 f"{shown(logged)[:18]}... in the manifest"
             )
+        self.selection.indices(len(source))
 
     def against(
         self, recomputed: Mapping[str, Any], sessions: list[Mapping[str, Any]]
@@ -95,10 +104,10 @@ class LoggedRun:
             found.append(f"row_independence {shown(said)} where {shown(known)} is found here")
         return [f"manifest: {words}" for words in found]
 
-    def incomplete(self, images: int, present: Iterable[int]) -> list[str]:
+    def incomplete(self, selection: Selection, images: int, present: Iterable[int]) -> list[str]:
         """What is wrong with status and rows, of a source of so many images: everything but a
-        complete log of all the selected images."""
-        expected, found = set(self.selection.indices(images)), set(present)
+        complete log of all the images that `selection`, which is recomputed, selects."""
+        expected, found = set(selection.indices(images)), set(present)
         status = self.manifest.get("status")
         findings = []
         if status == "partial":
@@ -120,8 +129,7 @@ class LoggedRun:
             )
         if not self.sessions or len(self.sessions) != len(self.manifest["sessions"]):
             findings.append("manifest: sessions are no list of objects, of which there is one")
-        family, selection = self.run.get("family_wise"), self.selection
-        together = Selection(selection.skip, selection.limit).indices(images)
+        family, together = self.run.get("family_wise"), selection.whole.indices(images)
         if family is not None and len(together) > family:
             findings.append(
                 f"manifest: family_wise {family} where {len(together)} images share alpha"

@@ -18,6 +18,7 @@ from smoothcert.engine.run.processes import executor_for
 from smoothcert.engine.run.repeats import Repeats
 from smoothcert.engine.run.resuming import check_pixels
 from smoothcert.engine.sources.base import FailedImage, ImageSource
+from smoothcert.engine.sources.selecting.subset import is_unlabelled
 from smoothcert.engine.sources.selection import Selection
 
 
@@ -43,7 +44,8 @@ class Watcher(Protocol):
     def event(self, name: str, details: dict[str, Any]) -> None:
         """Something an operator may want to know (a worker came or went, `auto` passed a faster
         backend over, a model is not proven to be a function of a row, a log was begun under other
-        circumstances, something was inferred of a model or a source)."""
+        circumstances, something was inferred of a model or a source, images are tried for
+        --only-correct)."""
         ...
 
 
@@ -120,6 +122,7 @@ def certify_images(
     watcher = watcher or Watchers()
     executor = executor or executor_for(job.compute.device)
     indices = _selected(source, selection)
+    _check_labels(job, source)
     if job.compute.backend == AUTO:
         job = job.computed(backend=recorded(log, "backend") or AUTO)
     if job.compute.precision == AUTO:
@@ -166,7 +169,7 @@ def _tell(watcher: Watcher, job: Job, backend: Mapping[str, Any]) -> None:
             watcher.event("probed", {**details, "reason": known.get("reason", "")})
 
 
-def _selected(source: ImageSource, selection: Selection) -> range:
+def _selected(source: ImageSource, selection: Selection) -> Sequence[int]:
     indices = selection.indices(len(source))
     if not indices:
         raise InputError(
@@ -175,6 +178,13 @@ def _selected(source: ImageSource, selection: Selection) -> range:
     if indices[-1] >= 2**32:
         raise InputError(f"image index {indices[-1]} is too large: expected below 2^32")
     return indices
+
+
+def _check_labels(job: Job, source: ImageSource) -> None:
+    if job.procedure.describe().get("label_aware") and is_unlabelled(source.describe()):
+        raise InputError(
+            "label-aware needs labels, and the source is unlabelled: leave --label-aware out"
+        )
 
 
 def described_run(

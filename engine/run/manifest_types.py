@@ -63,7 +63,21 @@ def _is_model(value: Any) -> bool:
 
 
 def _is_selection(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_is_bounded, value.values()))
+    return isinstance(value, dict) and all(
+        _OF_A_SUBSET.get(name, _is_bounded)(entry) for name, entry in value.items()
+    )
+
+
+def _is_index_file(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_text(value.get(name)) for name in ("name", "sha256"))
+
+
+def _is_outcome(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(_is_count(value.get(name)) for name in ("tried", "correct"))
+        and all(_is_text(value.get(name)) for name in ("backend", "device", "precision"))
+    )
 
 
 def _is_bounded(value: Any) -> bool:
@@ -74,6 +88,14 @@ def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
+_OF_A_SUBSET: dict[str, Callable[[Any], bool]] = {
+    "indices": _is_index_file,
+    "sample": _is_count,
+    "stratified": _is_flag,
+    "sample_seed": _is_seed,
+    "only_correct": _is_outcome,
+    "chosen": _is_text,
+}
 _COUNT = (_is_count, "a number of samples")
 _NUMBER = (_is_number, "a number")
 _TEXT = (_is_text, "a name")
@@ -101,5 +123,5 @@ _ENTRIES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "model": _MODEL,
     "transfer_to": _MODEL,
     "source": (_is_object, "an object"),
-    "selection": (_is_selection, "an object of whole numbers"),
+    "selection": (_is_selection, "whole numbers, and what chose a subset"),
 }

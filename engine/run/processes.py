@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, NoReturn
 
 from smoothcert.engine.backends.device.driver import gpus
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
-from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.run.execution import (
     Executor,
     Job,

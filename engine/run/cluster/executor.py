@@ -19,8 +19,8 @@ from typing import Any
 from smoothcert.engine.backends.base import AUTO, runtime_name
 from smoothcert.engine.backends.opening import BACKENDS
 from smoothcert.engine.backends.tensorrt.plan import is_plan
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
-from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.run.cluster.connection import Connection
 from smoothcert.engine.run.cluster.dispatch import Dispatch
 from smoothcert.engine.run.cluster.feed import Assignment

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,19 @@ def test_a_check_sees_the_rows_before_anything_is_written(tmp_path: Path) -> Non
     fresh = tmp_path / "fresh.tsv"
     with Ledger(fresh, RUN, {"pid": 1}, refuse):
         assert len(seen) == 1
+
+
+def test_a_row_without_a_label_is_of_an_unlabelled_source(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    run = {**RUN, "source": {"images": 9, "read_as": {"unlabelled": True}}}
+    with Ledger(path, run, {"pid": 1}) as ledger:
+        ledger.append(replace(certificate(4, predict=-1), label=-1))
+    assert path.read_text().splitlines()[1].split("\t")[:5] == ["4", "-1", "-1", "0.500000", "0"]
+    with Ledger(path, run, {"pid": 2}) as ledger:
+        assert ledger.done == {4}
+    path.write_text(path.read_text().replace("4\t-1\t", "4\t1\t"))
+    with pytest.raises(InputError, match="label '1' for image 4 of an unlabelled source"):
+        Ledger(path, run, {"pid": 3})
 
 
 def test_resuming_keeps_rows_and_finishing_sorts_them(tmp_path: Path) -> None:

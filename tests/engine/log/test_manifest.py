@@ -15,6 +15,7 @@ from smoothcert.engine.log.manifest import (
     read_manifest,
     recorded,
     recorded_seed,
+    recorded_selection,
     row_independence,
     write_manifest,
 )
@@ -102,6 +103,31 @@ def session(verdict: str, reference: str | None = None, **backend: object) -> di
     if reference is not None:
         described["reference"] = {"row_independence": {"verdict": reference}}
     return {"processor": "p", "packages": {"numpy": "2"}, "backend": described}
+
+
+def test_differences_of_long_lists_are_shown_from_where_they_differ() -> None:
+    old = {"selection": {"chosen": ",".join(map(str, range(0, 400, 2)))}}
+    new = {"selection": {"chosen": old["selection"]["chosen"].replace(",300,", ",301,")}}
+    (words,) = differences(old, new)
+    assert "298,300,302" in words
+    assert "298,301,302" in words
+    assert len(words) < 160
+    (words,) = differences({"selection": {}}, new)
+    assert words.startswith("selection.chosen None (log) against 0,2,4,6")
+    assert len(words) < 120
+    assert len(differences({"a": "x" * 100}, {"a": 1})[0]) > 100  # as it is
+
+
+def test_a_selection_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) -> None:
+    log = tmp_path / "out.tsv"
+    assert recorded_selection(log) is None
+    write_manifest(log, {"run": {"selection": {"skip": 2}}})
+    assert recorded_selection(log) is None  # nothing was begun
+    log.write_text("idx")
+    assert recorded_selection(log) == {"skip": 2}
+    write_manifest(log, {"run": {"selection": [1]}})
+    with pytest.raises(InputError, match="records the selection"):
+        recorded_selection(log)
 
 
 def test_row_independence_is_the_weakest_of_all_sessions() -> None:

@@ -109,6 +109,60 @@ def test_lost_extra_and_double_rows(tmp_path: Path) -> None:
     refused(tmp_path, parts, "repeats image 1")
 
 
+def test_labels_that_the_source_has_not(tmp_path: Path) -> None:
+    parts = [shard(tmp_path, i, 2) for i in range(2)]
+    text = parts[1].read_text()
+    parts[1].write_text(text.replace("3\t1\t1\t", "3\t-1\t1\t", 1))
+    refused(tmp_path, parts, "label '-1' for image 3 of a labelled source")
+
+
+def chosen(i: int, images: str = "1,3-5,6") -> dict[str, object]:
+    return {"skip": 1, "max": -1, "shard": i, "shards": 2, "sample": 4, "chosen": images}
+
+
+def test_chosen_images_are_those_of_the_whole_selection(tmp_path: Path) -> None:
+    """Of 1 3 4 5 6, the first shard has 1 4 6."""
+    parts = [shard(tmp_path, i, 2, selection=chosen(i)) for i in range(2)]
+    refused(tmp_path, parts, r"lacks image 1 \(1 in all\)")
+    for part, rows in zip(parts, ((1, 4, 6), (3, 5)), strict=True):
+        lines = part.read_text().splitlines(keepends=True)
+        row = lines[1].partition("\t")[2]
+        part.write_text(lines[0] + "".join(f"{index}\t{row}" for index in rows))
+    out = tmp_path / "out.tsv"
+    assert merge_shards(out, parts) == 5
+    assert read_manifest(out)["run"]["selection"] == {**chosen(0), "shards": 1}
+    assert [line[0] for line in out.read_text().splitlines()[1:]] == ["1", "3", "4", "5", "6"]
+
+
+def test_a_choice_that_is_none(tmp_path: Path) -> None:
+    for images, words in (
+        ("3-1", "no run of indices"),
+        ("1-9", "image 9 is chosen, of a source of 7 images"),
+        ("0-9999999999", "image 9999999999 is chosen"),
+    ):
+        part = shard(tmp_path, 0, 1, selection={**chosen(0, images), "shards": 1})
+        refused(tmp_path, [part], words)
+        part.unlink()
+
+
+def test_shards_that_chose_other_images(tmp_path: Path) -> None:
+    many = ",".join(str(2 * index) for index in range(200))
+    parts = [
+        shard(tmp_path, 0, 2, selection=chosen(0, many)),
+        shard(tmp_path, 1, 2, selection=chosen(1, many.replace(",100,", ",101,"))),
+    ]
+    refused(
+        tmp_path,
+        parts,
+        r"selection\.chosen \.\.\.[0-9,]{20}0,102.* \(first\) against \.\.\.[0-9,]{20}1,102",
+    )
+
+
+def test_a_manifest_of_endless_images_ends_at_once(tmp_path: Path) -> None:
+    part = shard(tmp_path, 0, 1, source={"images": 10**15})
+    refused(tmp_path, [part], f"lacks image 7 \\({10**15 - 7} in all\\)")
+
+
 def test_missing_files(tmp_path: Path) -> None:
     refused(tmp_path, [tmp_path / "absent.tsv"], "does not exist")
     part = shard(tmp_path, 0, 1)

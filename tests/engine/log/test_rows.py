@@ -1,7 +1,9 @@
 """Rows: their text, and what is read back from it."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from smoothcert.engine.log.rows import (
     COLUMNS,
     TRANSFER_COLUMNS,
     Certificate,
+    check_labels,
     columns_of,
     format_time,
     header_of,
@@ -38,6 +41,39 @@ def test_an_abstention_covers_nothing_and_is_not_correct() -> None:
     assert (fields["correct"], fields["covers"]) == ("0", "0")
     assert TRANSFERRED.fields()["covers_transfer"] == "0"
     assert TRANSFERRED.fields()["covers"] == PLAIN.fields()["covers"] == "16256"
+
+
+def test_nothing_is_correct_without_a_label() -> None:
+    """Though an abstention is -1 too."""
+    for predict in (ABSTAIN, 0, 3):
+        row = replace(PLAIN, label=-1, decision=replace(PLAIN.decision, predict=predict))
+        assert row.fields()["correct"] == "0"
+        assert Certificate.of_fields(row.fields()) == replace(row, seconds=0.0)
+
+
+UNLABELLED = {"source": {"read_as": {"unlabelled": True}}}
+
+
+@pytest.mark.parametrize(
+    ("label", "run", "words"),
+    [
+        (-1, {}, "label '-1' for image 17 of a labelled source"),
+        (-1, {"source": {"read_as": {"unlabelled": 1}}}, "label '-1' for image 17 of a labelled"),
+        (-1, {"source": {"read_as": True}}, "of a labelled source"),
+        (-1, {"source": []}, "of a labelled source"),
+        (0, UNLABELLED, "label '0' for image 17 of an unlabelled source"),
+        (3, {"source": {"read_as": {"columns": ["image", "label"]}}}, None),
+        (3, {}, None),
+        (-1, UNLABELLED, None),
+    ],
+)
+def test_a_label_is_missing_where_the_source_has_none(
+    label: int, run: dict[str, Any], words: str | None, tmp_path: Path
+) -> None:
+    rows = {17: replace(PLAIN, label=label).line()}
+    raises = nullcontext() if words is None else pytest.raises(InputError, match=words)
+    with raises:
+        check_labels(tmp_path / "out.tsv", rows, COLUMNS, run)
 
 
 def test_text_that_is_no_number_is_no_certificate() -> None:
