@@ -1,4 +1,4 @@
-"""`smoothcert doctor`: what this machine can run, what is missing, and how to install it."""
+"""`smoothcert doctor`: what this machine can run, what files are, and what is missing."""
 
 import contextlib
 import importlib.metadata
@@ -6,11 +6,17 @@ import json
 import os
 import platform
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
+from smoothcert.cli.diagnosis.showing import show
+from smoothcert.cli.file_options import model_options, source_options
+from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.engine.backends.device.driver import Gpu, driver_version, gpus
+from smoothcert.engine.base.cores import runnable_cores, usable_cores
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import cache_folder
 from smoothcert.engine.base.machine import (
@@ -19,39 +25,39 @@ from smoothcert.engine.base.machine import (
     Part,
     processor_flags,
     processor_name,
-    usable_cores,
     version_of,
 )
+from smoothcert.engine.base.onnx_runtime import clash
 
-_ALARMING = ("missing", "broken", "read-only")
 _NOT_FOR_USERS = ("dev", "kernel-tests")
 
 
-@click.command("doctor")
+@click.command("doctor", cls=GroupedCommand)
+@click.argument("paths", nargs=-1, metavar="[MODEL] [SOURCE] [LOG]...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
-def command(as_json: bool) -> None:
-    """Say what this machine can run, what is missing, and how to install it."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+@model_options
+@source_options
+def command(paths: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Say what this machine can run, what is missing, and how to install it.
 
-    report = diagnose()
+    With paths: what each of these files or folders is (a model, images or a log, told from the
+    content), what a run would take for granted of it, what is missing, and the command to type
+    next; of a model and images together, whether they fit and how many the model gets right.
+
+    Exit 0; 1 where a file cannot be used, whatever is typed with it; 2 where it does not exist.
+    """
+    if paths:
+        from smoothcert.cli.diagnosis.paths import diagnose_paths
+
+        entries, usable = diagnose_paths(paths, options)
+    else:
+        entries, usable = diagnose(), True
     if as_json:
-        click.echo(json.dumps(report))
-        return
-    console = Console()
-    if not console.is_terminal:
-        widths = [max(len(entry[column]) for entry in report) for column in ("part", "state")]
-        for entry in report:
-            part, state = entry["part"].ljust(widths[0]), entry["state"].ljust(widths[1])
-            click.echo(f"{part}  {state}  {entry['note']}")
-        return
-    table = Table("part", "state", "note")
-    for entry in report:
-        # As Text: the brackets of 'smoothcert[cpu]' are not rich's markup.
-        cells = (Text(entry[column], overflow="fold") for column in ("part", "state", "note"))
-        table.add_row(*cells, style="red" if entry["state"] in _ALARMING else None)
-    console.print(table)
+        click.echo(json.dumps(entries))
+    else:
+        show(entries)
+    if not usable:
+        sys.exit(1)
 
 
 def install_command(part: Part, *, gpu: bool) -> str:
@@ -102,7 +108,7 @@ def diagnose() -> list[dict[str, str]]:
     flags = " ".join(processor_flags()) or "no vector flags known"
     report = [
         ("python", platform.python_version(), f"{platform.system()} {platform.machine()}"),
-        ("processor", processor_name(), f"{usable_cores()} cores, {flags}"),
+        ("processor", processor_name(), f"{_cores()}, {flags}"),
         ("GPU", ", ".join(found) or "none", "NVIDIA, as the driver lists them"),
     ]
     for name in REQUIRED:
@@ -113,6 +119,13 @@ def diagnose() -> list[dict[str, str]]:
     report += [(f"cuda:{gpu.index} auto", *_diagnose_gpu(gpu)) for gpu in present]
     report.append(("cache", *_diagnose_cache()))
     return [{"part": part, "state": state, "note": note} for part, state, note in report]
+
+
+def _cores() -> str:
+    usable, runnable = usable_cores(), runnable_cores()
+    if usable == runnable:
+        return f"{usable} cores"
+    return f"{usable} cores (of {runnable}: its control group's CPU quota, or PYTHON_CPU_COUNT)"
 
 
 def _diagnose_part(part: Part, gpu: bool) -> tuple[str, str]:
@@ -143,9 +156,9 @@ def _diagnose_gpu(gpu: Gpu) -> tuple[str, str]:
 
 
 def _diagnose_onnxruntime(version: str, part: Part) -> tuple[str, str]:
-    if all(map(version_of, part.distributions)):
-        both = " and ".join(part.distributions)
-        return "broken", f"{both} overwrite each other's files; uninstall both, then install one"
+    both = clash()
+    if both:
+        return "broken", both
     try:
         import onnxruntime
 

@@ -1,13 +1,14 @@
 """What this machine and installation are: for a run's manifest, and for `smoothcert doctor`."""
 
 import importlib.metadata
-import os
 import platform
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from smoothcert.engine.base.cores import usable_cores
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,19 @@ class Part:
     gpu_only: bool = False
 
 
+_VARIANTS = (
+    "gpu", "openvino", "directml", "training", "training-cpu", "rocm", "migraphx", "cann", "webgpu",
+    "windowsml", "silicon", "trt-rtx",
+)  # fmt: skip
+ONNXRUNTIMES = (
+    "onnxruntime",
+    *(f"onnxruntime-{variant}" for variant in _VARIANTS),
+    *("ort-nightly", "ort-nightly-gpu", "ort-nightly-directml"),
+)
+"""The distributions that install the module onnxruntime, each over the files of the others."""
+
 PARTS = (
-    Part("onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "run ONNX models"),
+    Part("onnxruntime", ONNXRUNTIMES, "run ONNX models"),
     Part("onnx", ("onnx",), "read and write ONNX models"),
     Part("openvino", ("openvino",), "run ONNX models on Intel processors"),
     Part("torch", ("torch",), "checkpoints, torch modules, training"),
@@ -78,13 +90,6 @@ def processor_flags() -> list[str]:
     """The vector instruction sets of this processor that matter to inference."""
     present = set(_cpuinfo("flags").split())
     return [flag for flag in _FLAGS if flag in present]
-
-
-def usable_cores() -> int:
-    """The cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1  # systems that pin no process to cores
 
 
 def describe_machine() -> dict[str, Any]:

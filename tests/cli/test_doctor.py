@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from host_gpu import no_tensorrt, stub_tensorrt
+from terminals import on_a_terminal
 
 from smoothcert.cli import doctor
 from smoothcert.cli.doctor import command, diagnose, install_command
@@ -48,35 +48,12 @@ def test_a_pipe_gets_aligned_columns() -> None:
 
 
 def test_a_terminal_shows_every_word() -> None:
-    shown = _on_a_terminal("from smoothcert.cli.doctor import command; command([])")
+    shown = on_a_terminal("from smoothcert.cli.doctor import command; command([])")
     assert "\x1b[" in shown  # it was taken for a terminal
     text = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     for entry in diagnose():
         # Among them the brackets of 'smoothcert[gpu]', which rich would take for a style.
         assert entry["note"] in text or entry["part"] == "cache"
-
-
-def _on_a_terminal(code: str) -> str:
-    leader, follower = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "400"}
-    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
-        environment.pop(name, None)
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=follower, stderr=follower, env=environment
-    )
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(leader, 4096)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(leader)
-    assert process.wait() == 0
-    return shown.decode()
 
 
 def test_install_commands_are_the_extras_of_pyproject() -> None:
@@ -199,3 +176,11 @@ def test_the_cache_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SMOOTHCERT_CACHE", str(tmp_path / "file" / "below"))
     assert entry("cache")["state"] == "missing"
     assert "SMOOTHCERT_CACHE" in entry("cache")["note"]
+
+
+def test_a_cpu_quota_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "usable_cores", lambda: 2)
+    monkeypatch.setattr(doctor, "runnable_cores", lambda: 64)
+    assert entry("processor")["note"].startswith("2 cores (of 64: ")
+    monkeypatch.setattr(doctor, "runnable_cores", lambda: 2)
+    assert entry("processor")["note"].startswith("2 cores, ")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.machine import describe_machine, gpu_memory_used, version_of
 
 FakeDistribution = Callable[..., Path]
@@ -25,7 +26,7 @@ def test_versions_are_those_installed() -> None:
 def test_the_machine_is_described_without_names() -> None:
     machine = describe_machine()
     text = json.dumps(machine)
-    assert machine["cores"] == len(os.sched_getaffinity(0))
+    assert machine["cores"] == usable_cores()
     assert machine["packages"]["smoothcert"]
     assert machine["packages"]["onnxruntime"]
     assert socket.gethostname() not in text

@@ -1,0 +1,67 @@
+"""The commands that a diagnosis ends with, as they are typed."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smoothcert.cli.diagnosis.entry import TO_TYPE, Entry
+
+Options = Mapping[str, Any]
+"""Options by their Python names, with their values: `input_shape`: (3, 8, 8)."""
+
+MODEL, SOURCE = "MODEL", "SOURCE"
+"""What stands for a file that the user has to name."""
+
+
+def certify(model: str = MODEL, source: str = SOURCE, options: Options | None = None) -> Entry:
+    """A first certification: at the usual level of noise, where the options say no other."""
+    return _next("certify", model, source, "out.tsv", options={"sigma": 0.25, **(options or {})})
+
+
+def export(model: str, options: Options | None = None) -> Entry:
+    """The export of a checkpoint, or of an ONNX file with what its user says of it."""
+    target = "certifiable.onnx" if Path(model).name == "model.onnx" else "model.onnx"
+    return _next("export", model, "-o", target, options=options)
+
+
+def export_alone(options: Options) -> Entry:
+    """The export of what needs no file: an architecture that brings its weights."""
+    return Entry("next", TO_TYPE, f"smoothcert export {typed(options)} -o model.onnx")
+
+
+def analyze(log: str, options: Options | None = None) -> Entry:
+    """The table of a log."""
+    return _next("analyze", log, options=options)
+
+
+def audit(log: str) -> Entry:
+    """The check of a log."""
+    return _next("audit", log, SOURCE)
+
+
+def doctor(*paths: str, options: Options | None = None) -> Entry:
+    """A further diagnosis."""
+    return _next("doctor", *paths, options=options)
+
+
+def _next(command: str, *words: str, options: Options | None = None) -> Entry:
+    text = " ".join(["smoothcert", command, *map(shlex.quote, words), typed(options or {})])
+    return Entry("next", TO_TYPE, text.rstrip())
+
+
+def typed(options: Options) -> str:
+    """Options as they are typed, in their order; those that are not given are left out."""
+    words: list[str] = []
+    for name, value in options.items():
+        if value is None or value is False:
+            continue
+        words.append("--" + name.replace("_", "-"))
+        if value is not True:
+            values = value if isinstance(value, tuple | list) else (value,)
+            words.append(shlex.quote(",".join(map(_text, values))))
+    return " ".join(words)
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
