@@ -1,0 +1,1 @@
+"""A denoiser in front of a classifier as one network: denoised smoothing."""
