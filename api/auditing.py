@@ -8,6 +8,8 @@ from smoothcert.engine.run.audit import AuditReport, audit_log
 from smoothcert.engine.run.audit_manifest import LoggedRun
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.options import SourceOptions
+from smoothcert.engine.sources.selecting.index_file import IndexFile
+from smoothcert.export.foreign.options import ModelOptions
 from smoothcert.export.opening import open_model
 
 
@@ -18,28 +20,33 @@ def audit(
     rows: int = 20,
     model: str | Path | None = None,
     transfer_to: str | Path | None = None,
+    indices: str | Path | None = None,
     seed: int | None = None,
     another_machine: bool = False,
     labels: Path | None = None,
     classes: Path | None = None,
-    arrays: tuple[str, str] | None = None,
-    columns: tuple[str, str] | None = None,
+    arrays: tuple[str, ...] | None = None,
+    columns: tuple[str, ...] | None = None,
     unlabelled: bool = False,
 ) -> AuditReport:
     """Check a log: everything that it and its manifest claim is recomputed from the model file and
     the source, the pixels of every row are compared, and `rows` images are certified again.
 
     model, transfer_to  the model files, where they are not where the run found them
+    indices             the file of --indices, of a run that had one; without it the manifest's
+                        word is taken for what it lists, and AuditReport.remarks says so
     seed                repeats an audit: it chooses the images that are certified again (fresh
                         randomness: a forger must not know them beforehand)
     another_machine     the log was made on another processor or runtime: its counts may differ by
                         a stated tolerance, and its decisions must follow from such counts
-    labels ... unlabelled   see SourceOptions
+    labels ... unlabelled   see SourceOptions; what is not given is as the manifest has it, but for
+                        the lists of labels and of classes
     See audit_log for what is compared, and AuditReport.escape for what may be missed. Raises
     InputError where source, model or manifest are not the log's.
     """
     if rows < 0:
         raise InputError(f"rows {rows} is too small: expected at least 0")
+    listed = None if indices is None else IndexFile.read(Path(indices))
     logged = LoggedRun.read(Path(log))
     opened = _logged_model(logged, model, "model", "model_path", "--model")
     reference = None
@@ -47,13 +54,14 @@ def audit(
         reference = _logged_model(
             logged, transfer_to, "transfer_to", "reference_path", "--transfer-to"
         )
-    said = SourceOptions(labels, classes, arrays, columns, unlabelled)
+    said = SourceOptions(labels, classes, arrays, columns, unlabelled).of_log(logged.run["source"])
     images = open_source(source, opened.spec, opened.num_classes, said)
     return audit_log(
         logged,
         opened,
         images,
         reference=reference,
+        indices=listed,
         rows=rows,
         seed=seed,
         another_machine=another_machine,
@@ -68,7 +76,7 @@ def _logged_model(
     found = given or logged.path(path)
     if not found:
         raise InputError(f"the manifest of {logged.log} names no model file: give {option}")
-    opened = open_model(Path(found))
+    opened = open_model(Path(found), _logged_options(logged, entry))
     sha256 = logged.run[entry]["sha256"]
     if opened.given_sha256 != sha256:
         raise InputError(
@@ -76,3 +84,13 @@ def _logged_model(
             f"{sha256[:16]}...; give {option}"
         )
     return opened
+
+
+def _logged_options(logged: LoggedRun, entry: str) -> ModelOptions:
+    """What the run was told of the model of the manifest's `entry`; raises InputError where that is
+    of another form."""
+    where = f"the options of {entry} in the manifest of {logged.log}"
+    adapted = logged.run[entry].get("adapted", {})
+    if not isinstance(adapted, dict):
+        raise InputError(f"{where}: expected an object; was it edited?")
+    return ModelOptions.recorded(adapted.get("options", {}), where)

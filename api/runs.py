@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -14,13 +13,17 @@ from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed, fresh_seed
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
 from smoothcert.engine.run.execution import Executor, Job
+from smoothcert.engine.run.selecting import selected
 from smoothcert.engine.sources import open_source
-from smoothcert.engine.sources.base import ImageSource, said_of
+from smoothcert.engine.sources.base import ImageSource, PhotographSource, said_of
 from smoothcert.engine.sources.options import SourceOptions
+from smoothcert.engine.sources.selecting.subset import Subset
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.procedures import Predict, Procedure
+from smoothcert.export.composite.noise_level import check_sigma
+from smoothcert.export.foreign.input_reading import OpenSidesError
 from smoothcert.export.foreign.options import Layout, ModelOptions
-from smoothcert.export.opening import open_model
+from smoothcert.export.opening import open_model, open_reference
 from smoothcert.options import CertifyOptions
 
 
@@ -28,7 +31,10 @@ class RunOptions(TypedDict, total=False):
     """What every run may be told, by the names of the commands' options.
 
     seed     64-bit seed of the noise (fresh randomness; a log that is resumed keeps its own)
-    skip, max, shard   every skip-th image, at most so many (-1: all), part i of k ("0/1")
+    indices, sample, stratified, sample_seed, only_correct   a subset of the images: see Subset
+    skip, max, shard   every skip-th image, at most so many (-1: all), part i of k ("0/1"); see
+             engine/run/selecting.py for the order. `max` counts the images that are certified; the
+             original's is the index at which it stops
     backend, device, precision, batch   see Compute; device may name several GPUs
     tune     see Compute
     threads  cores to use; with `ray`, of each worker
@@ -40,7 +46,12 @@ class RunOptions(TypedDict, total=False):
     """
 
     seed: int | None
+    indices: Path | None
+    sample: int | None
+    stratified: bool
+    sample_seed: int
     skip: int
+    only_correct: bool
     max: int
     shard: str
     backend: str
@@ -61,8 +72,8 @@ class RunOptions(TypedDict, total=False):
     threshold: float | None
     labels: Path | None
     classes: Path | None
-    arrays: tuple[str, str] | None
-    columns: tuple[str, str] | None
+    arrays: tuple[str, ...] | None
+    columns: tuple[str, ...] | None
     unlabelled: bool
     ray: str | None
     workers: int | None
@@ -164,7 +175,12 @@ def _run(
     notes: Mapping[str, Any] | None = None,
     transfer_to: str | Path | None = None,
     seed: int | None = None,
+    indices: str | Path | None = None,
+    sample: int | None = None,
+    stratified: bool = False,
+    sample_seed: int = 0,
     skip: int = 1,
+    only_correct: bool = False,
     max: int = -1,
     shard: str = "0/1",
     backend: str = "auto",
@@ -186,14 +202,27 @@ def _run(
     source_options = SourceOptions.among(of_files)
     law = LatticeGaussian(sigma)
     make_procedure(0.0)  # refuse useless settings before any file is opened
-    selection = Selection.of_options(skip, max, shard)
-    seed = _seed_of(seed, selection, Path(log))
+    asked = Selection.of_options(skip, max, shard)
+    subset = Subset.of_options(
+        indices,
+        sample=sample,
+        stratified=stratified,
+        sample_seed=sample_seed,
+        only_correct=only_correct,
+    )
+    seed = _seed_of(seed, asked, Path(log))
     watcher = watcher or Watchers()
     executor = _executor(ray, workers, threads, decode, watcher)
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
-    opened = open_model(Path(model), model_options)
-    reference = None if transfer_to is None else open_model(Path(transfer_to), model_options)
+    try:
+        opened = open_model(Path(model), model_options)
+    except OpenSidesError as error:
+        raise _with_the_size(error, source, source_options) from None
+    check_sigma(opened, sigma)
+    reference = None if transfer_to is None else open_reference(Path(transfer_to), model_options)
+    if reference is not None:
+        check_sigma(reference, sigma)
     job = Job(
         model=opened,
         law=law,
@@ -213,6 +242,9 @@ def _run(
     for name, sentences in ((str(model), opened.said), (str(source), said_of(images))):
         for sentence in sentences:
             watcher.event("inferred", {"of": name, "what": sentence})
+    selection = selected(
+        asked, subset, images, job, Path(log), watcher, on_cluster=executor is not None
+    )
     _check_family(notes, images, selection)
     return certify_images(
         job,
@@ -224,6 +256,19 @@ def _run(
         strict=strict,
         notes=notes,
     )
+
+
+def _with_the_size(error: OpenSidesError, source: str | Path, options: SourceOptions) -> InputError:
+    """What a model says that takes images of any size, with the size of these, where they have
+    one."""
+    try:
+        images = open_source(source, None, None, options)
+        if isinstance(images, PhotographSource):
+            return error
+        channels, height, width = images.image(0).shape
+    except InputError:
+        return error
+    return error.proposing((channels, height, width))
 
 
 def _seed_of(asked: int | None, selection: Selection, log: Path) -> int:
@@ -246,11 +291,11 @@ def _check_family(
 ) -> None:
     """Refuse more images than share alpha, over all shards."""
     family = (notes or {}).get("family_wise")
-    selected = len(replace(selection, shard=0, shards=1).indices(len(images)))
-    if family is not None and selected > family:
+    number = len(selection.whole.indices(len(images)))
+    if family is not None and number > family:
         raise InputError(
-            f"family-wise {family} is too few for the {selected} images selected (of all shards): "
-            f"expected at least {selected}; give --family-wise {selected}, or select fewer (--max)"
+            f"family-wise {family} is too few for the {number} images selected (of all shards): "
+            f"expected at least {number}; give --family-wise {number}, or select fewer (--max)"
         )
 
 

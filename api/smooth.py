@@ -21,6 +21,7 @@ from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.bounds import ABSTAIN, RADIUS_STEPS
 from smoothcert.engine.statistics.procedures import Decision, FixedCertify, Predict, Procedure
+from smoothcert.export.composite.noise_level import check_sigma
 from smoothcert.export.opening import open_model
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class Smooth:
                 batch_size,
             )  # fmt: skip
         model = open_model(Path(self.base_classifier))
+        check_sigma(model, self.sigma)
         if model.spec.shape != shape or model.num_classes != self.num_classes:
             raise InputError(
                 f"model {model.given} maps {model.spec.shape} to {model.num_classes} classes, got "

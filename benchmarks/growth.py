@@ -22,8 +22,9 @@ import numpy as np
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.backends.opening import open_backend
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import require
-from smoothcert.engine.base.machine import describe_machine, usable_cores
+from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.bench.loops import CertificationLoop, synthetic_images
 from smoothcert.engine.bench.rounds import Loop, measure_rates
 from smoothcert.engine.models.model import Model

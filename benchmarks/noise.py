@@ -14,8 +14,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.base.machine import processor_name, usable_cores
+from smoothcert.engine.base.machine import processor_name
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler
 from smoothcert.engine.noise.streams import counters

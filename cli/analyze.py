@@ -14,6 +14,9 @@ from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.options import Numbers
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.sources.options import SourceOptions
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.command("analyze", cls=GroupedCommand)
@@ -44,6 +47,8 @@ from smoothcert.engine.base.errors import InputError
     "--html", type=click.Path(path_type=Path), metavar="FILE.html", help="Also write a report."
 )
 @click.option("--source", help="Of --html: the certified images, for pictures of them.")
+@click.option("--labels", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
+@click.option("--classes", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option(
     "--reference",
     type=click.Path(path_type=Path),
@@ -71,6 +76,8 @@ def command(
     plot: Path | None,
     html: Path | None,
     source: str | None,
+    labels: Path | None,
+    classes: Path | None,
     reference: Path | None,
     transferred: bool,
     columns: str | None,
@@ -94,6 +101,9 @@ def command(
     """
     if source is not None and html is None:
         raise InputError(f"source {source} is for pictures in a report: expected --html too")
+    for name, file in (("--labels", labels), ("--classes", classes)):
+        if file is not None and source is None:
+            raise InputError(f"{name} {file} is of the images of a report: expected --source too")
     names = None if columns is None else check_columns(columns.split(","))
     if names is not None and transferred:
         raise InputError("--columns and --transferred do not go together: expected one of them")
@@ -121,7 +131,10 @@ def command(
         # Not at the top: a table needs none of it.
         from smoothcert.analysis.report.page import write_report
 
-        write_report(html, opened, table, alpha=alpha, rho=rho, source=source)
+        lists = SourceOptions(labels=labels, classes=classes)
+        write_report(
+            html, opened, table, alpha=alpha, rho=rho, source=source, source_options=lists
+        )
         click.echo(f"{html}: a report, {html.stat().st_size / 1e6:.1f} MB", err=True)
     _tell(found, found.logs)
     for log in opened:

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smoothcert.cli.file_options import model_options
+from smoothcert.cli.grouping import GroupedCommand
+
 if TYPE_CHECKING:
     from smoothcert.export.precision.reduce import Precision
 
 
-@click.command("bench")
+@click.command("bench", cls=GroupedCommand)
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("--arch", help="An architecture with random weights, instead of MODEL.")
 @click.option("--against", help="reference, runtime, or both [default: what can be had].")
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
 @click.option("--device", default="cpu", show_default=True, help="Where it runs.")
 @click.option("--tune", is_flag=True, help="On a GPU: measure, and take the fastest.")
 @click.option("--sigma", default=0.25, show_default=True, help="Noise level, [0,1] pixels.")
-@click.option("--input-shape", help="C,H,W of --arch [default: its usual dataset's].")
 @click.option("--num-classes", type=click.IntRange(min=1), help="Of --arch.")
 @click.option("--threads", type=click.IntRange(min=1), help="Cores [default: all usable].")
 @click.option("--reference-batch", default=1000, show_default=True, help="Of the original loop.")
@@ -34,12 +36,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--export-only", type=click.Path(path_type=Path), metavar="MODEL.onnx",
               help="Write the network of --arch and measure nothing.")  # fmt: skip
+@model_options
 def command(
     model: Path | None,
     arch: str | None,
     against: str | None,
     precision: "Precision | None",
-    input_shape: str | None,
+    input_shape: tuple[int, int, int] | None,
     num_classes: int | None,
     as_json: bool,
     export_only: Path | None,
@@ -57,21 +60,30 @@ def command(
     randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; on a GPU
     what you would write yourself, torch.compile in float16 with noise and counts on the device; the
     bare runtime on a constant batch; large matrix products, as the processor's limit.
+
+    With --arch, --input-shape is that of the network (default: of its usual dataset).
     """
     from smoothcert.engine.backends.base import Compute
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.bench.comparison import BenchSettings, compare
+    from smoothcert.export.foreign.options import ModelOptions, spelled
     from smoothcert.export.opening import open_model
     from smoothcert.export.random_model import write_random_model
 
     wanted = _wanted(against)
     if (model is None) == (arch is None):
         raise InputError("expected MODEL or --arch NAME, one of them")
-    if arch is None and (export_only or input_shape or num_classes):
-        raise InputError("--export-only, --input-shape and --num-classes are for --arch NAME")
+    of_model = {name: settings.pop(name) for name in ModelOptions.names() & settings.keys()}
+    options = ModelOptions.among({**of_model, "input_shape": input_shape})
+    if arch is None and (export_only or num_classes):
+        raise InputError("--export-only and --num-classes are for --arch NAME")
+    if arch is not None and (others := options.given().keys() - {"input_shape"}):
+        raise InputError(f"{spelled(min(others))} is for MODEL: expected a file with it")
     with tempfile.TemporaryDirectory() as folder:
         if model is not None:
-            opened = open_model(model)
+            opened = open_model(model, options)
+            for sentence in () if as_json else opened.said:
+                click.echo(f"{model}: {sentence}")
         else:
             assert arch is not None
             if export_only is not None:
@@ -79,7 +91,7 @@ def command(
             opened = write_random_model(
                 arch,
                 export_only or Path(folder) / f"{arch.rpartition(':')[2]}.onnx",
-                input_shape=_shape(input_shape),
+                input_shape=input_shape,
                 num_classes=num_classes,
                 precision=precision or "fp32",
                 target="cpu" if device == "cpu" else "gpu",
@@ -118,18 +130,6 @@ def _wanted(against: str | None) -> set[str]:
             "reference,runtime"
         )
     return wanted
-
-
-def _shape(text: str | None) -> tuple[int, int, int] | None:
-    from smoothcert.engine.base.errors import InputError
-
-    if text is None:
-        return None
-    try:
-        channels, height, width = map(int, text.split(","))
-    except ValueError:
-        raise InputError(f"input shape {text!r} is no C,H,W: expected 3,224,224 e.g.") from None
-    return channels, height, width
 
 
 def _check_output(path: Path) -> None:

@@ -78,9 +78,12 @@ def command(
         version_compatible=version_compatible,
         tf32=tf32,
     )
+    onnx, said = onnx_at(model, ModelOptions.among(of_model))
+    for sentence in said:
+        click.echo(f"{model}: {sentence}")
     with BuildProgress() as progress:
         record = build_plan(
-            onnx_at(model, ModelOptions.among(of_model)),
+            onnx,
             output,
             options,
             runtime=runtime,

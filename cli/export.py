@@ -1,22 +1,35 @@
-"""`smoothcert export`: a checkpoint as a one-file ONNX model."""
+"""`smoothcert export`: a checkpoint, or a foreign ONNX file, as a one-file ONNX model."""
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.options import Numbers
 
 if TYPE_CHECKING:
-    from smoothcert.export.precision.reduce import ReducedModel
+    from smoothcert.export.checkpoint_export import ExportReport
+    from smoothcert.export.composite.options import DenoiserOptions
+    from smoothcert.export.composite.report import CompositeReport
+    from smoothcert.export.precision.reduce import Reduction
 
-_ZETA_ALPHA = 0.001
+_OF_ONNX = ("layout", "logits", "threshold")
+_OF_WEIGHTS = ("arch", "dataset", "num_classes", "weights", "ignore")
+_OF_BOTH = ("input_shape", "mean", "std", "input_range", "resize", "interpolation")
+_OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_interpolation")
 
 
-@click.command("export")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.command("export", cls=GroupedCommand)
+@click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
-@click.option("--arch", help="Architecture, or pkg.module:factory [default: the checkpoint's].")
+@click.option(
+    "--arch",
+    help="Architecture, timm:NAME, torchvision:NAME, hf:FOLDER, or pkg.module:factory "
+    "[default: the checkpoint's].",
+)
 @click.option("--dataset", help="cifar10, cifar100, imagenet, mnist, fashion-mnist.")
 @click.option("--num-classes", type=click.IntRange(min=1), help="[default: the checkpoint's]")
 @click.option("--input-shape", type=Numbers(int, 3), help="C,H,W [default: the dataset's].")
@@ -33,7 +46,11 @@ _ZETA_ALPHA = 0.001
     show_default=True,
 )
 @click.option("--calibrate", metavar="SOURCE", help="Images for int8 and fp8, and to compare on.")
-@click.option("--sigma", type=float, help="Of the noise on them: the level to be certified.")
+@click.option(
+    "--sigma",
+    type=float,
+    help="Of the noise on them, and of --denoiser: the level to be certified.",
+)
 @click.option("--images", default=64, show_default=True, help="So many images of SOURCE.")
 @click.option(
     "--for",
@@ -50,17 +67,76 @@ _ZETA_ALPHA = 0.001
     help="Keep layers in float32 rather than let more of the votes differ.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing output.")
+@grouped(
+    "Of a checkpoint that others wrote",
+    option("--weights", metavar="KEY", help="Its entry with the weights [default: the only one]."),
+    option(
+        "--ignore",
+        metavar="PREFIX",
+        multiple=True,
+        help="Names of weights that are no part of the network; may be repeated.",
+    ),
+)
+@grouped(
+    "Of a model that others wrote",
+    option(
+        "--input-range",
+        type=Numbers(float, 2),
+        metavar="LOW,HIGH",
+        help="What pixels 0 and 255 become, in place of --mean and --std.",
+    ),
+    option(
+        "--layout",
+        type=click.Choice(["nchw", "nhwc"]),
+        help="Of an ONNX file's input [default: by the side that is 1 or 3].",
+    ),
+    option(
+        "--logits",
+        metavar="NAME",
+        help="The output of an ONNX file to read [default: the only one that fits].",
+    ),
+    option(
+        "--threshold",
+        type=float,
+        help="A single output of an ONNX file above it is class 1, else class 0.",
+    ),
+)
+@grouped(
+    "With a denoiser in front",
+    option(
+        "--denoiser",
+        metavar="NAME",
+        help="An ONNX file, or pkg.module:factory of a torch module: the two as one network, for "
+        "noise of --sigma alone.",
+    ),
+    option(
+        "--denoiser-range",
+        type=Numbers(float, 2),
+        metavar="LOW,HIGH",
+        help="What pixels 0 and 255 are to it [default: 0,1; with --diffusion -1,1].",
+    ),
+    option(
+        "--denoiser-shape",
+        type=Numbers(int, 3),
+        metavar="C,H,W",
+        help="Its images, where it takes any [default: the classifier's].",
+    ),
+    option(
+        "--diffusion",
+        metavar="SCHEDULE",
+        help="It is a diffusion model, of which one step is taken: linear, cosine, cosine:STEPS, "
+        "or a file of its alphas_cumprod.",
+    ),
+    option(
+        "--denoiser-interpolation",
+        type=click.Choice(["bilinear", "bicubic", "bilinear-antialias", "bicubic-antialias"]),
+        help="From its images to those of the classifier, as F.interpolate [default: bicubic].",
+    ),
+)
 def command(
-    checkpoint: Path,
+    model: Path | None,
     output: Path,
-    arch: str | None,
-    dataset: str | None,
-    num_classes: int | None,
-    input_shape: tuple[int, int, int] | None,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-    resize: int | None,
-    interpolation: Any,
+    denoiser: str | None,
     precision: Any,
     calibrate: str | None,
     sigma: float | None,
@@ -68,40 +144,176 @@ def command(
     target: Any,
     max_zeta: float,
     force: bool,
+    **options: Any,
 ) -> None:
-    """Export CHECKPOINT to ONNX and check that both vote alike on the same noisy images."""
+    """Export MODEL to ONNX and check that both vote alike on the same noisy images.
+
+    With --denoiser: the denoiser and MODEL, one after the other, as one network.
+
+    MODEL is a checkpoint, an ONNX file that others wrote, or hf:FOLDER, a local folder of a
+    Hugging Face image classifier. It is left out where --arch is the factory of a trained module.
+    """
     from smoothcert.engine.base.errors import InputError
-    from smoothcert.export.checkpoint_export import export_checkpoint
     from smoothcert.export.precision.reduce import Reduction
 
     if output.exists() and not force:
         raise InputError(f"{output} exists already: choose another output, or --force")
     if not output.parent.is_dir():
         raise InputError(f"{output.parent} is no folder: expected an output in an existing folder")
+    composite = None if denoiser is None else _denoiser_options(denoiser, sigma, options)
+    if denoiser is None:
+        _refuse(options, _OF_DENOISER, "is of a denoiser, and there is none: give --denoiser, or")
     reduction = None
     if precision != "fp32":
-        reduction = Reduction(precision, calibrate, sigma, target, max_zeta, images)
-    elif calibrate is not None or sigma is not None:
+        # A composite's sigma is not for the calibration alone.
+        level = sigma if composite is None or calibrate is not None else None
+        reduction = Reduction(precision, calibrate, level, target, max_zeta, images)
+    elif calibrate is not None or (sigma is not None and composite is None):
         raise InputError(
             "calibrate and sigma have no use at fp32: give --precision too, or leave them out"
         )
-    report = export_checkpoint(
-        checkpoint,
-        output,
-        arch=arch,
-        dataset=dataset,
-        num_classes=num_classes,
-        input_shape=input_shape,
-        mean=mean,
-        std=std,
-        resize=resize,
-        interpolation=interpolation,
-        reduction=reduction,
+    if composite is not None:
+        _export_composite(model, output, options, composite, reduction)
+    elif model is not None and _is_onnx(model):
+        _export_onnx(model, output, options, reduction)
+    else:
+        _export_checkpoint(model, output, options, reduction)
+
+
+def _is_onnx(model: Path) -> bool:
+    """Whether it is an ONNX file, by its bytes. Raises InputError for a model that needs no export:
+    OpenVINO IR and plans."""
+    from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.models.kinds import Kind, kind_of
+
+    if not model.is_file():  # hf:FOLDER, a folder, or nothing: said where it is read
+        return False
+    kind = kind_of(model)
+    if kind in (Kind.OPENVINO, Kind.OPENVINO_FOLDER, Kind.PLAN):
+        raise InputError(
+            f"model {model} is {kind.value}, which cannot be exported: expected a checkpoint or an "
+            "ONNX file; certify it as it is"
+        )
+    return kind is Kind.ONNX
+
+
+def _export_onnx(
+    model: Path, output: Path, options: dict[str, Any], reduction: "Reduction | None"
+) -> None:
+    from smoothcert.export.foreign.exporting import export_onnx
+    from smoothcert.export.foreign.options import ModelOptions
+
+    _refuse(options, _OF_WEIGHTS, f"is of a checkpoint, and {model} is an ONNX file")
+    report = export_onnx(model, output, ModelOptions.among(options), reduction)
+    for line in report.lines():
+        click.echo(line)
+
+
+def _export_checkpoint(
+    model: Path | None, output: Path, options: dict[str, Any], reduction: "Reduction | None"
+) -> None:
+    from smoothcert.export.checkpoint_export import export_checkpoint
+
+    _refuse(options, _OF_ONNX, f"is of an ONNX file, and {model or options['arch']} is none")
+    own = {name: options[name] for name in (*_OF_WEIGHTS, *_OF_BOTH)}
+    _echo(export_checkpoint(model, output, **own, reduction=reduction), reduction)
+
+
+def _denoiser_options(
+    denoiser: str, sigma: float | None, options: dict[str, Any]
+) -> "DenoiserOptions":
+    from smoothcert.engine.base.errors import InputError
+    from smoothcert.export.composite.options import DenoiserOptions, Level
+
+    if sigma is None:
+        raise InputError(
+            f"denoiser {denoiser} is given no sigma: expected the noise level that is certified, "
+            "since a denoiser is made for one; give --sigma"
+        )
+    found = DenoiserOptions(
+        denoiser,
+        sigma,
+        options["denoiser_range"],
+        options["denoiser_shape"],
+        options["diffusion"],
+        options["denoiser_interpolation"] or "bicubic",
     )
+    Level.of(found)  # refuse a schedule that is none before a classifier is made
+    return found
+
+
+def _export_composite(
+    model: Path | None,
+    output: Path,
+    options: dict[str, Any],
+    denoiser: "DenoiserOptions",
+    reduction: "Reduction | None",
+) -> None:
+    from smoothcert.export.composite.compose import compose
+    from smoothcert.export.foreign.options import ModelOptions
+    from smoothcert.export.opening import open_model
+
+    if model is not None and _is_onnx(model):
+        _refuse(options, _OF_WEIGHTS, f"is of a checkpoint, and {model} is an ONNX file")
+        classifier = open_model(model, ModelOptions.among(options))
+        for line in classifier.said:
+            click.echo(line)
+        report = compose(classifier, output, denoiser, reduction=reduction)
+    else:
+        report = _compose_checkpoint(model, output, options, denoiser, reduction)
+    for line in report.lines():
+        click.echo(line)
+
+
+def _compose_checkpoint(
+    model: Path | None,
+    output: Path,
+    options: dict[str, Any],
+    denoiser: "DenoiserOptions",
+    reduction: "Reduction | None",
+) -> "CompositeReport":
+    """The classifier's own export is a step on the way, which nobody sees by its path."""
+    from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.models.model import open_onnx
+    from smoothcert.export.checkpoint_export import export_checkpoint
+    from smoothcert.export.composite.compose import compose
+
+    name = options["arch"] if model is None else model.name
+    _refuse(options, _OF_ONNX, f"is of an ONNX file, and {name} is none")
+    own = {name: options[name] for name in (*_OF_WEIGHTS, *_OF_BOTH)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "classifier.onnx"
+        try:
+            exported = export_checkpoint(model, path, **own)
+        except InputError as error:
+            raise type(error)(str(error).replace(str(path), str(model or name))) from None
+        _echo(replace(exported, path=Path(str(name))), None)
+        sha256 = exported.checkpoint_sha256
+        return compose(open_onnx(path), output, denoiser, name=name, sha256=sha256,
+                       reduction=reduction)  # fmt: skip
+
+
+def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+    """Raise InputError for the first of `names` that was given."""
+    from smoothcert.engine.base.errors import InputError
+
+    for name in names:
+        value = options[name]
+        if value is not None and value != ():
+            shown = value[0] if isinstance(value, tuple) else value
+            spelled = "--" + name.replace("_", "-")
+            raise InputError(f"{spelled} {shown} {why}: leave it out")
+
+
+def _echo(report: "ExportReport", reduction: "Reduction | None") -> None:
+    from smoothcert.export.foreign.exporting import reduced_lines
+
     spec, parity = report.spec, report.parity
-    click.echo(f"{output}: {report.arch}, {report.num_classes} classes, input {spec.shape}")
+    click.echo(f"{report.path}: {report.arch}, {report.num_classes} classes, input {spec.shape}")
     if report.assumed:
         click.echo(f"assumed {report.assumed}")
+    for line in report.said:
+        click.echo(line)
     click.echo(
         f"normalisation mean {spec.mean or 'none'}, std {spec.std or 'none'}; photographs: "
         + (f"resize {spec.resize} {spec.interpolation}" if spec.resize else "as they are")
@@ -111,19 +323,7 @@ def command(
         f"parity on {parity.samples} noisy images: {parity.disagreements} votes differ, logits by "
         f"up to {parity.largest_difference:.1e} at a scale of {parity.scale:.1e}"
     )
-    if report.reduced is not None:
-        _echo_reduced(report.reduced, precision, calibrate)
-
-
-def _echo_reduced(reduced: "ReducedModel", precision: str, calibrate: str | None) -> None:
-    found = reduced.disagreement
-    if reduced.kept:
-        click.echo(f"kept in float32: {', '.join(reduced.kept)}")
-    worst = found.zeta_upper_per_image(_ZETA_ALPHA).max()
-    click.echo(
-        f"{precision} against fp32 on {found.total} noisy images"
-        + (f" of {calibrate}" if calibrate else ", random pixels")
-        + f", sigma {found.sigma}: zeta {found.zeta:.4f} of the votes differ, at most "
-        f"{found.zeta_upper(_ZETA_ALPHA):.4f} with confidence {1 - _ZETA_ALPHA:g}; of the worst "
-        f"image {found.counts.max() / found.samples:.4f}, at most {worst:.4f}"
-    )
+    for line in reduced_lines(report.reduced, reduction) if report.reduced else []:
+        click.echo(line)
+    for line in report.warnings:
+        click.echo(f"warning: {line}", err=True)

@@ -5,9 +5,28 @@ from pathlib import Path
 import click
 
 from smoothcert.cli.grouping import grouped, option
-from smoothcert.cli.options import Names, Numbers
+from smoothcert.cli.options import Numbers
 
 _FILE = click.Path(path_type=Path)
+
+
+class _Pair(click.ParamType[tuple[str, ...]]):
+    """The name of the images and that of their labels; how many there must be depends on whether
+    there are labels."""
+
+    name = "names"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """See click.ParamType."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in str(value).split(","))
+        if len(names) > 2 or not all(names):
+            self.fail(f"{value!r} is no list of one or two names separated by a comma", param, ctx)
+        return names
+
 
 model_options = grouped(
     "Of a MODEL that others wrote",
@@ -35,9 +54,35 @@ model_options = grouped(
 
 source_options = grouped(
     "Of a SOURCE that others wrote",
-    option("--labels", type=_FILE, metavar="FILE", help="Lines `name class`, of a flat folder."),
-    option("--classes", type=_FILE, metavar="FILE", help="Line k names the model's class k."),
-    option("--arrays", type=Names(2), metavar="IMAGES,LABELS", help="Arrays in an .npz file."),
-    option("--columns", type=Names(2), metavar="IMAGE,LABEL", help="Columns in parquet files."),
-    option("--unlabelled", is_flag=True, help="There are no labels: label -1, correct 0."),
+    option(
+        "--labels",
+        type=_FILE,
+        metavar="FILE",
+        help="Lines `name class` or CSV with a header, of a folder of photographs.",
+    ),
+    option(
+        "--classes",
+        type=_FILE,
+        metavar="FILE",
+        help="Line k names the model's class k, as folders and labels do [default: ILSVRC-2012's"
+        " list, or sorted names].",
+    ),
+    option(
+        "--arrays",
+        type=_Pair(),
+        metavar="IMAGES,LABELS",
+        help="Arrays in an .npz file or a folder of .npy files [default: images,labels; then the"
+        " test split].",
+    ),
+    option(
+        "--columns",
+        type=_Pair(),
+        metavar="IMAGE,LABEL",
+        help="Columns in parquet files [default: image,label; then what is called like them].",
+    ),
+    option(
+        "--unlabelled",
+        is_flag=True,
+        help="There are no labels: label -1, correct 0; --arrays and --columns take one name.",
+    ),
 )

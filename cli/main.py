@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import click
 
+from smoothcert.engine.base.cores import limit_libraries
 from smoothcert.engine.base.errors import InputError, RunStoppedError
 
 _COMMANDS = {
@@ -20,7 +21,7 @@ _COMMANDS = {
     "train": ("smoothcert.cli.train", "Train a base classifier on noisy images."),
     "visualize": ("smoothcert.cli.visualize", "Pictures of an image under several noise levels."),
     "bench": ("smoothcert.cli.bench", "Samples per second, against the original and the runtime."),
-    "doctor": ("smoothcert.cli.doctor", "What this machine can run, and what is missing."),
+    "doctor": ("smoothcert.cli.doctor", "What this machine, a model or images are; what to type."),
 }
 
 
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line: exit 0 done, 2 wrong usage or input, 130 interrupted, 1 else."""
     given = sys.argv[1:] if arguments is None else arguments
     status = 0
+    limit_libraries()
     try:
         # Not click's own main: it would print an empty line before an interruption.
         with smoothcert.make_context("smoothcert", list(given)) as context:

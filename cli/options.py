@@ -131,28 +131,6 @@ def cluster_options(function: _Command) -> _Command:
     return function
 
 
-class Names(click.ParamType[tuple[str, ...]]):
-    """So many names, separated by commas."""
-
-    name = "names"
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """See click.ParamType."""
-        if isinstance(value, tuple):
-            return value
-        names = tuple(part.strip() for part in str(value).split(","))
-        if len(names) != self._count or not all(names):
-            self.fail(
-                f"{value!r} is no list of {self._count} names separated by commas", param, ctx
-            )
-        return names
-
-
 class Numbers(click.ParamType[tuple[float, ...]]):
     """A tuple of numbers of one kind; `count` of them where that is given."""
 

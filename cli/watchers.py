@@ -19,8 +19,8 @@ _PROGRESS_SECONDS = 10.0
 class JsonLog:
     """A Watcher that writes one JSON object per event on stderr.
 
-    Each has `time` (UTC) and `event`: begin, image, failed, progress (every ten seconds), worker,
-    worker lost.
+    Each has `time` (UTC) and `event`: inferred, selecting, begin, image, failed, progress (every
+    ten seconds), worker, worker lost.
     """
 
     def __init__(self) -> None:

@@ -1,112 +1,97 @@
 """Checkpoints: what they hold, and the network they make."""
 
-import pickle
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
-from smoothcert.engine.models.model import check_file
+from smoothcert.export.weights.content import read_content
+from smoothcert.export.weights.fitting import load, own_state, without
+from smoothcert.export.weights.matching import Reading, best_reading, shapes_of
+from smoothcert.export.weights.sets import weight_sets
+from smoothcert.export.weights.unpickling import number_of
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-# Sequential(normalise, net), DataParallel, and torch.compile each add a level of names.
-_WRAPPERS = ("1.module.", "module.1.", "1.", "module.", "_orig_mod.")
 _MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint's weights under the network's own names, and what it says about itself.
+    """A checkpoint's sets of weights under the file's own names, and what it says about itself.
 
+    sets   every dict of tensors in the file, by its dotted place; "." is the file's own dict
     facts  entries beside the weights that are plain values: arch, dataset, num_classes,
            input_shape, mean, std, sigma, epoch, where present
     """
 
     path: Path
     sha256: str
-    state: "dict[str, torch.Tensor]"
+    sets: "dict[str, dict[str, torch.Tensor]]"
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def named(self, weights: str | None = None) -> "dict[str, torch.Tensor]":
+        """A set of weights: the one asked for, else the only one.
+
+        Raises InputError where there is none of that name, and where one has to be chosen.
+        """
+        if weights is None and len(self.sets) == 1:
+            return next(iter(self.sets.values()))
+        if weights is None:
+            raise several(self.path, list(self.sets))
+        if weights not in self.sets:
+            raise InputError(
+                f"--weights {weights} is no set of weights of checkpoint {self.path}: expected "
+                f"{', '.join(self.sets)}"
+            )
+        return self.sets[weights]
+
+    @property
+    def state(self) -> "dict[str, torch.Tensor]":
+        """The only set of weights."""
+        return self.named()
+
+
+def several(path: Path, names: Sequence[str]) -> InputError:
+    """The refusal to choose among sets of weights."""
+    return InputError(
+        f"checkpoint {path} holds {len(names)} sets of weights ({', '.join(names)}): choose with "
+        f"--weights {names[0]}, or another of them"
+    )
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read a torch or safetensors checkpoint without running anything it contains.
 
-    Understood: the original code's dict (`arch`, `state_dict`; keys `1.*` or `1.module.*`), plain
-    state dicts, `module.*` of DataParallel, safetensors. Raises InputError where the file is
-    damaged, needs code to load, or holds no weights.
+    Understood: the original code's dict (`arch`, `state_dict`), state dicts, and any dict that
+    holds dicts of tensors. Raises InputError where the file is damaged, needs code to load, or
+    holds no weights.
     """
-    check_file(path, "checkpoint")
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    import torch
-
+    content = read_content(path)
     if not isinstance(content, dict):
         raise InputError(
             f"checkpoint {path} holds a {type(content).__name__}: expected a state dict; save "
             "model.state_dict()"
         )
-    nested = next((k for k in ("state_dict", "model_state_dict", "model") if k in content), None)
-    weights = content[nested] if nested and isinstance(content[nested], dict) else content
-    state = {str(k): v for k, v in weights.items() if isinstance(v, torch.Tensor)}
-    if not state:
+    sets = weight_sets(content)
+    if not sets:
         names = ", ".join(map(str, list(content)[:_MOST_NAMES])) or "nothing"
         raise InputError(
             f"checkpoint {path} holds no weights (it has {names}): expected a state dict, or a "
             "dict with `state_dict`"
         )
-    facts = {} if weights is content else {k: v for k, v in content.items() if _is_plain(v)}
-    return Checkpoint(path, file_digest(path), _unwrapped(state), facts)
-
-
-def _read_torch(path: Path) -> Any:
-    torch = require("torch", "export", f"reading checkpoint {path}")
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        found = re.search(r"(?:GLOBAL|global|class|function) ([\w.]+)", str(error))
-        reason = f"it wants {found[1]}" if found else "it is no plain pickle of tensors"
-        raise InputError(
-            f"checkpoint {path} needs code to load ({reason}), which is refused: expected tensors "
-            "and plain values; save model.state_dict() from the code that wrote it"
-        ) from None
-    except Exception as error:  # damaged archives raise whatever their layer raises
-        reason = one_line(error)
-        raise InputError(
-            f"checkpoint {path} cannot be read ({reason}): expected a whole torch checkpoint"
-        ) from None
-
-
-def _read_safetensors(path: Path) -> Any:
-    safetensors = require("safetensors.torch", "export", f"reading checkpoint {path}")
-    try:
-        return safetensors.load_file(str(path))
-    except Exception as error:
-        reason = one_line(error)
-        raise InputError(
-            f"checkpoint {path} cannot be read ({reason}): expected a whole safetensors file"
-        ) from None
+    facts = {str(name): number_of(value) for name, value in content.items()}
+    plain = {name: value for name, value in facts.items() if _is_plain(value)}
+    return Checkpoint(path, file_digest(path), sets, plain)
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    return isinstance(value, str | int | float | bool)
-
-
-def _unwrapped(state: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
-    """Without the names that wrappers added: a prefix all keys with weights share.
-
-    The original's normalising layer holds no weights, so `1.` is then on every key. A network
-    that is itself an nn.Sequential also has keys `0.*`, and stays as it is.
-    """
-    for prefix in _WRAPPERS:
-        if all(key.startswith(prefix) for key in state):
-            return _unwrapped({key.removeprefix(prefix): value for key, value in state.items()})
-    return state
+    values = value if isinstance(value, list | tuple) else (value,)
+    return all(isinstance(one, str | int | float | bool) for one in values)
 
 
 def inferred_classes(state: "dict[str, torch.Tensor]") -> int | None:
@@ -115,26 +100,23 @@ def inferred_classes(state: "dict[str, torch.Tensor]") -> int | None:
     return int(last.shape[0]) if last is not None and last.ndim == 1 else None
 
 
-def load_weights(module: "nn.Module", checkpoint: Checkpoint, arch: str) -> None:
-    """Put a checkpoint's weights into a module; raises InputError naming what does not fit."""
-    own = module.state_dict()
-    given = checkpoint.state
-    # Checkpoints from before 2018 lack the counters of batch norm, which inference never reads.
-    missing = [k for k in own if k not in given and not k.endswith("num_batches_tracked")]
-    extra = [k for k in given if k not in own]
-    shapes = [
-        f"{k} {tuple(given[k].shape)} for {tuple(own[k].shape)}"
-        for k in own
-        if k in given and given[k].shape != own[k].shape
-    ]
-    problems = [
-        f"{len(names)} {what} ({', '.join(names[:_MOST_NAMES])})"
-        for what, names in (("missing", missing), ("unexpected", extra), ("misshaped", shapes))
-        if names
-    ]
-    if problems:
-        raise InputError(
-            f"checkpoint {checkpoint.path} does not fit architecture {arch}: "
-            f"{'; '.join(problems)}; give the --arch it was trained with"
-        )
-    module.load_state_dict(given, strict=False)
+def load_weights(
+    module: "nn.Module",
+    checkpoint: Checkpoint,
+    arch: str,
+    weights: str | None = None,
+    ignore: Sequence[str] = (),
+) -> Reading:
+    """Put a checkpoint's weights into a module, and return how their names were read.
+
+    weights  the set to take [default: the only one, or the only one that fits]
+    ignore   prefixes of names that are no part of the network
+    Raises InputError naming what does not fit.
+    """
+    if weights is None and len(checkpoint.sets) > 1:
+        wanted = shapes_of(own_state(module, arch))
+        fitting = [name for name, state in checkpoint.sets.items()
+                   if best_reading(shapes_of(state), wanted).fits]  # fmt: skip
+        if len(fitting) == 1:
+            weights = fitting[0]
+    return load(module, without(checkpoint.path, checkpoint.named(weights), ignore), arch)

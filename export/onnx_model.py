@@ -1,25 +1,31 @@
 """A torch module as one ONNX file, with metadata that says what it eats."""
 
 import contextlib
-import io
 import json
-import logging
 import tempfile
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.base.machine import version_of
+from smoothcert.export.logits import run_two
+from smoothcert.export.quietness import quiet, quiet_below
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 OPSET = 18
 BATCH = "N"
 """The name of the open batch dimension."""
+
+Exporter = Literal["dynamo", "torchscript"]
+
+EXPORTERS: tuple[Exporter, ...] = ("dynamo", "torchscript")
+"""torch's exporters, the first choice first: some networks only the older one can write."""
 
 
 def write_onnx(
@@ -28,50 +34,32 @@ def write_onnx(
     num_classes: int,
     path: Path,
     metadata: dict[str, Any],
-) -> None:
+    exporters: Sequence[Exporter] = EXPORTERS,
+) -> Exporter:
     """Write a module (in eval mode) as ONNX: input `input` [N, C, H, W], output `logits` [N, K].
 
     One file, no external data, batch norm folded, no local paths inside, checked by onnx.checker,
     written atomically; the same module and versions give the same bytes. `metadata` (arch,
     checkpoint digest, ...) and the input spec go into the file as one JSON object.
-    Raises InputError where the module cannot be exported or returns no [N, K] logits.
+    The first of `exporters` that can write the module does, and is returned; the metadata name it
+    where it is not the first choice. Raises InputError where none can, or the module returns no
+    [N, K] logits.
     """
-    torch = require("torch", "export", "exporting to ONNX")
+    require("torch", "export", "exporting to ONNX")
     onnx = require("onnx", "export", "exporting to ONNX")
     require("onnxscript", "export", "exporting to ONNX")
-    module.eval()
-    example = torch.zeros((2, *spec.shape))
-    with torch.inference_mode():
-        logits = _run(module, example)
+    logits = run_two(module, spec.shape)
     if tuple(getattr(logits, "shape", ())) != (2, num_classes):
         raise InputError(
             f"the network returns {tuple(getattr(logits, 'shape', ()))} for two images: expected "
             f"logits (2, {num_classes}); check --num-classes and --arch"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "draft.onnx"
-        with _quiet():
-            try:
-                torch.onnx.export(
-                    module,
-                    (example,),
-                    draft,
-                    input_names=["input"],
-                    output_names=["logits"],
-                    dynamic_shapes=({0: torch.export.Dim(BATCH)},),
-                    opset_version=OPSET,
-                    dynamo=True,
-                    external_data=False,
-                    verbose=False,
-                )
-            except Exception as error:  # the exporter's errors share no public base class
-                reason = one_line(error)
-                raise InputError(f"the network cannot be exported to ONNX: {reason}") from None
-        model = onnx.load(str(draft))
+    exporter, model = _written(module, spec, exporters)
     _strip(model)
     versions = {name: version_of(name) for name in ("smoothcert", "torch", "onnx", "onnxscript")}
     record = {
         **metadata,
+        **({} if exporter == EXPORTERS[0] else {"exporter": exporter}),
         "num_classes": num_classes,
         **spec.to_metadata(),
         "precision": "fp32",
@@ -81,17 +69,69 @@ def write_onnx(
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(record, sort_keys=True)})
     onnx.checker.check_model(model)
     write_atomically(path, model.SerializeToString(deterministic=True))
+    return exporter
 
 
-def _run(module: "nn.Module", example: Any) -> Any:
-    try:
-        return module(example)
-    except Exception as error:
-        reason = one_line(error)
-        raise InputError(
-            f"the network does not accept images of shape {tuple(example.shape[1:])} ({reason}): "
-            "give its --input-shape C,H,W"
-        ) from None
+def _written(
+    module: "nn.Module", spec: InputSpec, exporters: Sequence[Exporter]
+) -> tuple[Exporter, Any]:
+    """The module as ONNX, and the exporter that wrote it; raises InputError with what the first of
+    them says where none can."""
+    import onnx
+    import torch
+
+    example = torch.zeros((2, *spec.shape))
+    writers = {"dynamo": _with_dynamo, "torchscript": _with_torchscript}
+    reasons = []
+    for exporter in exporters:
+        with tempfile.TemporaryDirectory() as folder:
+            draft = Path(folder) / "draft.onnx"
+            try:
+                with quiet():
+                    writers[exporter](module, example, draft)
+                return exporter, onnx.load(str(draft))
+            except Exception as error:  # the exporters' errors share no public base class
+                reasons.append(one_line(error))
+    raise InputError(f"the network cannot be exported to ONNX: {reasons[0]}")
+
+
+def _with_dynamo(module: "nn.Module", example: "torch.Tensor", draft: Path) -> None:
+    import torch
+
+    torch.onnx.export(
+        module,
+        (example,),
+        draft,
+        input_names=["input"],
+        output_names=["logits"],
+        dynamic_shapes=({0: torch.export.Dim(BATCH)},),
+        opset_version=OPSET,
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+
+
+def _with_torchscript(module: "nn.Module", example: "torch.Tensor", draft: Path) -> None:
+    import torch
+
+    # Fused attention is an operator that it does not know; of what it does not know it prints.
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    with contextlib.ExitStack() as after:
+        after.callback(torch.backends.mha.set_fastpath_enabled, fused)
+        after.enter_context(quiet_below())
+        after.enter_context(torch.inference_mode())
+        torch.onnx.export(
+            module,
+            (example,),
+            str(draft),
+            input_names=["input"],
+            output_names=["logits"],
+            dynamic_axes={"input": {0: BATCH}, "logits": {0: BATCH}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
 
 
 def _strip(model: Any) -> None:
@@ -104,16 +144,3 @@ def _strip(model: Any) -> None:
     for part in parts:
         part.ClearField("metadata_props")
         part.ClearField("doc_string")
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """The exporter reports its steps on stdout and through warnings and logging: not ours."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(previous)

@@ -1,75 +1,161 @@
-"""From any MODEL path to a model file that a backend runs; checkpoints are exported on the fly."""
+"""From any MODEL path to a model file that a backend runs; checkpoints are exported on the fly, and
+ONNX files that others wrote adapted."""
 
+import hashlib
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smoothcert.engine.backends.tensorrt.plan import is_plan
 from smoothcert.engine.backends.tensorrt.trust import open_plan
-from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.files import cache_folder, file_digest
-from smoothcert.engine.models.model import CHECKPOINT_SUFFIXES, Model, check_file, open_onnx
-from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions
+from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.files import cache_folder, file_digest, write_atomically
+from smoothcert.engine.base.input_spec import METADATA_KEY
+from smoothcert.engine.base.machine import version_of
+from smoothcert.engine.models.kinds import Kind, kind_of, refusal_of
+from smoothcert.engine.models.model import Model, Origin, check_file, open_onnx
+from smoothcert.engine.models.unloadable import UnloadableError, parsed
+from smoothcert.export.foreign.contradiction import check_agrees
+from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions, spelled, typed
 
 if TYPE_CHECKING:
     import torch
 
-
-def is_checkpoint(path: Path) -> bool:
-    """Whether a file holds weights rather than an ONNX graph: by content, else by its suffix."""
-    with path.open("rb") as file:
-        start = file.read(2)
-    # torch.save writes a zip archive, and a pickle (protocol 2) before version 1.6.
-    return start in (b"PK", b"\x80\x02") or path.suffix in CHECKPOINT_SUFFIXES
+_OF_A_GRAPH = ("layout", "logits", "threshold")
+_VERSIONS = ("smoothcert", "torch", "onnx", "onnxscript")
 
 
 def open_model(path: Path, options: ModelOptions = NOTHING_SAID) -> Model:
-    """Open a model file: ONNX, a TensorRT plan with its record beside it, or a checkpoint.
+    """Open a model file: ONNX, OpenVINO IR, a TensorRT plan with its record beside it, or a
+    checkpoint.
 
     A checkpoint is exported into the user's cache first, once per content; so is an ONNX file that
     others wrote, where it needs to be adapted. `options` say what the file does not.
 
     Raises InputError where the file is missing, damaged, or (for a checkpoint) does not say what
-    architecture and input it is for: then `smoothcert export` must be told.
+    architecture and input it is for: then `smoothcert export` must be told; and for options that
+    the file contradicts.
     """
-    check_file(path, "model")
-    if is_plan(path):
-        return open_plan(path)
-    onnx = onnx_at(path, options)
-    model = open_onnx(onnx)
-    if onnx == path:
-        return model
+    kind = _kind_at(path)
+    if kind is Kind.PLAN:
+        plan = open_plan(path)
+        check_agrees(path, plan.spec, options, plan.metadata.get("adapted"), "logits")
+        return plan
+    if kind is Kind.ONNX:
+        require("onnx", "cpu", "reading an ONNX model")
+        from smoothcert.export.foreign.adapting import open_foreign
+
+        return open_foreign(path, options)
+    if kind in (Kind.OPENVINO, Kind.OPENVINO_FOLDER):
+        from smoothcert.export.foreign.openvino import open_ir
+
+        return open_ir(path, options)
+    exported = _exported(path, options)
+    model = open_onnx(exported)
     arch = str(model.metadata["arch"])
     module = partial(load_module, path, arch, model.num_classes, model.spec.shape)
-    return replace(model, module=module)
+    origin = None
+    if options != NOTHING_SAID:
+        origin = Origin(path, file_digest(path), {"options": options.to_record()})
+    return replace(model, module=module, origin=origin, said=_said(exported))
+
+
+def open_reference(path: Path, options: ModelOptions) -> Model:
+    """Open the model that certificates are transferred to: `options` are of the model that runs,
+    and of this one where it does not say itself what they say."""
+    if options != NOTHING_SAID:
+        kind = _kind_at(path)
+        if kind is not Kind.OPENVINO and (
+            kind is not Kind.ONNX
+            or any(entry.key == METADATA_KEY for entry in parsed(path).metadata_props)
+        ):
+            options = NOTHING_SAID
+    return open_model(path, options)
+
+
+def _kind_at(path: Path) -> Kind:
+    """What there is; raises InputError for nothing, and for what is no model."""
+    if not path.is_dir():
+        check_file(path, "model")
+    kind = kind_of(path)
+    if not kind.ours:
+        raise refusal_of(path, kind)
+    return kind
 
 
 def load_module(
     checkpoint: Path, arch: str, num_classes: int, shape: tuple[int, int, int]
 ) -> "torch.nn.Module":
     """A checkpoint's weights in a new module of its architecture, on the CPU."""
-    from smoothcert.export.architectures import architecture
-    from smoothcert.export.checkpoint import load_weights, read_checkpoint
+    from smoothcert.export.checkpoint_export import opened
+    from smoothcert.export.checkpoint_facts import Wishes
 
-    module = architecture(arch, num_classes, shape)
-    load_weights(module, read_checkpoint(checkpoint), arch)
-    return module
+    return opened(checkpoint, arch, Wishes(num_classes=num_classes, input_shape=shape)).module
 
 
-def onnx_at(path: Path, options: ModelOptions = NOTHING_SAID) -> Path:
-    """The ONNX file of a MODEL path: itself, or a checkpoint's export in the user's cache.
+def onnx_at(path: Path, options: ModelOptions = NOTHING_SAID) -> tuple[Path, tuple[str, ...]]:
+    """The ONNX file of a MODEL path: itself, or what is adapted or exported from it in the user's
+    cache. And what was inferred, a sentence each.
 
     Raises InputError as open_model does, and for a plan, which cannot be turned back.
     """
-    check_file(path, "model")
-    if is_plan(path):
-        raise InputError(f"model {path} is a TensorRT plan: expected ONNX or a checkpoint")
-    if not is_checkpoint(path):
-        return path
+    kind = _kind_at(path)
+    if kind is Kind.ONNX:
+        try:
+            model = open_model(path, options)
+        except UnloadableError:
+            if options != NOTHING_SAID:
+                raise
+            return path, ()  # TensorRT may know operators that ONNX Runtime does not
+        return model.path, model.said
+    if not kind.checkpoint:
+        raise InputError(f"model {path} is {kind.value}: expected ONNX or a checkpoint")
+    exported = _exported(path, options)
+    return exported, _said(exported)
+
+
+def _exported(path: Path, options: ModelOptions) -> Path:
+    """A checkpoint's export in the user's cache; beside it a note of what was inferred."""
     from smoothcert.export.checkpoint_export import export_checkpoint
 
-    exported = cache_folder("models") / f"{path.stem}-{file_digest(path)[:32]}.onnx"
-    if not exported.exists():
-        export_checkpoint(path, exported)
-    return exported
+    given = options.given()
+    for name in _OF_A_GRAPH:
+        if name in given:
+            raise InputError(
+                f"{typed(name, given[name])} is of an ONNX file, and {path} is a checkpoint, whose "
+                f"network says that itself: leave {spelled(name)} out"
+            )
+    entry = _entry(path, options)
+    if not entry.exists():
+        report = export_checkpoint(path, entry, **given)
+        assumed = [f"assumed {report.assumed}"] if report.assumed else []
+        said = [*assumed, *report.said, *report.warnings]
+        write_atomically(_note(entry), json.dumps(said).encode())
+    return entry
+
+
+def _entry(path: Path, options: ModelOptions) -> Path:
+    """Where a checkpoint's export by these options is kept."""
+    digest = file_digest(path)
+    if options != NOTHING_SAID:
+        question = {
+            "sha256": digest,
+            "options": options.to_record(),
+            "versions": [version_of(name) for name in _VERSIONS],
+        }
+        digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+    return cache_folder("models") / f"{path.stem}-{digest[:32]}.onnx"
+
+
+def _note(entry: Path) -> Path:
+    return entry.with_suffix(".said.json")
+
+
+def _said(entry: Path) -> tuple[str, ...]:
+    """What was inferred when a checkpoint was exported to `entry`."""
+    try:
+        found = json.loads(_note(entry).read_bytes())
+    except (OSError, ValueError):  # an export of an earlier version
+        return ()
+    return tuple(map(str, found)) if isinstance(found, list) else ()

@@ -18,6 +18,7 @@ from smoothcert.analysis.table import AccuracyTable
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.machine import version_of
+from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 
 _STYLES = ("page.css", "charts.css", "certificates.css", "print.css")
 _SCRIPTS = (
@@ -35,16 +36,19 @@ def write_report(
     alpha: float | None = None,
     rho: float | None = None,
     source: str | None = None,
+    source_options: SourceOptions = NOTHING_SAID,
 ) -> None:
     """Write the report of the logs, whose table has been made, to the one file `path`.
 
     alpha serves logs that record none, rho is the failure probability of the lower curves [0.001],
-    and source gives pictures. Replaces an older report. Raises InputError where `path` is not
+    and source gives pictures (source_options: what its files do not say). Replaces an older report. Raises InputError where `path` is not
     named as a page or cannot be written, where jinja2 is missing, and as `thumbnails`.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"{path} is no name for a report: expected FILE.html")
-    page = render(logs, table, alpha=alpha, rho=rho, source=source)
+    page = render(
+        logs, table, alpha=alpha, rho=rho, source=source, source_options=source_options
+    )
     try:
         write_atomically(path, page.encode("utf-8"))
     except OSError as error:
@@ -60,6 +64,7 @@ def render(
     alpha: float | None = None,
     rho: float | None = None,
     source: str | None = None,
+    source_options: SourceOptions = NOTHING_SAID,
     made: datetime.datetime | None = None,
 ) -> str:
     """The page as text: the arguments of write_report, and when it was made [now]."""
@@ -67,7 +72,7 @@ def render(
     level = DEFAULT_RHO if rho is None else rho
     shown = sections(logs, table, alpha, level)
     names = [section.name for section in shown]
-    pictures = None if source is None else thumbnails(source, logs)
+    pictures = None if source is None else thumbnails(source, logs, options=source_options)
     data = {
         "rho": level,
         "labelled": table.labelled,

@@ -16,10 +16,11 @@ from smoothcert.engine.backends.independence import examined, known_of_plan
 from smoothcert.engine.backends.pair import PairBackend
 from smoothcert.engine.backends.probe import compare_sizes
 from smoothcert.engine.backends.tensorrt.plan import is_plan
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.models.model import Model
-from smoothcert.engine.models.row_independence.known import known_of
+from smoothcert.engine.models.openvino_ir import is_ir
+from smoothcert.engine.models.row_independence.known import Known, known_of
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
 BACKENDS = (AUTO, *HOST_RUNTIMES, "tensorrt", "torch")
@@ -76,7 +77,7 @@ def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -
     if compute.batch is not None and compute.batch < 1:
         raise InputError(f"batch {compute.batch} is too small: expected at least 1")
     rows = model.batch_for(compute.batch)
-    known = known_of(model.path, model.sha256, model.spec.shape, rows)
+    known = _known(model, compute, rows)
     backend = examined(_open_unexamined(model, law, seed, compute), name, known)
     if known.verdict == "probed" and known.batch is None and not isinstance(model.batch, int):
         try:
@@ -87,10 +88,27 @@ def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -
     return backend
 
 
+def _known(model: Model, compute: Compute, rows: int | None) -> Known:
+    """What is known of the graph before it runs; raises InputError for one that is refused, and
+    where OpenVINO IR is to be run by anything but OpenVINO."""
+    if not is_ir(model.path):
+        return known_of(model.path, model.sha256, model.spec.shape, rows, model.given)
+    asked = [("backend", compute.backend)] if compute.backend not in (AUTO, "openvino") else []
+    asked += [("device", compute.device)] if compute.device != "cpu" else []
+    for option, value in asked:
+        raise InputError(
+            f"{option} {value} does not run model {model.given}, which is OpenVINO IR: expected "
+            "--backend openvino on the CPU, or the ONNX file that it was converted from"
+        )
+    return Known("probed", "OpenVINO IR shows no ONNX graph")
+
+
 def _open_unexamined(
     model: Model, law: LatticeGaussian, seed: int, compute: Compute
 ) -> LogitsBackend:
     backend, device = compute.backend, compute.device
+    if backend == AUTO and is_ir(model.path):
+        backend = "openvino"
     if device != "cpu":
         return open_on_gpu(model, law, seed, compute, _gpu_index(device))
     if backend not in (AUTO, *HOST_RUNTIMES):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from smoothcert.engine.backends.base import PASSED_OVER, Backend, Compute, runtime_name
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.backends.opening import open_backend
-from smoothcert.engine.base.machine import describe_machine, usable_cores
+from smoothcert.engine.base.cores import usable_cores
+from smoothcert.engine.base.machine import describe_machine
 from smoothcert.engine.bench import peak
 from smoothcert.engine.bench.flops import flops_per_sample
 from smoothcert.engine.bench.loops import N0, CertificationLoop, N, RuntimeLoop

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec, Scalar, precision_of
-from smoothcert.engine.models.onnx_graph import GraphValue, inspect_graph
+from smoothcert.engine.models.onnx_graph import Graph, GraphValue, inspect_graph
+from smoothcert.engine.models.openvino_ir import ir_files, is_ir
+from smoothcert.engine.models.unloadable import data_names, missing_data, parsed
 
 if TYPE_CHECKING:
     import torch
 
 
-CHECKPOINT_SUFFIXES = (".pth", ".pt", ".tar", ".ckpt", ".safetensors")
+COMPOSITE = ("denoiser", "classifier")
+"""Entries of the metadata of a denoiser and a classifier as one network: each with its name and
+sha256, and the noise level that the first is made for."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ class Model:
             "precision": self.precision,
             **self.spec.to_metadata(),
             **({} if self.origin is None else {"adapted": self.origin.adapted}),
+            **{name: self.metadata[name] for name in COMPOSITE if name in self.metadata},
         }
 
 
@@ -121,15 +126,16 @@ def check_file(path: Path, kind: str) -> Path:
     return path
 
 
-def open_onnx(path: Path) -> Model:
+def open_onnx(path: Path, graph: Graph | None = None, sha256: str | None = None) -> Model:
     """Read an ONNX classifier's input, classes, metadata and digest.
 
+    graph, sha256  of the file, where they are known: what inspect_graph and onnx_digest say
     The first input must be float32, float16 or bfloat16 [N, C, H, W] with fixed C, H, W; the
     first output [N, K]. Raises InputError with the reason otherwise. A half-precision model is
     described even where ONNX Runtime cannot run it.
     """
     check_file(path, "model")
-    graph = inspect_graph(path)
+    graph = graph or inspect_graph(path)
     inputs, outputs = graph.inputs, graph.outputs
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs)
@@ -160,9 +166,8 @@ def open_onnx(path: Path) -> Model:
             )
     else:
         spec = InputSpec.of_shape(*sides)
-    digest = file_digest(*model_files(path))
     batch = shape[0] if isinstance(shape[0], int | str) else None
-    return Model(path, digest, spec, classes, batch, metadata, input_type)
+    return Model(path, sha256 or onnx_digest(path), spec, classes, batch, metadata, input_type)
 
 
 def _num_classes(path: Path, output: GraphValue) -> int:
@@ -205,18 +210,18 @@ def metadata_of(path: Path, properties: dict[str, str]) -> dict[str, Any]:
 
 def model_files(path: Path) -> list[Path]:
     """A model's file and those it cannot do without, which lie beside it or below."""
-    return [path, *external_data(path)]
+    return ir_files(path) if is_ir(path) else [path, *external_data(path)]
 
 
 def external_data(path: Path) -> list[Path]:
     """The files beside an ONNX file that hold its large tensors, in name order."""
-    import onnx
+    return [path.parent / name for name in data_names(parsed(path))]
 
-    model = onnx.load(str(path), load_external_data=False)
-    names = {
-        entry.value
-        for tensor in model.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return [path.parent / name for name in sorted(names)]
+
+def onnx_digest(path: Path) -> str:
+    """The SHA-256 of an ONNX file and of its external data; raises InputError where a part of it is
+    missing."""
+    try:
+        return file_digest(*model_files(path))
+    except FileNotFoundError:
+        raise InputError(f"model {path} {missing_data(path) or 'went away'}") from None

@@ -1,17 +1,23 @@
-"""What an ONNX file takes and returns, as ONNX Runtime or the file itself tells; and refusals."""
+"""What an ONNX file takes and returns, as ONNX Runtime or the file itself tells."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.input_spec import Scalar
+from smoothcert.engine.base.onnx_runtime import import_onnxruntime
+from smoothcert.engine.models.unloadable import refusal
 
 _SCALARS: dict[str, Scalar] = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
     "tensor(bfloat16)": "bfloat16",
 }
+
+_NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
 @dataclass(frozen=True)
@@ -23,10 +29,32 @@ class GraphValue:
     type: str
     shape: list[int | str | None]
 
+    def __str__(self) -> str:
+        """`y [N, 5]`, and what it is made of where that is no float32."""
+        sides = ", ".join("?" if side is None else _printable(str(side)) for side in self.shape)
+        made_of = "" if self.type == "tensor(float)" else f"{self.made_of} "
+        return f"{_printable(self.name)} {made_of}[{sides}]"
+
+    @property
+    def made_of(self) -> str:
+        """Its numbers' type by numpy's name; what is no tensor, as ONNX Runtime writes it."""
+        found = re.fullmatch(r"tensor\((\w+)\)", self.type)
+        return _NUMPY_NAMES.get(found[1], found[1]) if found else self.type
+
     @property
     def scalar(self) -> Scalar | None:
         """What it is made of, if that is a float that networks here may take or return."""
         return _SCALARS.get(self.type)
+
+
+def listed(values: Sequence[GraphValue], most: int = 6) -> str:
+    """Inputs or outputs in one line, the first of them where they are many."""
+    more = f"; and {len(values) - most} more" if len(values) > most else ""
+    return "; ".join(map(str, values[:most])) + more
+
+
+def _printable(name: str) -> str:
+    return name if name.isprintable() else ascii(name)
 
 
 @dataclass(frozen=True)
@@ -39,8 +67,8 @@ class Graph:
 
 
 def load_onnxruntime() -> Any:
-    """The onnxruntime module; raises MissingPartError where it is not installed."""
-    return require("onnxruntime", "cpu", "running an ONNX model on the CPU")
+    """The onnxruntime module; raises InputError where it is not installed or damaged."""
+    return import_onnxruntime("cpu", "running an ONNX model on the CPU")
 
 
 def inspect_graph(path: Path) -> Graph:
@@ -98,17 +126,8 @@ def inspect_session(path: Path) -> Any:
     options = runtime.SessionOptions()
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what is wrong is raised too
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise refusal(path, error) from None
-
-
-def refusal(path: Path, error: Exception) -> InputError:
-    """One line for whatever ONNX Runtime says of a model it cannot load."""
-    reason = one_line(error, 300)
-    return InputError(
-        f"{path} is no model that ONNX Runtime can run ({reason}): expected an ONNX file; "
-        "`smoothcert export` writes one from a checkpoint"
-    )

@@ -14,8 +14,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.noise.streams import REFINEMENT, check_seed, counters
 from smoothcert.engine.noise.table import NoiseTable
 

@@ -13,7 +13,14 @@ CIFAR = ("cifar_resnet20", "cifar_resnet110")
 IMAGENET = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 NAMES = (*CIFAR, *IMAGENET, "small_cnn", "efficientnet_lite0")
 
+_LIBRARIES = ("hf", "timm", "torchvision")
 _FORMS = f"{', '.join(NAMES)}, pkg.module:factory, torchvision:NAME or timm:NAME"
+
+
+def is_factory(name: str) -> bool:
+    """Whether an architecture's name is `pkg.module:factory`: code of the user's own."""
+    library, colon, entry = name.partition(":")
+    return bool(colon and library and entry) and library not in _LIBRARIES
 
 
 def architecture(name: str, num_classes: int, shape: tuple[int, int, int]) -> "nn.Module":
@@ -43,31 +50,63 @@ def architecture(name: str, num_classes: int, shape: tuple[int, int, int]) -> "n
     library, colon, entry = name.partition(":")
     if not colon or not entry:
         raise InputError(f"architecture {name!r} is unknown: expected {_FORMS}")
+    if library == "hf":
+        raise InputError(
+            f"architecture {name!r} is a folder with weights of its own: expected no checkpoint "
+            "beside it; leave one of them out"
+        )
     if library == "torchvision":
-        models = require("torchvision.models", None, f"architecture {name}")
+        models = _imported("torchvision.models", name)
         return _checked(_made(models.get_model, name, entry, num_classes=num_classes), name)
     if library == "timm":
-        timm = require("timm", None, f"architecture {name}")
+        timm = _imported("timm", name)
+        if ":" in entry:  # hf-hub:NAME and the like, which timm would fetch
+            raise InputError(f"architecture {name!r} is elsewhere: expected a name that timm has")
         made = _made(timm.create_model, name, entry, num_classes=num_classes, in_chans=shape[0])
         return _checked(made, name)
-    return _checked(_from_factory(library, entry, name, num_classes), name)
+    return from_factory(name, num_classes)
 
 
-def _from_factory(module_name: str, entry: str, name: str, num_classes: int) -> Any:
+def from_factory(name: str, num_classes: int | None = None) -> "nn.Module":
+    """What `pkg.module:factory` makes, given num_classes if it takes it and they are known.
+
+    Raises InputError where it cannot be imported, fails, or makes no module.
+    """
+    module_name, _, entry = name.partition(":")
     try:
-        factory = getattr(importlib.import_module(module_name), entry)
-    except (ImportError, AttributeError, ValueError) as error:
+        factory = importlib.import_module(module_name)
+        for part in entry.split("."):
+            factory = getattr(factory, part)
+    except Exception as error:  # whatever a foreign module raises as it is imported
         raise InputError(
-            f"architecture {name!r} cannot be imported ({error}): expected pkg.module:factory "
-            "on the Python path"
+            f"architecture {name!r} cannot be imported ({one_line(error)}): expected "
+            "pkg.module:factory on the Python path; for one in this folder set PYTHONPATH=."
         ) from None
+    return _checked(_called(factory, name, num_classes), name)
+
+
+def _imported(module: str, name: str) -> Any:
+    """A library of architectures. Raises InputError where it is absent or does not work here."""
+    try:
+        return require(module, None, f"architecture {name}")
+    except InputError:
+        raise
+    except Exception as error:  # such as a torchvision that was built for another torch
+        raise InputError(
+            f"architecture {name!r} cannot be made: {module.partition('.')[0]} does not work here "
+            f"({one_line(error)}); install the one that belongs to this torch"
+        ) from None
+
+
+def _called(factory: Any, name: str, num_classes: int | None) -> Any:
     if not callable(factory):
         raise InputError(f"architecture {name!r} is a {type(factory).__name__}: expected a factory")
     try:
         takes = inspect.signature(factory).parameters
     except (TypeError, ValueError):
         takes = {}  # type: ignore[assignment]
-    named = {"num_classes": num_classes} if "num_classes" in takes else {}
+    known = "num_classes" in takes and num_classes is not None
+    named = {"num_classes": num_classes} if known else {}
     return _made(factory, name, **named)
 
 

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.machine import version_of
+from smoothcert.engine.base.onnx_runtime import import_onnxruntime
 from smoothcert.export.precision.calibration import Calibration
 
 Target = Literal["cpu", "gpu"]
@@ -54,7 +55,7 @@ class Quantizer:
     def __init__(
         self, model: Any, spec: InputSpec, calibration: Calibration, target: Target, folder: Path
     ) -> None:
-        require("onnxruntime", "cpu", "quantising a model")
+        import_onnxruntime("cpu", "quantising a model")
         self._tools = _tools()
         if "calibration_cache_path" not in signature(self._tools.quantize_static).parameters:
             raise InputError(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign_models import certified, classifier, images, node, value
 
 import smoothcert
 from smoothcert.engine.base.errors import InputError
@@ -65,3 +66,67 @@ def test_a_manifest_that_names_no_model_asks_for_one(log: Path, source: Path) ->
 def test_fewer_than_no_rows_are_refused(log: Path, source: Path) -> None:
     with pytest.raises(InputError, match="rows -1 is too small"):
         smoothcert.audit(log, source, rows=-1)
+
+
+@pytest.fixture
+def adapted_log(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """The log of a model that others wrote, the model and its images."""
+    path = classifier(
+        tmp_path / "foreign.onnx",
+        inputs=[value("x", ["N", 8, "w", 3])],
+        before=[node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2])],
+        last="t",
+    )
+    source, out = images(tmp_path / "colours.npz"), tmp_path / "adapted.tsv"
+    certified(path, source, out, input_shape=(3, 8, 8), input_range=(-1.0, 1.0))
+    return out, path, source
+
+
+def test_a_foreign_model_is_adapted_as_the_run_did(
+    adapted_log: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """From the manifest alone, or the file that the auditor has; on any machine."""
+    out, path, source = adapted_log
+    monkeypatch.setenv("SMOOTHCERT_CACHE", str(tmp_path / "another"))
+    assert smoothcert.audit(out, source).findings == []
+    moved = path.rename(path.with_name("moved.onnx"))
+    assert smoothcert.audit(out, source, model=moved).repeated == 3
+
+
+def test_other_options_than_the_runs_are_findings(adapted_log: tuple[Path, Path, Path]) -> None:
+    out, _, source = adapted_log
+    manifest = read_manifest(out)
+    manifest["run"]["model"]["adapted"]["options"]["input_range"] = [0.0, 2.0]
+    write_manifest(out, manifest)
+    assert smoothcert.audit(out, source).findings
+
+
+@pytest.mark.parametrize(
+    ("adapted", "words"),
+    [
+        ([], "expected an object; was it edited"),
+        ({"options": "none"}, "expected an object of model options"),
+        ({"options": {"colour": 1}}, "expected an object of model options"),
+        ({"options": {"mean": [10**400]}}, "another mean than it can be"),
+        ({"options": {"threshold": 0.5, "input_shape": [3, 8, 8]}}, "--threshold is of a single"),
+    ],
+)
+def test_hostile_options_end_in_one_line(
+    adapted: object, words: str, adapted_log: tuple[Path, Path, Path]
+) -> None:
+    out, _, source = adapted_log
+    manifest = read_manifest(out)
+    manifest["run"]["model"]["adapted"] = adapted
+    write_manifest(out, manifest)
+    with pytest.raises(InputError, match=words) as caught:
+        smoothcert.audit(out, source)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_resumed_run_is_of_the_same_options(adapted_log: tuple[Path, Path, Path]) -> None:
+    out, path, source = adapted_log
+    before = out.read_bytes()
+    rows = certified(path, source, out, input_shape=(3, 8, 8), input_range=(-1.0, 1.0))
+    assert (len(rows), out.read_bytes()) == (3, before)
+    with pytest.raises(InputError, match=r"adapted\.options\.input_range"):
+        certified(path, source, out, input_shape=(3, 8, 8), input_range=(0.0, 2.0))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from foreign_models import classifier, node, value
 
 from smoothcert.engine.models.model import Model, open_onnx
 
@@ -68,8 +69,11 @@ def test_export_only_writes_the_network(tmp_path: Path) -> None:
         (["absent.onnx"], "absent.onnx does not exist"),
         (["--arch", "abacus"], "architecture 'abacus' is unknown"),
         (["--arch", "small_cnn", "--against", "nothing"], "--against 'nothing' is unknown"),
-        (["--arch", "small_cnn", "--input-shape", "1,28"], "no C,H,W"),
+        (["--arch", "small_cnn", "--input-shape", "1,28"], "is no list of 3 numbers"),
         (["--arch", "small_cnn", "--export-only", "absent/x.onnx"], "is no folder"),
+        (["--arch", "small_cnn", "--mean", "0.5"], "--mean is for MODEL"),
+        (["absent.onnx", "--num-classes", "7"], "are for --arch NAME"),
+        (["absent.onnx", "--input-range", "1,0"], "--input-range 1,0 is no range"),
     ],
 )
 def test_bad_options_end_in_one_line(arguments: list[str], words: str) -> None:
@@ -77,3 +81,13 @@ def test_bad_options_end_in_one_line(arguments: list[str], words: str) -> None:
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_model_of_others_is_told_how_it_is_read(tmp_path: Path) -> None:
+    before = [node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2])]
+    inputs = [value("x", ["N", "h", "w", 3])]
+    path = classifier(tmp_path / "m.onnx", inputs=inputs, before=before, last="t")
+    asked = ("--against", "runtime", "--input-shape", "3,8,8", "--input-range", "-1,1", *QUICK)
+    done = bench(path, *asked)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{path}: input x [N, h, w, 3]: channels last" in done.stdout

@@ -42,7 +42,8 @@ def test_a_plan_is_built_and_described(onnx: Path, tmp_path: Path) -> None:
     plan = tmp_path / "model.plan"
     done = build(onnx, "-o", plan, "--batch", 8, "--target", "SM80,sm89,sm80")
     assert (done.returncode, done.stderr) == (0, "")  # no bar in a pipe
-    first, second, third = done.stdout.splitlines()
+    inferred, first, second, third = done.stdout.splitlines()
+    assert inferred == f"{onnx}: no preprocessing recorded: [0,1] pixels"
     assert first == f"{plan}: fp32, batch 8, 4 classes, input (3, 16, 16) float32, logits float32"
     assert re.fullmatch(r"tensorrt-rtx \S+ for sm80,sm89: .* MB in .* s; layers \d+ fp32", second)
     record = json.loads(record_path(plan).read_text())

@@ -82,7 +82,8 @@ main(["certify", sys.argv[1], "absent", "out.tsv", "--sigma", "0.5"])
 def test_the_core_imports_without_optional_packages(tmp_path: Path) -> None:
     """And what needs one says which extra brings it, in one line."""
     model = tmp_path / "model.onnx"
-    model.write_bytes(b"something")
+    # A model's opening: IR version 8 and a graph, of which one node's operator is told.
+    model.write_bytes(b"\x08\x08\x3a\x08\x0a\x06\x22\x04Relu")
     done = subprocess.run(
         [sys.executable, "-c", CORE, model], capture_output=True, text=True, check=False
     )

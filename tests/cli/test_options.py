@@ -1,7 +1,7 @@
 import click
 import pytest
 
-from smoothcert.cli.options import Names, Numbers
+from smoothcert.cli.options import Numbers
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,3 @@ def test_lists_are_read(kind: Numbers, count: str, text: str, expected: tuple[fl
 def test_other_lists_are_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is no list of 3 numbers"):
         Numbers(int, 3).convert(text, None, None)
-
-
-def test_names_are_read() -> None:
-    assert Names(2).convert(" x_test ,y_test", None, None) == ("x_test", "y_test")
-
-
-@pytest.mark.parametrize("text", ["", "x", "x,", "x,y,z"])
-def test_other_names_are_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no list of 2 names"):
-        Names(2).convert(text, None, None)

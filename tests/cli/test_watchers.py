@@ -85,8 +85,11 @@ def test_events_are_json_lines(model: Path, photographs: Path, tmp_path: Path) -
     *lines, last = done.stderr.splitlines()
     assert last.startswith("smoothcert: 1 of 12")
     events = [json.loads(line) for line in lines]
-    assert events[0]["event"] == "begin"
-    assert (events[0]["images"], events[0]["done"]) == (12, 0)
+    inferred, begin = events[:2]
+    assert inferred["event"] == "inferred"
+    assert "no preprocessing recorded" in inferred["what"]
+    assert begin["event"] == "begin"
+    assert (begin["images"], begin["done"]) == (12, 0)
     rows = [line.split("\t") for line in out.read_text().splitlines()[1:]]
     logged = {e["image"]: e for e in events if e["event"] == "image"}
     assert {int(row[0]): float(row[3]) for row in rows} == {

@@ -15,7 +15,7 @@ from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.architectures import architecture
-from smoothcert.export.checkpoint_export import export_checkpoint
+from smoothcert.export.checkpoint_export import ExportReport, export_checkpoint, state_digest
 from smoothcert.export.opening import open_model
 
 
@@ -105,7 +105,10 @@ def test_a_checkpoint_that_says_all_is_a_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "options", "words"),
     [
-        ({}, {}, "--arch"),
+        ({}, {}, "those of small_cnn: --arch small_cnn"),
+        ({"arch": "os:abort"}, {}, "code that no file chooses"),
+        ({"arch": "small_cnn", "input_shape": "abc"}, {}, "three numbers C, H, W"),
+        ({"arch": "small_cnn", "input_shape": [1, 28, 28], "num_classes": 10**9}, {}, "classes"),
         ({"arch": "small_cnn"}, {}, "--dataset or --input-shape"),
         ({"arch": "small_cnn"}, {"dataset": "martian"}, "expected cifar10"),
         ({"arch": "small_cnn"}, {"input_shape": (1, 14, 14)}, "does not fit"),
@@ -174,3 +177,112 @@ def test_an_architecture_that_mixes_images_is_refused(
             input_shape=(3, 8, 8),
         )
     assert not output.exists()
+
+
+class Trained(torch.nn.Module):
+    """A factory's network: the same weights every time, or all zero."""
+
+    def __init__(self, scale: float = 1) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(192, 5)
+        with torch.no_grad():
+            self.linear.weight.copy_(torch.linspace(-scale, scale, 960).reshape(5, 192))
+            self.linear.bias.fill_(0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.linear(x.flatten(1))
+        return scores
+
+
+class InAnObject(Trained):
+    """Logits in a dict, as some libraries return them."""
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return {"logits": super().forward(x)}
+
+
+class FixedBatch(Trained):
+    """A forward() that was written for two images."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.reshape(2, -1))
+
+
+def untrained() -> torch.nn.Module:
+    return Trained(0)
+
+
+def exported(tmp_path: Path, path: Path | None, arch: str, **options: Any) -> ExportReport:
+    name = f"{Path(__file__).stem}:{arch}"
+    return export_checkpoint(path, tmp_path / "m.onnx", arch=name, input_shape=(3, 8, 8), **options)
+
+
+@pytest.fixture
+def factories(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+
+
+@pytest.mark.usefixtures("factories")
+@pytest.mark.parametrize("arch", ["Trained", "InAnObject"])
+def test_a_factory_without_a_checkpoint(arch: str, tmp_path: Path) -> None:
+    first = exported(tmp_path, None, arch)
+    content = (tmp_path / "m.onnx").read_bytes()
+    assert first.num_classes == 5
+    assert first.parity.disagreements == 0
+    assert first.said[0] == f"weights as {Path(__file__).stem}:{arch} returns them"
+    assert first.said[1].startswith("no preprocessing recorded: [0,1] pixels")
+    assert open_onnx(tmp_path / "m.onnx").metadata["checkpoint_sha256"] == first.checkpoint_sha256
+    again = exported(tmp_path, None, arch, input_range=(0, 1), mean=None)
+    assert len(again.said) == 1
+    exported(tmp_path, None, arch)
+    assert (tmp_path / "m.onnx").read_bytes() == content
+
+
+@pytest.mark.usefixtures("factories")
+def test_the_digest_of_a_factory_is_that_of_its_weights(tmp_path: Path) -> None:
+    digests = [
+        exported(tmp_path, None, arch).checkpoint_sha256 for arch in ("Trained", "untrained")
+    ]
+    assert digests[0] != digests[1]
+    assert state_digest(Trained().bfloat16()) != state_digest(Trained())
+
+
+@pytest.mark.usefixtures("factories")
+def test_weights_that_make_all_images_one_are_warned_of(tmp_path: Path) -> None:
+    (warning,) = exported(tmp_path, None, "untrained").warnings
+    assert "the same for all 8 images" in warning
+    assert exported(tmp_path, None, "Trained").warnings == ()
+
+
+@pytest.mark.usefixtures("factories")
+def test_a_network_of_fixed_batches_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        exported(tmp_path, None, "FixedBatch")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "m.onnx").exists()
+
+
+@pytest.mark.parametrize("arch", [None, "resnet18", "timm:resnet18", "torchvision:resnet18"])
+def test_an_architecture_alone_has_no_weights(arch: str | None, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"pkg\.module:factory"):
+        export_checkpoint(None, tmp_path / "m.onnx", arch=arch)
+
+
+@pytest.mark.usefixtures("factories")
+def test_what_was_inferred_is_in_the_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    state = {f"net.{name}": value for name, value in Trained().state_dict().items()}
+    torch.save({"best": {**state, "loss.w": torch.ones(2)}}, path)
+    report = exported(tmp_path, path, "Trained", ignore=["loss."], mean=(0.5,) * 3)
+    assert [line.split()[0] for line in report.said] == ["weights", "prefix", "ignored"]
+    assert open_onnx(tmp_path / "m.onnx").metadata["inferred"] == {
+        "weights": "best", "names": "prefix net. removed", "ignored": ["loss."],
+    }  # fmt: skip
+
+
+def test_nothing_is_inferred_of_a_checkpoint_of_the_original(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    report = export_checkpoint(checkpoint, tmp_path / "m.onnx")
+    assert (report.said, report.warnings) == ((), ())
+    assert not {"inferred", "exporter"} & set(open_onnx(tmp_path / "m.onnx").metadata)

@@ -18,7 +18,8 @@ from smoothcert.engine.backends.device.onnxruntime_session import (
     check_stream,
 )
 from smoothcert.engine.backends.device.tuning import Tuning
-from smoothcert.engine.base.errors import InputError, require
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.onnx_runtime import import_onnxruntime, remedy
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.models.onnx_graph import inspect_graph
 
@@ -30,11 +31,11 @@ _FATAL = 4  # of the logger's severities
 
 def load_onnxruntime_gpu() -> Any:
     """onnxruntime with its CUDA provider; raises InputError where there is none."""
-    runtime = require("onnxruntime", "gpu", "running an ONNX model on a GPU")
+    runtime = import_onnxruntime("gpu", "running an ONNX model on a GPU")
     if _PROVIDER not in runtime.get_available_providers():
         raise InputError(
             f"the installed onnxruntime {runtime.__version__} has no CUDA provider: expected "
-            "onnxruntime-gpu; pip uninstall onnxruntime, then pip install 'smoothcert[gpu]'"
+            f"onnxruntime-gpu; {remedy('gpu')}"
         )
     return runtime
 
@@ -78,7 +79,7 @@ class OnnxRuntimeDeviceNetwork:
         self._tuning: Tuning | None = None
         self._session: BoundSession | None = None
         self._runtime = (
-            require("onnxruntime", "cpu", "running an ONNX model on the CPU")
+            import_onnxruntime("cpu", "running an ONNX model on the CPU")
             if device is None
             else load_onnxruntime_gpu()
         )

@@ -14,7 +14,7 @@ from smoothcert.engine.base.errors import (
     one_line,
 )
 from smoothcert.engine.models.model import Model
-from smoothcert.engine.models.onnx_graph import refusal
+from smoothcert.engine.models.unloadable import refusal
 
 CPU_PROVIDER = "CPUExecutionProvider"
 

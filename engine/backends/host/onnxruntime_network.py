@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import aligned_zeros
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.machine import usable_cores
 from smoothcert.engine.models.model import Model
-from smoothcert.engine.models.onnx_graph import load_onnxruntime, refusal
+from smoothcert.engine.models.onnx_graph import load_onnxruntime
+from smoothcert.engine.models.unloadable import refusal
 
 
 class OnnxRuntimeNetwork:
@@ -36,7 +37,8 @@ class OnnxRuntimeNetwork:
         if model.input_type == "bfloat16":
             raise InputError(
                 f"model {model.given} is bfloat16, which ONNX Runtime cannot run on a CPU: "
-                "expected float32, float16 or int8; OpenVINO (--backend openvino) and TensorRT run it"
+                "expected float32, float16 or int8; OpenVINO (--backend openvino) and TensorRT run "
+                "it"
             )
         runtime = load_onnxruntime()
         options = runtime.SessionOptions()

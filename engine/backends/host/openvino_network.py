@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import aligned_zeros
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError, one_line, require
-from smoothcert.engine.base.machine import processor_flags, processor_name, usable_cores
+from smoothcert.engine.base.machine import processor_flags, processor_name
 from smoothcert.engine.models.model import Model
+from smoothcert.engine.models.openvino_ir import is_ir
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 _FP16_INSTRUCTIONS = frozenset({"avx512_fp16", "amx_fp16"})
@@ -38,7 +40,7 @@ def arithmetic_of(precision: str, flags: Collection[str]) -> str:
 
 
 @cache
-def _core(openvino: Any) -> Any:
+def openvino_core(openvino: Any) -> Any:
     """The one Core of this process, which stays.
 
     A Core gives the thread that makes it a stack for signals and puts the one before back when it
@@ -48,11 +50,11 @@ def _core(openvino: Any) -> Any:
     return openvino.Core()
 
 
-def _with_float_ends(openvino: Any, graph: Any) -> Any:
+def with_float_ends(openvino: Any, graph: Any, output: int = 0) -> Any:
     """The graph with float32 input and logits: a bf16 model rounds its input once, on entry."""
     ends = openvino.preprocess.PrePostProcessor(graph)
     ends.input(0).tensor().set_element_type(openvino.Type.f32)
-    ends.output(0).tensor().set_element_type(openvino.Type.f32)
+    ends.output(output).tensor().set_element_type(openvino.Type.f32)
     return ends.build()
 
 
@@ -72,12 +74,12 @@ class OpenVinoNetwork:
         self.spec, self.num_classes = model.spec, model.num_classes
         threads = threads or usable_cores()
         arithmetic = arithmetic_of(precision, processor_flags())
-        core = _core(openvino)
+        core = openvino_core(openvino)
         try:
             graph = core.read_model(str(model.path))
             graph.reshape({graph.inputs[0]: [batch, *self.spec.shape]})
             compiled = core.compile_model(
-                _with_float_ends(openvino, graph),
+                with_float_ends(openvino, graph),
                 "CPU",
                 {
                     "INFERENCE_PRECISION_HINT": arithmetic,
@@ -90,9 +92,13 @@ class OpenVinoNetwork:
             )
         except RuntimeError as error:
             reason = one_line(error, 300)
+            instead = (
+                "give the ONNX file that it was converted from"
+                if is_ir(model.path)
+                else "use --backend onnxruntime"
+            )
             raise InputError(
-                f"{model.path} is no model that OpenVINO can run ({reason}): "
-                "use --backend onnxruntime"
+                f"{model.given} is no model that OpenVINO can run ({reason}): {instead}"
             ) from None
         self.inputs = aligned_zeros((batch, self.spec.num_pixels))
         self._logits = aligned_zeros((batch, self.num_classes))

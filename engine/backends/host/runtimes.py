@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from smoothcert.engine.backends.base import AUTO, Network
 from smoothcert.engine.backends.host.speed import Speed, remembered_speed
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError, MissingPartError, require
-from smoothcert.engine.base.machine import processor_name, usable_cores, version_of
+from smoothcert.engine.base.machine import ONNXRUNTIMES, processor_name, version_of
+from smoothcert.engine.base.onnx_runtime import import_onnxruntime
 from smoothcert.engine.models.model import Model
 
 _CLEARLY = 1.1
@@ -34,7 +37,8 @@ class HostRuntime:
 
     def require(self) -> None:
         """Raise MissingPartError, naming the extra, where it is not installed."""
-        require(self.name, self.extra, f"backend {self.name}")
+        get = import_onnxruntime if self.name == "onnxruntime" else partial(require, self.name)
+        get(self.extra, f"backend {self.name}")
 
     def check(self, model: Model, precision: str) -> None:
         """Raise InputError where it cannot run the model in this precision."""
@@ -62,9 +66,7 @@ def _openvino(model: Model, batch: int, precision: str, threads: int) -> Network
 HOST_RUNTIMES = {
     runtime.name: runtime
     for runtime in (
-        HostRuntime(
-            "onnxruntime", ("onnxruntime", "onnxruntime-gpu"), "cpu", frozenset(), _onnxruntime
-        ),
+        HostRuntime("onnxruntime", ONNXRUNTIMES, "cpu", frozenset(), _onnxruntime),
         HostRuntime("openvino", ("openvino",), "openvino", frozenset({"bf16"}), _openvino),
     )
 }

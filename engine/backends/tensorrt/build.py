@@ -19,11 +19,12 @@ from smoothcert.engine.backends.tensorrt.parse import NetworkFacts, parse_networ
 from smoothcert.engine.backends.tensorrt.plan import PlanRecord, record_path
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.models.model import COMPOSITE
 from smoothcert.engine.models.row_independence.known import Known, known_of
 
 _Result = TypeVar("_Result")
 _LEVELS = {"ampere-plus": "AMPERE_PLUS", "same-capability": "SAME_COMPUTE_CAPABILITY"}
-_ORIGIN = ("arch", "dataset", "checkpoint_sha256")
+_ORIGIN = ("arch", "dataset", "checkpoint_sha256", *COMPOSITE)
 
 
 def build_plan(

@@ -14,10 +14,9 @@ from typing import Any, get_args
 from smoothcert.engine.backends.device.driver import Gpu
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec, Scalar
+from smoothcert.engine.models.kinds import Kind, kind_of
 
 FORMAT = 1
-PLAN_SUFFIXES = (".plan", ".engine", ".trt")
-_MAGIC = (b"ptrt", b"vtrt")  # how plans of TensorRT and of TensorRT for RTX begin
 COMPATIBILITY = ("none", "ampere-plus", "same-capability")
 """Which other GPUs a plan of full TensorRT runs on: none, Ampere and newer, or those of the same
 compute capability."""
@@ -98,9 +97,8 @@ def record_path(plan: Path) -> Path:
 
 
 def is_plan(path: Path) -> bool:
-    """Whether a file is a TensorRT plan: by how it begins, else by its suffix."""
-    with path.open("rb") as file:
-        return file.read(4) in _MAGIC or path.suffix in PLAN_SUFFIXES
+    """Whether a file is a TensorRT plan: by its bytes; by its suffix where they say nothing."""
+    return kind_of(path) is Kind.PLAN
 
 
 def read_record(plan: Path) -> PlanRecord:

@@ -23,9 +23,16 @@ class Known:
     batch: int | None = None
 
 
-def known_of(path: Path, sha256: str, shape: tuple[int, int, int], rows: int | None) -> Known:
+def known_of(
+    path: Path,
+    sha256: str,
+    shape: tuple[int, int, int],
+    rows: int | None,
+    given: Path | None = None,
+) -> Known:
     """What the graph of an ONNX file says, of batches of `rows` (None: not decided yet).
 
+    given  the file that a user knows it by, where it was written from that
     Raises InputError, naming the node and why no certificate would hold, for a graph that mixes
     rows or draws random numbers. One that quantises by the range of its whole input may run one
     row at a time, where that is asked for.
@@ -36,7 +43,7 @@ def known_of(path: Path, sha256: str, shape: tuple[int, int, int], rows: int | N
         proof = remembered_proof(path, sha256, shape, batch=1)
         batch = 1
     if proof.verdict == "refused":
-        raise refusal(path, proof)
+        raise refusal(given or path, proof)
     if proof.verdict == "proven":
         return Known("proven", batch=batch)
     return Known("probed", proof.describe(), batch)

@@ -91,6 +91,8 @@ def test_a_factory_is_given_the_classes_if_it_takes_them() -> None:
         ("collections:OrderedDict", "expected a torch.nn.Module"),
         ("torch.nn:Linear", "cannot be made"),
         ("timm:resnet18", "pip install"),
+        ("..x:y", "cannot be imported"),
+        ("hf:folder", "leave one of them out"),
     ],
 )
 def test_what_makes_no_network_is_refused(name: str, words: str) -> None:

@@ -36,7 +36,9 @@ def hidden_folder(folder: Path) -> None:
         _photograph(source / name / "1.png", number)
     (source / ".ipynb_checkpoints").mkdir()
     log = folder / "out.tsv"
-    certify(plain(folder), source, log).refused("--resize")
+    unsized = certify(plain(folder), source, log)
+    assert (unsized.status, "--resize" in unsized.err) == (1, True), unsized
+    log.unlink()
     certify(plain(folder), source, log, "--resize", 8).works()
     assert _labels(log) == [0, 1, 2]
     audited(log, source)
@@ -79,6 +81,11 @@ def flat_with_list(folder: Path) -> None:
     certify(model, source, log, *resize, "--labels", labels).works()
     assert _labels(log) == [0, 1, 2]
     audited(log, source, "--labels", labels)
+    page = folder / "report.html"
+    report = ("analyze", log, "--html", page, "--source", source)
+    smoothcert(*report).refused("--labels")
+    smoothcert(*report, "--labels", labels).works()
+    assert "data:image/png" in page.read_text()
     labels.write_text(labels.read_text() + f"{_NAMES[0]}.JPEG 1\n")
     certify(model, source, folder / "x.tsv", *resize, "--labels", labels).refused("line 4")
     labels.write_text("missing.JPEG 0\n")
@@ -126,7 +133,7 @@ def float_images(folder: Path) -> None:
     for number, pixels in enumerate(stored):
         source, log = folder / f"{number}.npz", folder / f"{number}.tsv"
         np.savez(source, images=pixels, labels=y)
-        certify(model, source, log).works("255")
+        certify(model, source, log).works("pixels")
         same_rows(log, folder / "plain.tsv")
         audited(log, source)
     off = (x / 255).astype(np.float32)

@@ -172,7 +172,8 @@ def test_input_elements_count_padding(model: Model, layout: str, channels: int) 
 def test_a_checkpoint_makes_its_module_for_torch_in_other_processes_too() -> None:
     path = DATA / "fashion_mnist_sigma25.pth"
     opened = pickle.loads(pickle.dumps(open_model(path)))
-    weights = read_checkpoint(path).state
+    saved = read_checkpoint(path).state
+    weights = {name.removeprefix("1."): value for name, value in saved.items()}
     made = opened.module().state_dict()
     assert made.keys() == weights.keys()
     assert all(torch.equal(made[name], weights[name]) for name in weights)

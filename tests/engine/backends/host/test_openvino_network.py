@@ -13,9 +13,10 @@ pytest.importorskip("openvino")
 
 from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.backends.host.openvino_network import OpenVinoNetwork, arithmetic_of
+from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.base.machine import processor_flags, usable_cores
+from smoothcert.engine.base.machine import processor_flags
 from smoothcert.engine.models.model import Model
 
 ROWS = 48

@@ -36,7 +36,8 @@ def test_a_plan_opens_as_a_model_with_no_onnx_at_hand(tmp_path: Path) -> None:
     ("name", "content", "expected"),
     [
         ("a.plan", b"anything", True),
-        ("a.engine", b"", True),
+        ("a.engine", b"\xff\x00", True),
+        ("a.engine", b"\x08\x09\x3a\x00", False),  # an ONNX file, whatever its name
         ("a.bin", b"ptrt....", True),
         ("a.bin", b"vtrt....", True),
         ("a.onnx", b"\x08\x09\x12", False),

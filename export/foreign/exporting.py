@@ -1,0 +1,183 @@
+"""`smoothcert export foreign.onnx`: the file that `certify foreign.onnx` would adapt, for keeps."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
+from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.input_spec import METADATA_KEY
+from smoothcert.engine.models.model import Model, check_file, onnx_digest, open_onnx
+from smoothcert.engine.models.onnx_graph import inspect_graph
+from smoothcert.engine.models.row_independence.proof import prove
+from smoothcert.engine.models.row_independence.wording import refusal
+from smoothcert.engine.models.unloadable import opset_of, parsed
+from smoothcert.export.agreement import Parity, check_float_noise, compare_votes
+from smoothcert.export.foreign.adapting import adapted_file
+from smoothcert.export.foreign.given_network import GivenNetwork
+from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions
+from smoothcert.export.foreign.reading import Reading, read_foreign
+from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
+
+_SIGMA, _IMAGES, _SAMPLES, _BATCH = 0.25, 8, 8, 8
+_ALPHA = 0.001
+_OLDEST_QUANTISED = 13
+"""The opset since which a layer's weights may have a scale per channel."""
+
+
+@dataclass(frozen=True)
+class ForeignExport:
+    """What was written.
+
+    model      it, opened
+    sha256     of the file that was given
+    said       what was inferred of it, in sentences
+    parity     of the float model with the file as it was given; None where ONNX Runtime runs
+               neither on a CPU, and for a file that had metadata of ours already
+    reduced    how a model of lower precision, made from it, disagrees with it
+    reduction  to which precision
+    """
+
+    model: Model
+    sha256: str
+    said: tuple[str, ...] = ()
+    parity: Parity | None = None
+    reduced: ReducedModel | None = None
+    reduction: Reduction | None = None
+
+    def lines(self) -> list[str]:
+        """What to print of it."""
+        spec = self.model.spec
+        return [
+            f"{self.model.path}: {self.model.num_classes} classes, input {spec.shape}",
+            *self.said,
+            f"normalisation mean {spec.mean or 'none'}, std {spec.std or 'none'}; photographs: "
+            + (f"resize {spec.resize} {spec.interpolation}" if spec.resize else "as they are"),
+            f"model sha256 {self.sha256}",
+            *([] if self.parity is None else [_parity_line(self.parity)]),
+            *([] if self.reduced is None else reduced_lines(self.reduced, self.reduction)),
+        ]
+
+
+def export_onnx(
+    path: Path, output: Path, options: ModelOptions, reduction: Reduction | None = None
+) -> ForeignExport:
+    """Write a canonical ONNX file of the one at `path`, with its preprocessing in the metadata.
+
+    It is run beside the file as it was given, on the same noisy images. With a `reduction` it is
+    only a step on the way to a model of lower precision, which is what `output` gets; a float32
+    file with metadata of ours may be reduced too. Raises InputError for what cannot be read in one
+    way, mixes the images of a batch or draws random numbers, or computes something else once it is
+    adapted (nothing is left at `output` then).
+    """
+    check_file(path, "model")
+    sha256 = onnx_digest(path)
+    graph = inspect_graph(path)
+    if METADATA_KEY in graph.metadata:
+        return _reduced_own(path, output, options, reduction, sha256)
+    reading = read_foreign(path, graph, options)
+    file = adapted_file(path, reading)
+    with tempfile.TemporaryDirectory() as folder:
+        exported = Path(folder) / "adapted.onnx"
+        exported.write_bytes(file.content)
+        model = open_onnx(exported)
+        proof = prove(exported, model.spec.shape)
+        if proof.verdict == "refused" and proof.kind != "dynamic quantisation":
+            raise refusal(path, proof)
+        alone = proof.kind == "dynamic quantisation"
+        parity = _parity(path, reading, model, 1 if alone else _BATCH)
+        reduced = None
+        if reduction is None:
+            write_atomically(output, file.content)
+        else:
+            if alone:
+                raise refusal(path, proof)
+            reduced = _reduce(path, exported, model, output, reduction)
+    return ForeignExport(open_onnx(output), sha256, file.said, parity, reduced, reduction)
+
+
+def _reduced_own(
+    path: Path, output: Path, options: ModelOptions, reduction: Reduction | None, sha256: str
+) -> ForeignExport:
+    if options != NOTHING_SAID or reduction is None:
+        raise InputError(
+            f"model {path} has its preprocessing in its metadata already: expected a file of "
+            "others'; certify it as it is, or give --precision alone to make another of it"
+        )
+    reduced = _reduce(path, path, open_onnx(path), output, reduction)
+    return ForeignExport(open_onnx(output), sha256, (), None, reduced, reduction)
+
+
+def _parity(path: Path, reading: Reading, model: Model, batch: int) -> Parity | None:
+    """Of the adapted model with the file as it was given; None for bfloat16, which ONNX Runtime
+    does not run on a CPU. Raises InputError where they disagree beyond float rounding."""
+    if model.input_type == "bfloat16":
+        return None
+    if isinstance(model.batch, int):
+        batch = model.batch
+    images = [
+        np.random.default_rng(i).integers(0, 256, model.spec.shape).astype(np.uint8)
+        for i in range(_IMAGES)
+    ]
+    given = GivenNetwork(path, reading.taken, reading.returned, batch)
+    adapted = OnnxRuntimeNetwork(model, batch)
+    parity = compare_votes(given, adapted, images, _SIGMA, _SAMPLES)
+    check_float_noise(parity)
+    return parity
+
+
+def _reduce(
+    path: Path, source: Path, model: Model, output: Path, reduction: Reduction
+) -> ReducedModel:
+    """reduce_precision, whose tools raise anything for graphs that are not ours."""
+    opset = opset_of(parsed(source)) or 0
+    if model.precision != "fp32":
+        raise InputError(
+            f"model {path} is of precision {model.precision}: expected float32 to make "
+            f"{reduction.precision} of"
+        )
+    if isinstance(model.batch, int):
+        raise InputError(
+            f"model {path} has its batch fixed at {model.batch}: expected an open one to make "
+            f"{reduction.precision} of; export it with one"
+        )
+    if reduction.precision in ("int8", "fp8") and opset < _OLDEST_QUANTISED:
+        raise InputError(
+            f"model {path} is of opset {opset}: expected {_OLDEST_QUANTISED} or newer to make "
+            f"{reduction.precision} of; convert it (onnx.version_converter)"
+        )
+    try:
+        return reduce_precision(source, output, reduction)
+    except InputError:
+        raise
+    except Exception as error:  # of the quantiser, for a graph that it was not made for
+        raise InputError(
+            f"model {path} cannot be made {reduction.precision} ({one_line(error, 120)}): expected "
+            "a plain network of convolutions and matrix products; certify it in fp32"
+        ) from None
+
+
+def _parity_line(parity: Parity) -> str:
+    return (
+        f"parity on {parity.samples} noisy images: {parity.disagreements} votes differ, logits by "
+        f"up to {parity.largest_difference:.1e} at a scale of {parity.scale:.1e}"
+    )
+
+
+def reduced_lines(reduced: ReducedModel, reduction: Reduction | None) -> list[str]:
+    """What to print of a model of lower precision."""
+    found = reduced.disagreement
+    lines = [f"kept in float32: {', '.join(reduced.kept)}"] if reduced.kept else []
+    worst = found.zeta_upper_per_image(_ALPHA).max()
+    precision, source = (reduction.precision, reduction.calibrate) if reduction else ("reduced", "")
+    return [
+        *lines,
+        f"{precision} against fp32 on {found.total} noisy images"
+        + (f" of {source}" if source else ", random pixels")
+        + f", sigma {found.sigma}: zeta {found.zeta:.4f} of the votes differ, at most "
+        f"{found.zeta_upper(_ALPHA):.4f} with confidence {1 - _ALPHA:g}; of the worst "
+        f"image {found.counts.max() / found.samples:.4f}, at most {worst:.4f}",
+    ]

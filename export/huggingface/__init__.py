@@ -1,0 +1,1 @@
+"""Folders of Hugging Face image classifiers: their networks, and how they eat photographs."""

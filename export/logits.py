@@ -1,0 +1,77 @@
+"""Networks as functions from images to logits, whatever they wrap their logits in."""
+
+from typing import TYPE_CHECKING, Any
+
+from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.models.model import check_classes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+def run_two(module: "nn.Module", shape: tuple[int, int, int]) -> Any:
+    """What a network in eval mode returns for two black images [2, C, H, W]; raises InputError
+    where it does not take them."""
+    import torch
+
+    module.eval()
+    example = torch.zeros((2, *shape))
+    try:
+        with torch.inference_mode():
+            return module(example)
+    except Exception as error:
+        reason = one_line(error)
+        raise InputError(
+            f"the network does not accept images of shape {shape} ({reason}): "
+            "give its --input-shape C,H,W"
+        ) from None
+
+
+def returning_logits(module: "nn.Module", shape: tuple[int, int, int]) -> "nn.Module":
+    """The network itself where it returns a tensor; around one that returns an object or a dict
+    with `logits`, as Hugging Face's do, a network that returns those alone."""
+    found = run_two(module, shape)
+    return module if _logits_of(found) is found else _around(module)
+
+
+def classes_of(module: "nn.Module", shape: tuple[int, int, int], name: str) -> int:
+    """The classes of a network: K of its logits [N, K]. Raises InputError where it returns none."""
+    found = tuple(getattr(run_two(module, shape), "shape", ()))
+    if len(found) != 2 or found[0] != 2:
+        raise InputError(
+            f"the network {name} returns {_told(run_two(module, shape))} for two images: expected "
+            "logits (2, K); give a factory that returns them alone"
+        )
+    check_classes(f"the network {name}", int(found[1]))
+    return int(found[1])
+
+
+def _told(found: Any) -> str:
+    shape = getattr(found, "shape", None)
+    return type(found).__name__ if shape is None else str(tuple(shape))
+
+
+def _logits_of(found: Any) -> Any:
+    import torch
+
+    if isinstance(found, torch.Tensor):
+        return found
+    inside = found.get("logits") if isinstance(found, dict) else getattr(found, "logits", None)
+    return inside if isinstance(inside, torch.Tensor) else found
+
+
+def _around(module: "nn.Module") -> "nn.Module":
+    from torch import nn
+
+    class LogitsAlone(nn.Module):
+        """A network whose output is the logits of another's."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = module
+
+        def forward(self, images: "torch.Tensor") -> Any:
+            return _logits_of(self.network(images))
+
+    return LogitsAlone().eval()

@@ -1,0 +1,76 @@
+"""From a checkpoint's file to its values; nothing of the file is run."""
+
+import pickle
+import re
+import tarfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.models.kinds import Kind, kind_of, refusal_of
+from smoothcert.engine.models.model import check_file
+from smoothcert.export.weights.unpickling import stand_ins
+
+_DAMAGED = (Kind.PICKLE, Kind.ZIP, Kind.ZIP_CUT, Kind.UNKNOWN)
+"""What may be a checkpoint that is damaged, or was not written by torch.save: its reader says."""
+
+
+def read_content(path: Path) -> Any:
+    """The values in a torch or safetensors checkpoint.
+
+    What it is is told from its bytes. Raises InputError where it is something else (a TorchScript
+    archive is a program, and none is run), is damaged, or needs code to load.
+    """
+    check_file(path, "checkpoint")
+    kind = kind_of(path)
+    if kind in (Kind.CHECKPOINT, Kind.LEGACY_CHECKPOINT):
+        return _read_torch(path)
+    if kind is Kind.SAFETENSORS or (kind in _DAMAGED and path.suffix == ".safetensors"):
+        return _read_safetensors(path)
+    if kind in _DAMAGED:
+        return _read_torch(path)
+    raise refusal_of(path, kind, "checkpoint")
+
+
+def _read_torch(path: Path) -> Any:
+    torch = require("torch", "export", f"reading checkpoint {path}")
+    if tarfile.is_tarfile(path):
+        # torch's format until 2017, of which torch before 2.6 runs what it is asked not to.
+        raise refusal_of(path, Kind.TAR, "checkpoint")
+    try:
+        with (
+            path.open("rb") as file,  # a path's suffix would decide how it is read
+            warnings.catch_warnings(),
+            torch.serialization.safe_globals(list(stand_ins())),
+        ):
+            warnings.simplefilter("ignore")  # of pickle protocols: refused below, or read
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"(?:GLOBAL|global|class|function) '?([\w.]+)", str(error))
+        reason = f"it wants {found[1]}" if found else "it is no plain pickle of tensors"
+        raise InputError(
+            f"checkpoint {path} needs code to load ({reason}), which is refused: expected tensors "
+            "and plain values; save model.state_dict() from the code that wrote it"
+        ) from None
+    except Exception as error:  # damaged archives raise whatever their layer raises
+        raise InputError(
+            f"checkpoint {path} cannot be read ({_said(error)}): expected a whole torch checkpoint"
+        ) from None
+
+
+def _said(error: Exception) -> str:
+    """Of a library's paragraph, what it says of the file."""
+    text = re.sub(r"\[enforce fail at .*?\]\s*\.?", "", str(error))
+    return one_line(text.partition("Exception raised from")[0] or type(error).__name__)
+
+
+def _read_safetensors(path: Path) -> Any:
+    safetensors = require("safetensors.torch", "export", f"reading checkpoint {path}")
+    try:
+        return safetensors.load_file(str(path))
+    except Exception as error:
+        reason = one_line(error)
+        raise InputError(
+            f"checkpoint {path} cannot be read ({reason}): expected a whole safetensors file"
+        ) from None
