@@ -15,7 +15,7 @@ from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, c
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.run.selecting import selected
 from smoothcert.engine.sources import open_source
-from smoothcert.engine.sources.base import ImageSource, PhotographSource, said_of
+from smoothcert.engine.sources.base import ImageSource, PhotographSource
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.selecting.subset import Subset
 from smoothcert.engine.sources.selection import Selection
@@ -239,9 +239,6 @@ def _run(
         reference=reference,
     )
     images = open_source(source, opened.spec, opened.num_classes, source_options)
-    for name, sentences in ((str(model), opened.said), (str(source), said_of(images))):
-        for sentence in sentences:
-            watcher.event("inferred", {"of": name, "what": sentence})
     selection = selected(
         asked, subset, images, job, Path(log), watcher, on_cluster=executor is not None
     )

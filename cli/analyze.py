@@ -132,9 +132,7 @@ def command(
         from smoothcert.analysis.report.page import write_report
 
         lists = SourceOptions(labels=labels, classes=classes)
-        write_report(
-            html, opened, table, alpha=alpha, rho=rho, source=source, source_options=lists
-        )
+        write_report(html, opened, table, alpha=alpha, rho=rho, source=source, source_options=lists)
         click.echo(f"{html}: a report, {html.stat().st_size / 1e6:.1f} MB", err=True)
     _tell(found, found.logs)
     for log in opened:

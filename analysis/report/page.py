@@ -46,9 +46,7 @@ def write_report(
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"{path} is no name for a report: expected FILE.html")
-    page = render(
-        logs, table, alpha=alpha, rho=rho, source=source, source_options=source_options
-    )
+    page = render(logs, table, alpha=alpha, rho=rho, source=source, source_options=source_options)
     try:
         write_atomically(path, page.encode("utf-8"))
     except OSError as error:

@@ -17,7 +17,7 @@ from smoothcert.engine.run.execution import Executor, Job, NewMachine
 from smoothcert.engine.run.processes import executor_for
 from smoothcert.engine.run.repeats import Repeats
 from smoothcert.engine.run.resuming import check_pixels
-from smoothcert.engine.sources.base import FailedImage, ImageSource
+from smoothcert.engine.sources.base import FailedImage, ImageSource, said_of
 from smoothcert.engine.sources.selecting.subset import is_unlabelled
 from smoothcert.engine.sources.selection import Selection
 
@@ -132,7 +132,7 @@ def certify_images(
         paths["reference_path"] = str(job.reference.given)
     try:
         session = {**executor.open(job), **paths}
-        _tell(watcher, job, session["backend"])
+        _tell(watcher, job, source, session["backend"])
         run = described_run(job, session, source, selection, notes)
         start = time.perf_counter()
         with Ledger(log, run, session, partial(check_pixels, log, source)) as ledger:
@@ -158,8 +158,13 @@ def certify_images(
         executor.close()
 
 
-def _tell(watcher: Watcher, job: Job, backend: Mapping[str, Any]) -> None:
-    """What a user should know of the backend that was opened."""
+def _tell(watcher: Watcher, job: Job, source: ImageSource, backend: Mapping[str, Any]) -> None:
+    """What a user should know of what was opened: only now, since a refusal is one line alone."""
+    said = {str(model.given): model.said for model in (job.model, job.reference) if model}
+    said[str(source.describe()["name"])] = said_of(source)
+    for name, sentences in said.items():
+        for sentence in sentences:
+            watcher.event("inferred", {"of": name, "what": sentence})
     for name, reason in backend.get(PASSED_OVER, {}).items():
         watcher.event("passed over", {"backend": name, "reason": reason})
     for model, opened in ((job.model, backend), (job.reference, backend.get("reference"))):
