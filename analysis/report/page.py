@@ -41,8 +41,9 @@ def write_report(
     """Write the report of the logs, whose table has been made, to the one file `path`.
 
     alpha serves logs that record none, rho is the failure probability of the lower curves [0.001],
-    and source gives pictures (source_options: what its files do not say). Replaces an older report. Raises InputError where `path` is not
-    named as a page or cannot be written, where jinja2 is missing, and as `thumbnails`.
+    and source gives pictures (source_options: what its files do not say). Replaces an older report.
+    Raises InputError where `path` is not named as a page or cannot be written, where jinja2 is
+    missing, and as `thumbnails`.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise InputError(f"{path} is no name for a report: expected FILE.html")

@@ -161,7 +161,8 @@ def certify_images(
 def _tell(watcher: Watcher, job: Job, source: ImageSource, backend: Mapping[str, Any]) -> None:
     """What a user should know of what was opened: only now, since a refusal is one line alone."""
     said = {str(model.given): model.said for model in (job.model, job.reference) if model}
-    said[str(source.describe()["name"])] = said_of(source)
+    if sentences := said_of(source):
+        said[str(source.describe()["name"])] = sentences
     for name, sentences in said.items():
         for sentence in sentences:
             watcher.event("inferred", {"of": name, "what": sentence})

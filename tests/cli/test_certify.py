@@ -40,7 +40,9 @@ def test_certify_then_predict(model: Path, source: Path, tmp_path: Path) -> None
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # silent in a pipe
-    assert done.stdout.startswith(f"{out}: 12 images, 12 of them now")
+    said, last = done.stdout.splitlines()
+    assert said == f"{model}: no preprocessing recorded: [0,1] pixels"
+    assert last.startswith(f"{out}: 12 images, 12 of them now")
     assert len(out.read_text().splitlines()) == 13
     again = smoothcert(
         "certify", model, source, out, "--sigma", 0.5, "--n", 300, "--n0", 20, "--batch", 8,
@@ -125,7 +127,7 @@ def wrong_shape(path: Path) -> Path:
 
 
 def wrong_type(path: Path) -> Path:
-    np.savez(path, images=np.zeros((2, 6, 6, 3), np.float32), labels=np.array([0, 1]))
+    np.savez(path, images=np.zeros((2, 6, 6, 3), np.complex64), labels=np.array([0, 1]))
     return path
 
 

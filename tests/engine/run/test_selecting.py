@@ -110,7 +110,7 @@ def test_only_what_is_classified_correctly(brightness: Path, halves: Path, tmp_p
     assert found["only_correct"] == {
         "tried": 24, "correct": 16, "backend": "onnxruntime", "device": "cpu", "precision": "fp32",
     }  # fmt: skip
-    assert told.said[-1] == (
+    assert told.said[0] == (
         "halves.npz: 16 of 24 images are classified correctly without noise, and these are "
         "certified (--only-correct)"
     )
