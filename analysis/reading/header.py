@@ -83,14 +83,15 @@ def _place(path: Path, names: Sequence[str], column: str) -> int | None:
 
 
 def _refuse_rivals(path: Path, names: Sequence[str], at: dict[str, int]) -> None:
-    """Under its own name a radius is taken at its word; under another it must be the only one."""
+    """Under its own name a radius is taken at its word beside radii of other kinds; beside another
+    name of the same, and under such a name, it must be the only one."""
     chosen = names[at["radius"]]
-    rivals = [
-        name
-        for place, name in enumerate(names)
-        if place not in at.values() and "radi" in name.lower() and not of_another_norm(name)
-    ]
-    if chosen != "radius" and rivals:
+    others = [name for place, name in enumerate(names) if place not in at.values()]
+    if chosen == "radius":
+        rivals = [name for name in others if places([name], "radius")]
+    else:
+        rivals = [n for n in others if "radi" in n.lower() and not of_another_norm(n)]
+    if rivals:
         raise _either(path, names, at, [chosen, *rivals])
 
 
@@ -112,9 +113,11 @@ def _either(
 ) -> InputError:
     """What refuses columns that may be the radius; it proposes none of them."""
     known = {column: place for column, place in at.items() if column != "radius"}
+    one_of = f"has no column radius, which {_listed(candidates)} may be"
+    if "radius" in candidates:
+        one_of = f"has {_listed(candidates)}, each of which may be the radius"
     return InputError(
-        f"{path} has no column radius, which {_listed(candidates)} may be: expected "
-        f"{_proposal(names, known)} with radius in its place"
+        f"{path} {one_of}: expected {_proposal(names, known)} with radius in its place"
     )
 
 

@@ -111,8 +111,16 @@ def _header(lines: Sequence[str]) -> tuple[int, list[str], tuple[Splitter, ...]]
         if len(splitters) > 1 and "" in names[1:]:  # the first may be the nameless one of pandas
             splitters = splitters[1:]
             names = splitters[0](line)
+        names = _uncommented(names, lines[place + 1 : place + 2])
         if is_header(names):
             return place, names, splitters
         if not is_remark(line):
             break
     return None
+
+
+def _uncommented(names: list[str], below: Sequence[str]) -> list[str]:
+    """Without the mark that makes a header a comment (numpy.savetxt): no column, by the row."""
+    if names[:1] == ["#"] and below and len(below[0].split()) == len(names) - 1:
+        return names[1:]
+    return names

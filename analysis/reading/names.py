@@ -20,7 +20,7 @@ OURS = REQUIRED + COUNTS
 IGNORED = "-"
 """In --columns: a column that is not read."""
 
-# Without case, blanks and joints; the first of each is our own.
+# Without case, blanks, joints and brackets; the first of each is our own.
 _SYNONYMS = {
     "idx": (
         "idx", "index", "id", "i", "imageidx", "imageindex", "imageid", "imgidx", "imgindex",
@@ -42,18 +42,19 @@ _SYNONYMS = {
     "correct": ("correct", "iscorrect"),
     "time": (
         "time", "times", "timeelapsed", "elapsedtime", "elapsed", "seconds", "sec", "secs",
-        "timesec", "times(s)", "time(s)", "timeseconds", "timeinseconds", "duration", "runtime",
+        "timesec", "timess", "timeseconds", "timeinseconds", "duration", "runtime",
     ),
 }  # fmt: skip
-_JOINTS = re.compile(r"[\s_\-.#:\"']+")
+_JOINTS = re.compile(r"[\s_\-.#:\"'()\[\]]+")
 _OTHER_NORM = re.compile(
     r"l(?:p|q|inf\w*|∞|[013-9])(?:rad|cert|norm|bound|$)|rad\w*l(?:p|q|inf|∞|[013-9])"
 )
-_LIKE_A_RADIUS = re.compile(r"rad|bound|cert|eps|dist|norm|robust")
+_LIKE_A_RADIUS = re.compile(r"rad|bound|cert|eps|dist|norm|robust|^c?r$")
 
 
 def squashed(name: str) -> str:
-    """The name in lower case without blanks, joints and quotes: what synonyms are compared by."""
+    """The name in lower case without blanks, joints, brackets and quotes: what synonyms are
+    compared by."""
     return _JOINTS.sub("", name).lower()
 
 

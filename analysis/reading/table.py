@@ -5,7 +5,8 @@ from pathlib import Path
 
 from smoothcert.analysis.reading.fields import Table, shown
 from smoothcert.analysis.reading.layout import Layout, layout_by_columns, layout_by_header
-from smoothcert.analysis.reading.splitting import is_remark
+from smoothcert.analysis.reading.names import is_header
+from smoothcert.analysis.reading.splitting import is_number, is_remark
 from smoothcert.analysis.reading.text import EmptyLogError
 from smoothcert.engine.base.errors import InputError
 
@@ -23,8 +24,9 @@ def split_table(
 
     A log of ours is taken to the letter. In others empty lines, a header that comes again (two
     logs joined) and lines of other text (what a program prints before and after its rows) are
-    left out, and said. Raises InputError where nothing names the columns, and where a row has
-    another number of fields; EmptyLogError where there are no rows.
+    left out, and said. Raises InputError where nothing names the columns, where a line below
+    names them otherwise, and where a row has another number of fields; EmptyLogError where there
+    are no rows.
     """
     if columns is None:
         layout = layout_by_header(path, lines, further)
@@ -37,6 +39,11 @@ def split_table(
     for number, line in numbered:
         if _is(line, layout.header):
             again += 1
+        elif _names_columns(line, layout):
+            raise InputError(
+                f"{path} line {number} names other columns than the header above: expected one "
+                "log; split the file there, and give both"
+            )
         elif line.strip():
             kept.append((number, line))
     rows = _fitting(layout, kept)
@@ -76,6 +83,14 @@ def _fitting(layout: Layout, lines: list[tuple[int, str]]) -> _Rows:
 def _is(line: str, header: str | None) -> bool:
     """Whether the line is the header again."""
     return header is not None and line[:1] == header[:1] and line.split() == header.split()
+
+
+def _names_columns(line: str, layout: Layout) -> bool:
+    """Whether the line is a header, of another log."""
+    if "pred" not in line.lower():  # as in every header: most rows are told by it
+        return False
+    fields = layout.splitters[0](line)
+    return is_header(fields) and not any(map(is_number, fields))
 
 
 def _table(path: Path, layout: Layout, rows: _Rows, said: Sequence[str]) -> Table:

@@ -120,3 +120,11 @@ def test_a_radius_that_is_none(text: str) -> None:
 def test_what_is_no_radius_of_others_either(text: str) -> None:
     with pytest.raises(InputError, match="line 3 has radius"):
         loose_decimals(table("radius", "0.5", text, strict=False), "radius")
+
+
+@pytest.mark.parametrize(("text", "value"), [("3.000000000000000000e+00", 3), ("-1.0e+00", -1)])
+def test_integers_as_numpy_writes_a_matrix(text: str, value: int) -> None:
+    assert integers(table("predict", text, strict=False), "predict", -1).tolist() == [value]
+    for other in (text, "1.500000000000000000e+00", "9.0e+99"):
+        with pytest.raises(InputError, match="expected an integer"):
+            integers(table("predict", other, strict=other == text), "predict", -1)

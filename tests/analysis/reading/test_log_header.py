@@ -6,6 +6,7 @@ import pytest
 
 from smoothcert.analysis.reading.header import mapping_of
 from smoothcert.analysis.reading.names import (
+    _SYNONYMS,
     OURS,
     check_columns,
     is_header,
@@ -77,6 +78,8 @@ def test_a_mapping_that_is_more_than_the_names_is_said(header: str, said: str) -
         ("idx label predict radius radius_cohen linf_radius", "radius", "radius"),
         ("IDX LABEL PREDICT RADIUS", "radius", "RADIUS"),
         ("#idx label predict radius", "idx", "#idx"),
+        ("idx label predict radius(L2) time(s)", "radius", "radius(L2)"),
+        ("idx label predict radius(L2) time(s)", "time", "time(s)"),
     ],
 )
 def test_other_names(header: str, column: str, name: str) -> None:
@@ -103,6 +106,11 @@ def test_two_clocks_are_no_reason_to_refuse() -> None:
         ("idx label predict epsilon", "epsilon may be"),
         ("idx label predict certified_distance", "certified_distance may be"),
         ("idx label predict radius radius time", "two columns 'radius'"),
+        ("idx label predict R correct", "R may be: expected --columns idx,label,predict,-,correct"),
+        ("idx label predict radius l2_radius time",
+         "radius, l2_radius, each of which may be the radius: expected "
+         "--columns idx,label,predict,-,-,time with radius in its place"),
+        ("idx label predict radius(linf)", "another norm"),
         ("idx label prediction pred radius", "columns 'prediction' and 'pred', and predict could"),
         ("\t".join([*OURS, "n"]).replace("\t", " "), "two columns 'n'"),
     ],
@@ -132,6 +140,11 @@ def test_no_other_norms(name: str) -> None:
 def test_names_are_compared_without_case_and_joints() -> None:
     assert squashed(" Certified-L2_Radius ") == "certifiedl2radius"
     assert places(["a", "Pred", "pred."], "predict") == [1, 2]
+
+
+def test_every_header_tells_itself_by_the_letters_of_a_prediction() -> None:
+    """By which the table passes over rows quickly."""
+    assert all("pred" in name for name in _SYNONYMS["predict"])
 
 
 @pytest.mark.parametrize(

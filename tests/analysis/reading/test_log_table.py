@@ -103,6 +103,21 @@ def test_a_torn_row_is_no_remark(lines: list[str], words: str) -> None:
         split_table(LOG, lines)
 
 
+@pytest.mark.parametrize(
+    "again", ["idx\tpredict\tlabel\tradius\tcorrect\ttime", "idx\tlabel\tpredict\tcorrect\ttime"]
+)
+def test_a_header_of_other_columns_is_another_log(again: str) -> None:
+    with pytest.raises(InputError, match="line 4 names other columns than the header above"):
+        split_table(LOG, [HEADER, *ROWS, again, ROWS[0]])
+
+
+def test_a_header_as_a_comment() -> None:
+    lines = [shifted(line, " ") for line in (f"# {HEADER}", *ROWS)]
+    assert split_table(LOG, lines).columns["radius"] == ["0.5", "0.0"]
+    numbered = [lines[0].replace("idx ", ""), *lines[1:]]
+    assert "ignored: #; no idx" in split_table(LOG, numbered).said[0]
+
+
 @pytest.mark.parametrize("line", ["", "# remark", "\t".join(COLUMNS)])
 def test_our_own_logs_are_taken_to_the_letter(line: str) -> None:
     row = "\t".join("0" for _ in COLUMNS)
