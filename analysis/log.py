@@ -154,8 +154,8 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
 
     Raises InputError naming the file, the line and the value where it is not a log: columns
     missing or of two meanings, a field that does not parse or is out of range, fields that
-    contradict each other, an image twice, or a torn line in a log whose manifest calls it
-    complete; EmptyLogError where it has no rows.
+    contradict each other, an image twice, or a torn line or another number of rows in a log whose
+    manifest calls it complete; EmptyLogError where it has no rows.
     """
     # Before the rows: a writer that finishes in between must not make them look complete.
     manifest = read_json(path)
@@ -164,6 +164,7 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
         lines = [torn]
     table = split_table(path, lines, columns)
     rows = rows_of(table)
+    _refuse_missing(path, manifest, len(rows.idx))
     said = [*table.said, *rows.said]
     if torn and manifest is None and not table.strict:
         said.append(f"line {len(lines) + 1} does not end: left out")
@@ -185,3 +186,14 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
         said=tuple(said),
         **{name: integers(table, name, 0) if name in table.columns else None for name in COUNTS},
     )
+
+
+def _refuse_missing(path: Path, manifest: dict[str, Any] | None, rows: int) -> None:
+    """Raise InputError where a finished run has not as many rows as it wrote."""
+    images = (manifest or {}).get("images")
+    finished = manifest is not None and manifest.get("status") == "complete"
+    if finished and type(images) is int and images != rows:
+        raise InputError(
+            f"{path} has {rows} rows and its manifest says complete, with {images}: expected all "
+            "of them; restore the file, or run the same command again"
+        )

@@ -138,7 +138,7 @@ def command(
     for log in opened:
         if about := population(log):
             click.echo(f"{log.path}: {about}", err=True)
-    click.echo(render(table, form, found.skipped))
+    _print(render(table, form, found.skipped))
     _fail_if_damaged(found)
 
 
@@ -160,8 +160,13 @@ def _judge(
     found = _opened(logs, columns)
     table = judge_predictions(found.logs, judge)
     _tell(found, [*found.logs, judge])
-    click.echo(render_predictions(table, form, found.skipped))
+    _print(render_predictions(table, form, found.skipped))
     _fail_if_damaged(found)
+
+
+def _print(table: str) -> None:
+    """Names of files need not be Unicode: what is none is escaped."""
+    click.echo(table.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _opened(named: tuple[Path, ...], columns: Sequence[str] | None) -> Opened:

@@ -162,7 +162,7 @@ def command(
         raise InputError(f"{output.parent} is no folder: expected an output in an existing folder")
     composite = None if denoiser is None else _denoiser_options(denoiser, sigma, options)
     if denoiser is None:
-        _refuse(options, _OF_DENOISER, "is of a denoiser, and there is none: give --denoiser, or")
+        _refuse(options, _OF_DENOISER, "is of a denoiser, and there is no --denoiser")
     reduction = None
     if precision != "fp32":
         # A composite's sigma is not for the calibration alone.
@@ -300,7 +300,8 @@ def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
     for name in names:
         value = options[name]
         if value is not None and value != ():
-            shown = value[0] if isinstance(value, tuple) else value
+            shown = value[0] if name == "ignore" else value
+            shown = ",".join(map(str, shown)) if isinstance(shown, tuple) else shown
             spelled = "--" + name.replace("_", "-")
             raise InputError(f"{spelled} {shown} {why}: leave it out")
 

@@ -69,8 +69,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except click.UsageError as error:
         print(f"smoothcert: {error.format_message()}", file=sys.stderr)
         status = 2
-    except InputError as error:
-        print(f"smoothcert: {error}", file=sys.stderr)
+    except InputError as error:  # in one line, whatever the names of files hold
+        print(f"smoothcert: {' '.join(str(error).splitlines())}", file=sys.stderr)
         status = 2
     except (KeyboardInterrupt, click.Abort):
         print("smoothcert: interrupted; the same command resumes", file=sys.stderr)

@@ -12,6 +12,7 @@ from smoothcert.cli.progress import RunProgress
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.certification import Watcher, Watchers
 from smoothcert.engine.sources.base import FailedImage
+from smoothcert.engine.sources.given_files import printable
 
 _PROGRESS_SECONDS = 10.0
 
@@ -68,7 +69,7 @@ class Sayings(Watchers):
     def event(self, name: str, details: dict[str, Any]) -> None:
         """See Watcher.event."""
         if name == "inferred":
-            print(f"{details['of']}: {details['what']}", flush=True)
+            print(printable(f"{details['of']}: {details['what']}"), flush=True)
 
 
 @contextmanager

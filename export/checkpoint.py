@@ -44,9 +44,10 @@ class Checkpoint:
         if weights is None:
             raise several(self.path, list(self.sets))
         if weights not in self.sets:
+            more = "; leave --weights out" if len(self.sets) == 1 else ""
             raise InputError(
                 f"--weights {weights} is no set of weights of checkpoint {self.path}: expected "
-                f"{', '.join(self.sets)}"
+                f"{', '.join(self.sets)}{more}"
             )
         return self.sets[weights]
 

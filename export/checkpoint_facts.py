@@ -185,6 +185,8 @@ def input_spec(facts: Facts, implied: Dataset | None, wishes: Wishes) -> InputSp
 
     default = InputSpec.of_shape(channels, height, width)
     resize = first(wishes.resize, facts.resize())
+    if resize is not None and resize > _MOST_SIDE:
+        raise InputError(f"resize {resize} is too large: expected at most {_MOST_SIDE} pixels")
     if resize is None and "resize" not in facts:
         resize = implied.resize if implied else default.resize
     spec = InputSpec(

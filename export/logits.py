@@ -20,7 +20,7 @@ def run_two(module: "nn.Module", shape: tuple[int, int, int]) -> Any:
     try:
         with torch.inference_mode():
             return module(example)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = one_line(error)
         raise InputError(
             f"the network does not accept images of shape {shape} ({reason}): "

@@ -88,8 +88,8 @@ def load_module(
     checkpoint: Path, arch: str, num_classes: int, shape: tuple[int, int, int]
 ) -> "torch.nn.Module":
     """A checkpoint's weights in a new module of its architecture, on the CPU."""
-    from smoothcert.export.checkpoint_export import opened
     from smoothcert.export.checkpoint_facts import Wishes
+    from smoothcert.export.checkpoint_opening import opened
 
     return opened(checkpoint, arch, Wishes(num_classes=num_classes, input_shape=shape)).module
 

@@ -34,6 +34,12 @@ def split_table(
         layout = layout_by_columns(path, lines, columns)
     numbered = enumerate(lines[layout.first :], start=layout.first + 1)
     if layout.mapping.ours:
+        if layout.header in lines[layout.first :]:
+            raise InputError(
+                f"{path} has its header again in line "
+                f"{lines.index(layout.header, layout.first) + 1}: expected one log; of shards give "
+                "each, or join them by `smoothcert merge`"
+            )
         return _table(path, layout, [(number, line.split("\t")) for number, line in numbered], [])
     kept, again = [], 0
     for number, line in numbered:

@@ -7,7 +7,7 @@ from smoothcert.cli.diagnosis.entry import Diagnosis, Entry, inferred, refused, 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.kinds import Kind, kind_of
-from smoothcert.engine.models.model import Model
+from smoothcert.engine.models.model import COMPOSITE, Model
 from smoothcert.engine.models.row_independence.known import known_of
 from smoothcert.export.datasets import DATASETS
 
@@ -25,6 +25,7 @@ def describe_classifier(model: Model, recorded: bool) -> list[Entry]:
     ]
     if model.metadata.get("arch"):
         found.append(Entry("architecture", str(model.metadata["arch"]), "as its export recorded"))
+    found += _composite(model)
     found += inferred(model.said)
     found.append(
         Entry("pixels", "recorded" if recorded else "not recorded", pixels_text(spec, recorded))
@@ -32,6 +33,24 @@ def describe_classifier(model: Model, recorded: bool) -> list[Entry]:
     if not recorded:
         found += _likely(model)
     return found
+
+
+def _composite(model: Model) -> list[Entry]:
+    """The two networks of a denoiser in front of a classifier."""
+    found = []
+    for part in COMPOSITE:
+        recorded = model.metadata.get(part)
+        if isinstance(recorded, dict):
+            sigma = f"; made for sigma {recorded['sigma']:g} alone" if "sigma" in recorded else ""
+            note = f"sha256 {str(recorded.get('sha256'))[:16]}{sigma}"
+            found.append(Entry(part, str(recorded.get("name")), note))
+    return found
+
+
+def sigma_of_denoiser(model: Model) -> float | None:
+    """The only level of noise that a model with a denoiser in front can be certified at."""
+    denoiser = model.metadata.get("denoiser")
+    return denoiser.get("sigma") if isinstance(denoiser, dict) else None
 
 
 def _likely(model: Model) -> list[Entry]:

@@ -1,7 +1,8 @@
 """The commands that a diagnosis ends with, as they are typed."""
 
+import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ Options = Mapping[str, Any]
 MODEL, SOURCE = "MODEL", "SOURCE"
 """What stands for a file that the user has to name."""
 
+CLASS_LIST = "class_numbers.txt"
+"""The file that a command to type writes a list of classes to."""
+
 
 def certify(model: str = MODEL, source: str = SOURCE, options: Options | None = None) -> Entry:
     """A first certification: at the usual level of noise, where the options say no other."""
@@ -22,7 +26,7 @@ def certify(model: str = MODEL, source: str = SOURCE, options: Options | None = 
 def export(model: str, options: Options | None = None) -> Entry:
     """The export of a checkpoint, or of an ONNX file with what its user says of it."""
     target = "certifiable.onnx" if Path(model).name == "model.onnx" else "model.onnx"
-    return _next("export", model, "-o", target, options=options)
+    return _next("export", model, options=options, output=target)
 
 
 def export_alone(options: Options) -> Entry:
@@ -45,9 +49,34 @@ def doctor(*paths: str, options: Options | None = None) -> Entry:
     return _next("doctor", *paths, options=options)
 
 
-def _next(command: str, *words: str, options: Options | None = None) -> Entry:
-    text = " ".join(["smoothcert", command, *map(shlex.quote, words), typed(options or {})])
-    return Entry("next", TO_TYPE, text.rstrip())
+def class_list(names: Sequence[str]) -> Entry:
+    """What writes a list of classes (CLASS_LIST) with a name in each line."""
+    wanted = " ".join(map(shlex.quote, names))
+    written = f"printf '%s\\n' {wanted}"
+    if list(names) == [str(number) for number in range(len(names))]:
+        written = f"seq 0 {len(names) - 1}"
+    return Entry("next", TO_TYPE, f"{written} > {CLASS_LIST}")
+
+
+def _next(
+    command: str, *paths: str, options: Options | None = None, output: str | None = None
+) -> Entry:
+    words = ["smoothcert", command, *map(_path, paths), *(("-o", output) if output else ())]
+    return Entry("next", TO_TYPE, " ".join([*words, typed(options or {})]).rstrip())
+
+
+def _path(path: str) -> str:
+    """A path as a word that is taken for no option."""
+    return _quoted(f"./{path}" if path.startswith("-") else path)
+
+
+def _quoted(word: str) -> str:
+    """A word for a shell: in octal where its name is no text, or would break a line."""
+    if word.isprintable():
+        return shlex.quote(word)
+    kept = set(range(0x20, 0x7F)) - set(b"\\'")
+    octal = (chr(byte) if byte in kept else f"\\{byte:03o}" for byte in os.fsencode(word))
+    return f"$'{''.join(octal)}'"
 
 
 def typed(options: Options) -> str:
@@ -59,7 +88,7 @@ def typed(options: Options) -> str:
         words.append("--" + name.replace("_", "-"))
         if value is not True:
             values = value if isinstance(value, tuple | list) else (value,)
-            words.append(shlex.quote(",".join(map(_text, values))))
+            words.append(_quoted(",".join(map(_text, values))))
     return " ".join(words)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from smoothcert.analysis.reading.layout import looks_like_a_log
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.kinds import kind_of
 from smoothcert.engine.sources import open_source
@@ -60,12 +61,39 @@ def models_in(folder: Path) -> list[Path]:
     return found
 
 
+def logs_in(folder: Path) -> list[Path]:
+    """The logs in a folder, those without a text left out."""
+    return [file for file in _files(folder) if looks_like_a_log(file) and file.stat().st_size]
+
+
 def _files(folder: Path) -> list[Path]:
     try:
         names = sorted(islice(folder.iterdir(), 100_000))
         return [file for file in names if file.is_file()][:_MOST_FILES]
     except OSError:
         return []
+
+
+def classes_by_number(folder: Path, num_classes: int | None) -> tuple[str, ...]:
+    """The names of a model's classes in their order, where the folders in `folder` are named by
+    numbers and a number's size decides, not its text; none where it cannot be so.
+
+    With a number of classes (None: unknown) above all of the numbers these are the indices.
+    """
+    try:
+        names = [path.name for path in folder.iterdir() if path.name[:1] != "." and path.is_dir()]
+    except OSError:
+        return ()
+    if not names or not all(name.isascii() and name.isdigit() for name in names):
+        return ()
+    names.sort(key=int)
+    if num_classes is None and int(names[-1]) == len(names) - 1:
+        num_classes = len(names)
+    if num_classes is not None and num_classes > int(names[-1]):
+        listed = tuple(map(str, range(num_classes)))
+        return listed if set(names) <= set(listed) else ()
+    as_many = num_classes in (None, len(names))
+    return tuple(names) if as_many and names != sorted(names) else ()
 
 
 def arrays_in(path: Path) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What an ONNX file says of itself, before anything is made of it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,8 @@ class Value:
 class OnnxFacts:
     """An ONNX file's declarations, in the order of the file.
 
-    weights  of every tensor that is stored: the type of its elements, how many, their bytes
+    weights  of every tensor that is stored, also in nodes (Constant) and in the graphs of nodes:
+             the type of its elements, how many, their bytes
     absent   files of external data that are not beside it
     last_operator  of the node that the first output comes from; "" where there is none
     """
@@ -101,9 +103,10 @@ def facts_of(path: Path) -> OnnxFacts | None:
         return None
     graph = model.graph
     stored = {tensor.name for tensor in graph.initializer}
+    tensors = [tensor for part in (graph, *model.functions) for tensor in _tensors(part)]
     external = {
         entry.value
-        for tensor in graph.initializer
+        for tensor in tensors
         for entry in tensor.external_data
         if entry.key == "location"
     }
@@ -114,11 +117,22 @@ def facts_of(path: Path) -> OnnxFacts | None:
         nodes=len(graph.node),
         inputs=[_value(onnx, value) for value in graph.input if value.name not in stored],
         outputs=[_value(onnx, value) for value in graph.output],
-        weights=[_weight(onnx, tensor) for tensor in graph.initializer],
+        weights=[_weight(onnx, tensor) for tensor in tensors],
         absent=sorted(name for name in external if not (path.parent / name).is_file()),
         last_operator=_last_operator(graph),
         metadata={entry.key: entry.value for entry in model.metadata_props},
     )
+
+
+def _tensors(part: Any) -> Iterator[Any]:
+    """The tensors that a graph or a function stores, and the graphs of its nodes."""
+    yield from getattr(part, "initializer", ())
+    for node in part.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.HasField("t"):
+                yield attribute.t
+            for inner in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+                yield from _tensors(inner)
 
 
 def _last_operator(graph: Any) -> str:

@@ -1,7 +1,7 @@
 """What a source of images is, what a run would take for granted of it, and what it needs."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ import numpy as np
 from smoothcert.cli.diagnosis import commands
 from smoothcert.cli.diagnosis.contents import (
     arrays_in,
+    classes_by_number,
     columns_in,
     folders_listed_by,
     lists_near,
+    logs_in,
     models_in,
 )
 from smoothcert.cli.diagnosis.entry import Diagnosis, Entry, inferred, refused, sides_text, some
@@ -77,7 +79,7 @@ def diagnose_images(given: str, options: SourceOptions) -> ImagesDiagnosis:
             note = f"with it: {len(way.opened)} images, {way.opened.describe()['kind']}"
             found.append(Entry("option", commands.typed(more), note))
         if not ways:
-            found += _other_contents(given)
+            found += _other_contents(given, error)
         if len(ways) != 1:
             choices = tuple(way.options for way in ways)
             return ImagesDiagnosis(tuple(found), bool(ways), options, choices=choices)
@@ -106,7 +108,36 @@ def next_steps(given: str, found: ImagesDiagnosis) -> list[Entry]:
         *_fitting(found),
         commands.doctor(commands.MODEL, given, options=found.typed),
         commands.certify(source=given, options=found.typed),
+        *by_number(
+            given,
+            said_of(found.source),
+            lambda option: commands.certify(source=given, options={**found.typed, **option}),
+        ),
     ]
+
+
+def by_number(
+    given: str,
+    said: Iterable[str],
+    then: Callable[[Mapping[str, Any]], Entry],
+    classes: int | None = None,
+) -> list[Entry]:
+    """The commands for folders that are named by numbers which are not their classes' places,
+    where what is `said` of them asks for --classes.
+
+    then     the command after the list is made, by the option that names it
+    classes  how many the model has, where that is known
+    """
+    listed: tuple[str, ...] = ()
+    if any("--classes" in sentence for sentence in said):
+        listed = classes_by_number(Path(given), classes)
+    if not listed:
+        return []
+    option = {"classes": commands.CLASS_LIST}
+    note = "if the folders are named by the numbers of the classes: by a list, to be made first"
+    return [
+        Entry("option", commands.typed(option), note), commands.class_list(listed), then(option),
+    ]  # fmt: skip
 
 
 def _values(given: str) -> Callable[[str], Iterable[Any]]:
@@ -122,20 +153,25 @@ def _values(given: str) -> Callable[[str], Iterable[Any]]:
     return lambda name: of_option[name](path) if name in of_option else ()
 
 
-def _other_contents(given: str) -> list[Entry]:
-    """What may have been meant by what is no source: models in a folder, or the folder beside a
-    list of labels."""
+def _other_contents(given: str, refusal: InputError) -> list[Entry]:
+    """What may have been meant by what is no source: models or logs in a folder, the folder beside
+    a list of labels, or the one that the file is in."""
     path = Path(given)
     if path.is_file():
-        return [
+        listed = [
             commands.doctor(str(folder), options={"labels": path})
             for folder in folders_listed_by(path)
         ]
-    models = [str(model) for model in models_in(path)]
-    if not models:
-        return []
-    note = f"there are models in it: {some(models)}"
-    return [Entry("folder", "hint", note), commands.doctor(models[0])]
+        alone = "give its folder" in str(refusal) and "--labels " + given not in str(refusal)
+        return listed or ([commands.doctor(str(path.parent))] if alone else [])
+    found = []
+    if models := [str(model) for model in models_in(path)]:
+        note = f"there are models in it: {some(models)}"
+        found += [Entry("folder", "hint", note), commands.doctor(models[0])]
+    if logs := [str(log) for log in logs_in(path)]:
+        note = f"there are logs in it: {some(logs)}"
+        found += [Entry("folder", "hint", note), commands.analyze(given)]
+    return found
 
 
 def _labels(source: ImageSource, described: dict[str, Any]) -> list[Entry]:
@@ -151,13 +187,8 @@ def _labels(source: ImageSource, described: dict[str, Any]) -> list[Entry]:
         images = f"{each[0]} image{'s' if each[0] > 1 else ''} each"
     known = described.get("classes")
     classes = "" if known is None else f"; the source has {known} classes"
-    entry = Entry(
-        "labels", f"{min(labels)}..{max(labels)}", f"{len(labels)} labels{of}, {images}{classes}"
-    )
-    names = getattr(source, "class_names", None)
-    if not names:
-        return [entry]
-    return [entry, Entry("class names", str(len(names)), some(list(map(str, names)), 8))]
+    note = f"{len(labels)} labels{of}, {images}{classes}"
+    return [Entry("labels", f"{min(labels)}..{max(labels)}", note)]
 
 
 @dataclass(frozen=True)

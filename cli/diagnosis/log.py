@@ -32,6 +32,7 @@ def diagnose_log(given: str) -> Diagnosis:
             return Diagnosis((Entry("log", "a manifest", given), refused(error)), False)
     try:
         log = read_log(path)
+        _ = log.sigma  # which every table needs
     except InputError as error:
         return _refused(path, error)
     return Diagnosis((*_about(path, log), *_next(path, log)), True)
@@ -54,7 +55,8 @@ def _refused(path: Path, error: InputError) -> Diagnosis:
 def _about(path: Path, log: Log) -> list[Entry]:
     procedure = str(log.run.get("procedure", ""))
     kind = _KINDS.get(procedure) or ("certificates" if log.has_radii else "predictions")
-    right = f"{int(log.correct.sum())} correct, {int(log.abstained.sum())} abstained"
+    right = f"{int(log.correct.sum())} correct" if log.labelled else "no labels"
+    right += f", {int(log.abstained.sum())} abstained"
     found = [
         Entry("log", kind, str(path)),
         Entry("rows", str(len(log)), right),
@@ -96,6 +98,6 @@ def _next(path: Path, log: Log) -> list[Entry]:
         )
         found.append(Entry("resume", "hint", note))
     found.append(commands.analyze(str(path)))
-    if log.manifest is not None and log.has_radii:
+    if log.manifest is not None and log.complete:
         found.append(commands.audit(str(path)))
     return found

@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.cli.diagnosis import commands
-from smoothcert.cli.diagnosis.classifier import describe_classifier, diagnose_rows
+from smoothcert.cli.diagnosis.classifier import (
+    describe_classifier,
+    diagnose_rows,
+    sigma_of_denoiser,
+)
 from smoothcert.cli.diagnosis.entry import Diagnosis, Entry, bytes_text, refused
 from smoothcert.cli.diagnosis.graph import OnnxFacts, facts_of
 from smoothcert.cli.diagnosis.mending import Mend, mends
@@ -36,8 +40,8 @@ class ModelDiagnosis(Diagnosis):
     model     opened, with an open network where one runs it; None where it does not open
     recorded  whether it is said how pixels are normalised, by the file or the options
     ways      options with which it opens, where more than one choice of them does
-    forced    other options of certify that it needs: the batch or device that alone will do, the
-              level of noise that it was trained at
+    forced    other options of certify that it needs: the batch, device or level of noise that
+              alone will do, the level of noise that it was trained at
     """
 
     options: ModelOptions
@@ -139,7 +143,8 @@ def _opened(
         return ModelDiagnosis(tuple(found), True, options, model, None, True, forced=forced)
     trial = try_out(model)
     found += trial.entries
-    forced = () if rows.batch is None else (("batch", rows.batch),)
+    needs = {"sigma": sigma_of_denoiser(model), "batch": rows.batch}
+    forced = tuple((name, value) for name, value in needs.items() if value is not None)
     usable = trial.network is not None
     return ModelDiagnosis(
         tuple(found), usable, options, model, trial.network, recorded, forced=forced

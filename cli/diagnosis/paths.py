@@ -1,6 +1,7 @@
 """The diagnosis of the paths that `smoothcert doctor` is given, each and together."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from smoothcert.cli.diagnosis.entry import Diagnosis
@@ -21,29 +22,28 @@ def diagnose_paths(
     """What the paths are: {path, part, state, note} of every line; and whether all can be used.
 
     options  of models and sources, as certify takes them
-    One model and one source are looked at together too. Raises InputError where a path does not
-    exist or cannot be read at all.
+    One model and each source, or each model and one source, are looked at together too. Raises
+    InputError where a path does not exist or cannot be read at all.
     """
     of_model, of_source = ModelOptions.among(options), SourceOptions.among(options)
     roles = {path: role_of(path, of_source) for path in paths}
     models = [path for path, role in roles.items() if role is Role.MODEL]
     sources = [path for path, role in roles.items() if role is Role.IMAGES]
-    pair = (len(models), len(sources)) == (1, 1)
+    pairs = [*product(models, sources)] if 1 in (len(models), len(sources)) else []
     images = {path: diagnose_images(path, of_source) for path in sources}
-    shape = images[sources[0]].shape if pair else None
+    shape = images[sources[0]].shape if pairs and len(sources) == 1 else None
     opened = {path: diagnose_model(path, of_model, shape) for path in models}
     found: dict[str, Diagnosis] = {}
     for path, role in roles.items():
         if role is Role.LOG:
             found[path] = diagnose_log(path)
         elif role is Role.MODEL:
-            steps = () if pair else model_steps(path, opened[path])
+            steps = () if pairs else model_steps(path, opened[path])
             found[path] = opened[path].followed_by(*steps)
         else:
-            steps = () if pair else image_steps(path, images[path])
+            steps = () if pairs else image_steps(path, images[path])
             found[path] = images[path].followed_by(*steps)
-    if pair:
-        (model,), (source,) = models, sources
+    for model, source in pairs:
         both = diagnose_together(model, opened[model], source, images[source])
         found[f"{model} {source}"] = both
     entries = [

@@ -1,12 +1,16 @@
 """What a path is to smoothcert: a model, images or a log."""
 
 import json
+import os
+import re
 from enum import Enum
 from pathlib import Path
 
+from smoothcert.analysis.reading.layout import looks_like_a_log
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.kinds import Kind, kind_of
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.patterns import expand
 
@@ -32,11 +36,11 @@ def role_of(given: str, options: SourceOptions) -> Role:
 
     Raises InputError where it does not exist or cannot be read.
     """
-    expand(given)  # raises where nothing is there
     path = Path(given)
     try:
-        if not path.exists():
-            return Role.IMAGES  # a pattern
+        if not (given and os.path.exists(given)):  # noqa: PTH110
+            _check_pattern(given)
+            return Role.IMAGES
         if not (path.is_dir() or path.is_file()):
             raise InputError(f"{path} is no file and no folder: expected a model, images or a log")
         kind = kind_of(path)
@@ -60,14 +64,32 @@ def role_of(given: str, options: SourceOptions) -> Role:
     return Role.IMAGES
 
 
+def _check_pattern(given: str) -> None:
+    """Raise InputError where `given`, which is no path, is no pattern of files either."""
+    shown = printable(given) or "an empty name"
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", given):
+        raise InputError(
+            f"{shown} is an address, and nothing is downloaded: expected a file or folder of this "
+            "machine; download it, and give what came"
+        )
+    if not set("*?[{") & set(given):
+        raise InputError(
+            f"{shown} does not exist: expected a model, images or a log; check the path"
+        )
+    expand(given)
+
+
 def is_log(path: Path, kind: Kind) -> bool:
     """Whether a file is a log of certificates or predictions, or the manifest of one."""
     if kind is Kind.JSON:
-        return is_manifest(path)
+        log = path.with_suffix("")
+        return is_manifest(path) or (log.suffix == ".tsv" and log.is_file())
     if kind is Kind.EMPTY:
         return path.suffix in (".tsv", ".txt")
-    if kind is not Kind.TEXT:
+    if kind not in (Kind.TEXT, Kind.UNKNOWN):  # UTF-16 is text too
         return False
+    if looks_like_a_log(path):
+        return True
     with path.open(encoding="utf-8", errors="replace") as file:
         header = file.readline(1000)
     return path.suffix == ".tsv" or ("\t" in header and any(c in header for c in _LOG_COLUMNS))

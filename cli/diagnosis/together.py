@@ -6,7 +6,7 @@ from pathlib import Path
 from smoothcert.cli.diagnosis import commands
 from smoothcert.cli.diagnosis.entry import Diagnosis, Entry, inferred, sides_text
 from smoothcert.cli.diagnosis.fit import Fit, Pairing, fit
-from smoothcert.cli.diagnosis.images import ImagesDiagnosis
+from smoothcert.cli.diagnosis.images import ImagesDiagnosis, by_number
 from smoothcert.cli.diagnosis.model import ModelDiagnosis
 from smoothcert.cli.diagnosis.trial import compare_with_labels
 from smoothcert.engine.sources.base import said_of
@@ -33,8 +33,27 @@ def diagnose_together(
         return _choose(model_given, given, pairings)
     found = fit(pairings[0])
     if found.source is None:
-        return Diagnosis(tuple(found.entries), False)
+        return _unfitting(model_given, given, images, found)
     return _fitting(model_given, model, given, images, found)
+
+
+def _unfitting(model_given: str, given: str, images: ImagesDiagnosis, found: Fit) -> Diagnosis:
+    """Images that do not fit as they are given: why, and a list of classes where that is it."""
+    known = {entry.note for entry in images.entries}
+    entries = [entry for entry in found.entries if entry.note not in known]
+    if not entries:
+        note = "not decided: the images cannot be used as they stand; see their lines"
+        return Diagnosis((Entry("fit", "missing", note),), False)
+    refusals = [entry.note for entry in entries]
+    more = by_number(
+        given,
+        refusals,
+        lambda option: commands.doctor(
+            model_given, given, options=found.pairing.options | dict(option)
+        ),
+        found.pairing.model.num_classes,
+    )
+    return Diagnosis((*entries, *more), bool(more))
 
 
 def _fitting(
@@ -53,7 +72,14 @@ def _fitting(
     options = model.to_certify | found.pairing.options
     if len(source) > _MANY:
         options["sample"] = _SAMPLE
-    return Diagnosis((*entries, commands.certify(model_given, given, options)), True)
+    entries.append(commands.certify(model_given, given, options))
+    entries += by_number(
+        given,
+        said_of(source),
+        lambda option: commands.certify(model_given, given, {**options, **option}),
+        opened.num_classes,
+    )
+    return Diagnosis(tuple(entries), True)
 
 
 def _choose(model_given: str, given: str, pairings: list[Pairing]) -> Diagnosis:

@@ -13,8 +13,8 @@ from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, open_host_ne
 from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import one_line
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
-from smoothcert.engine.models.kinds import Kind, kind_of
 from smoothcert.engine.models.model import Model
+from smoothcert.engine.models.openvino_ir import is_ir
 from smoothcert.engine.sources import ImageSource
 from smoothcert.engine.sources.base import UNREADABLE
 from smoothcert.export.datasets import DATASETS
@@ -43,9 +43,9 @@ def try_out(model: Model) -> Trial:
     reasons: list[str] = []
     network: Network | None = None
     said: list[Entry] = []
-    is_ir = kind_of(model.path) is not Kind.ONNX  # which no other runtime opens
+    alone = "openvino" if is_ir(model.path) else None  # which no other runtime opens
     for name, runtime in HOST_RUNTIMES.items():
-        if runtime.version is None or (is_ir and name != "openvino"):
+        if runtime.version is None or alone not in (None, name):
             continue
         try:
             batch = None if isinstance(model.batch, int) else _MOST_BATCH

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -42,8 +43,8 @@ class Ledger:
     run      what decides every byte of the log but the time column: it must equal the manifest's
     session  this process's circumstances (machine, runtime, batch), recorded beside it
     earlier  (attribute) the sessions of the log that is resumed
-    check    is given the digest of the pixels of each row that is there already, by image, before
-             anything is written; it raises what forbids to go on
+    check    is given the label and the digest of the pixels of each row that is there already, by
+             image, before anything is written; it raises what forbids to go on
 
     Raises InputError where the file belongs to a different run (naming the difference), is
     damaged, is being written by another process, or cannot be written.
@@ -54,7 +55,7 @@ class Ledger:
         path: Path,
         run: dict[str, Any],
         session: dict[str, Any],
-        check: Callable[[Mapping[int, str]], None] | None = None,
+        check: Callable[[Mapping[int, tuple[str, str]]], None] | None = None,
     ) -> None:
         # What JSON makes of it is what a resumed run will read back.
         run = json.loads(json.dumps(run))
@@ -147,7 +148,7 @@ class Ledger:
         self._synced = time.monotonic()
 
     def _recover(
-        self, run: dict[str, Any], check: Callable[[Mapping[int, str]], None] | None
+        self, run: dict[str, Any], check: Callable[[Mapping[int, tuple[str, str]]], None] | None
     ) -> dict[int, str]:
         """Check that the log is this run's, cut a torn last line, and return its rows."""
         self._file.seek(0)
@@ -168,8 +169,8 @@ class Ledger:
         rows = read_rows(self.path, complete, self._columns)
         check_labels(self.path, rows, self._columns, run)
         if rows and check is not None:
-            place = self._columns.index("pixels")
-            check({index: line.rstrip("\n").split("\t")[place] for index, line in rows.items()})
+            of_image = itemgetter(self._columns.index("label"), self._columns.index("pixels"))
+            check({index: of_image(line.rstrip("\n").split("\t")) for index, line in rows.items()})
         self._file.seek(len(complete.encode()))
         self._file.truncate()
         return rows

@@ -125,18 +125,23 @@ def data_names(model: Any) -> list[str]:
     return sorted(
         {
             entry.value
-            for tensor in _tensors(model.graph)
+            for part in (model.graph, *model.functions)
+            for tensor in _tensors(part)
             for entry in tensor.external_data
             if entry.key == "location"
         }
     )
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
-    yield from graph.initializer
-    for node in graph.node:
+def _tensors(part: Any) -> Iterator[Any]:
+    """Those of a graph or a function (which has no initializers), and of the graphs in it."""
+    yield from getattr(part, "initializer", ())
+    sparse = [*getattr(part, "sparse_initializer", ())]
+    for node in part.node:
         for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            if attribute.HasField("g"):
-                yield from _tensors(attribute.g)
+            yield from (attribute.t, *attribute.tensors)
+            sparse += [attribute.sparse_tensor, *attribute.sparse_tensors]
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _tensors(graph)
+    for tensor in sparse:
+        yield from (tensor.values, tensor.indices)

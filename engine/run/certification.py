@@ -16,7 +16,7 @@ from smoothcert.engine.noise.lattice import NOISE_LAW
 from smoothcert.engine.run.execution import Executor, Job, NewMachine
 from smoothcert.engine.run.processes import executor_for
 from smoothcert.engine.run.repeats import Repeats
-from smoothcert.engine.run.resuming import check_pixels
+from smoothcert.engine.run.resuming import check_images
 from smoothcert.engine.sources.base import FailedImage, ImageSource, said_of
 from smoothcert.engine.sources.selecting.subset import is_unlabelled
 from smoothcert.engine.sources.selection import Selection
@@ -132,10 +132,10 @@ def certify_images(
         paths["reference_path"] = str(job.reference.given)
     try:
         session = {**executor.open(job), **paths}
-        _tell(watcher, job, source, session["backend"])
         run = described_run(job, session, source, selection, notes)
         start = time.perf_counter()
-        with Ledger(log, run, session, partial(check_pixels, log, source)) as ledger:
+        with Ledger(log, run, session, partial(check_images, log, source)) as ledger:
+            _tell(watcher, job, source, session["backend"])
             todo = [index for index in indices if index not in ledger.done]
             most = job.procedure.max_samples
             if todo and (changed := changed_circumstances(ledger.earlier, session)):

@@ -13,26 +13,34 @@ _ADVICE = (
 )
 
 
-def check_pixels(log: Path, source: ImageSource, logged: Mapping[int, str]) -> None:
-    """Raise InputError at the first image whose pixels are no longer those of its row.
+def check_images(log: Path, source: ImageSource, logged: Mapping[int, tuple[str, str]]) -> None:
+    """Raise InputError at the first image whose label or pixels are no longer those of its row.
 
-    logged  the digests of the rows' pixels by image (sources/pixels.py, which says what it costs)
+    logged  of the rows by image, the label, and the digest of the pixels (sources/pixels.py, which
+            says what it costs)
     What a source's own digest says is names and sizes, for all but small files: a replaced
-    photograph of the same size would otherwise share a log with those that were there before.
+    photograph of the same size, or labels that were corrected in a large array, would otherwise
+    share a log with those that were there before.
     """
     if foreign := [index for index in logged if index >= len(source)]:
         raise InputError(
             f"{log} has a row of image {foreign[0]}, which is not in the source of {len(source)} "
             "images: was it edited? choose another output"
         )
+    for index, (label, _) in logged.items():
+        if label != str(source.label(index)):
+            raise InputError(
+                f"image {index} has label {source.label(index)}, and {label} in {log}: {_ADVICE}"
+            )
     for image in read_digests(source, sorted(logged)):
+        _, digest = logged[image.index]
         if isinstance(image, FailedImage):
             raise InputError(
                 f"image {image.index} of {log} can no longer be read ({image.reason}): expected "
-                f"pixels of the digest {logged[image.index]}; {_ADVICE}"
+                f"pixels of the digest {digest}; {_ADVICE}"
             )
-        if image.digest != logged[image.index]:
+        if image.digest != digest:
             raise InputError(
                 f"image {image.index} has pixels of the digest {image.digest}, and "
-                f"{logged[image.index]} in {log}: {_ADVICE}"
+                f"{digest} in {log}: {_ADVICE}"
             )

@@ -1,6 +1,7 @@
 """Photographs that lie in one folder: their labels in a list beside it, or none at all."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -61,7 +62,7 @@ class FlatSource(EncodedSource):
     ) -> None:
         """What the list says of the files."""
         names = _Names(self._root, self._files)
-        listed = LabelList.read(path, lambda name: names.find(name) is not None)
+        listed = LabelList.read(path, names.find, by_name=options.classes is not None)
         found = names.of(listed)
         unlisted = len(self._files) - len(found)
         labels = _labels(listed, num_classes, options)
@@ -158,8 +159,8 @@ class _Names:
         bases = Counter(file.rpartition("/")[2] for file in files)
         for file in files:  # a bare name is found in a subfolder too, where it is the only one
             base = file.rpartition("/")[2]
-            if bases[base] == 1:
-                self._by_stem.setdefault(base, file)
+            if bases[base] == 1 and self._by_stem.setdefault(base, file) != file:
+                del self._by_stem[base]  # it is another one's name without its extension
 
     def find(self, name: str) -> str | None:
         """The path of the photograph that a list calls `name`; None where there is none."""
@@ -189,14 +190,19 @@ class _Names:
         return list(found)
 
     def _missing(self, entry: Entry) -> str:
-        stem = PurePosixPath(entry.name).stem
-        near = sorted(file for file in self._files if PurePosixPath(file).stem == stem)
+        stem = _alike(entry.name)
+        near = sorted(file for file in self._files if _alike(file) == stem)
         hint = f" (there is {some_of(near, 3)})" if near else ""
         return (
             f"names {printable(entry.name)[:80]}, which is no photograph in "
             f"{printable(self._root)}{hint}: expected names of its files; correct the line, or "
             "give the folder that it is in"
         )
+
+
+def _alike(name: str) -> str:
+    """What names have in common that differ in folder, extension, case, or accents' encoding."""
+    return unicodedata.normalize("NFC", PurePosixPath(name).stem).casefold()
 
 
 def _stem(file: str) -> str:

@@ -9,7 +9,7 @@ from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import digest, photograph
 from smoothcert.engine.sources.encoded import EncodedSource
 from smoothcert.engine.sources.given_files import printable
-from smoothcert.engine.sources.labelling.classes import NamedClasses, classes_of
+from smoothcert.engine.sources.labelling.classes import FOLDERS, NamedClasses, classes_of
 from smoothcert.engine.sources.tree import LeftOut, photographs_below
 
 _SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
@@ -45,9 +45,7 @@ class FolderSource(EncodedSource):
         _check_no_splits(root, self._classes)
         of_class = {name: photographs_below(root / name, left_out) for name in self._classes}
         try:
-            named = classes_of(
-                self._classes, num_classes, classes, printable(root), "class folders"
-            )
+            named = classes_of(self._classes, num_classes, classes, printable(root), FOLDERS)
         except InputError as error:
             empty = [name for name, files in of_class.items() if not files]
             if num_classes is None or not 0 < len(empty) == len(self._classes) - num_classes:

@@ -57,6 +57,12 @@ def architecture(name: str, num_classes: int, shape: tuple[int, int, int]) -> "n
         )
     if library == "torchvision":
         models = _imported("torchvision.models", name)
+        if entry not in models.list_models(module=models):
+            # Those of other kinds fetch weights for a part of theirs.
+            raise InputError(
+                f"architecture {name!r} is no classifier of torchvision: expected a name that "
+                "torchvision.models.list_models(module=torchvision.models) has"
+            )
         return _checked(_made(models.get_model, name, entry, num_classes=num_classes), name)
     if library == "timm":
         timm = _imported("timm", name)
@@ -77,7 +83,7 @@ def from_factory(name: str, num_classes: int | None = None) -> "nn.Module":
         factory = importlib.import_module(module_name)
         for part in entry.split("."):
             factory = getattr(factory, part)
-    except Exception as error:  # whatever a foreign module raises as it is imported
+    except (Exception, SystemExit) as error:  # a script that runs as it is imported may end
         raise InputError(
             f"architecture {name!r} cannot be imported ({one_line(error)}): expected "
             "pkg.module:factory on the Python path; for one in this folder set PYTHONPATH=."
@@ -113,7 +119,7 @@ def _called(factory: Any, name: str, num_classes: int | None) -> Any:
 def _made(factory: Any, name: str, *arguments: Any, **named: Any) -> Any:
     try:
         return factory(*arguments, **named)
-    except Exception as error:  # whatever a foreign constructor raises
+    except (Exception, SystemExit) as error:  # whatever a foreign constructor raises
         reason = one_line(error)
         raise InputError(
             f"architecture {name!r} cannot be made ({type(error).__name__}: {reason}): "

@@ -1,4 +1,4 @@
-"""The classifier behind a denoiser: whether the two fit, and what is said of it."""
+"""The classifier behind a denoiser: whether the two fit, what they take, and what is said of it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,9 @@ _OF_THE_FILE = (
     "num_classes", "opset", "precision", "resize", "interpolation", "versions", "said",
 )  # fmt: skip
 """Entries of a classifier's metadata that are the composite's own."""
+
+_PHOTOGRAPH = 128
+"""From this side on the composite's images are photographs that may be resized to it."""
 
 
 @dataclass(frozen=True)
@@ -75,3 +78,14 @@ def check_sides(denoiser: Denoiser, spec: InputSpec) -> None:
             f"{spec.height}x{spec.width}: expected sides of the same ratio, or resizing would "
             "distort them; give another --denoiser-shape C,H,W"
         )
+
+
+def input_of(shape: tuple[int, int, int], classifier: InputSpec) -> InputSpec:
+    """What a composite takes: pixels of the denoiser's C, H, W; photographs are prepared as for the
+    classifier, or cut to the denoiser's square where that has another size."""
+    channels, height, width = shape
+    resize = classifier.resize
+    if (height, width) != (classifier.height, classifier.width):
+        photographs = resize is not None and min(height, width) >= _PHOTOGRAPH
+        resize = max(height, width) if photographs else None
+    return InputSpec(channels, height, width, resize=resize, interpolation=classifier.interpolation)

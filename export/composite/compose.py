@@ -13,7 +13,12 @@ from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.models.row_independence.proof import Proof, prove
 from smoothcert.engine.models.row_independence.wording import refusal
 from smoothcert.engine.models.unloadable import opset_of
-from smoothcert.export.composite.classifier import Classifier, check_sides, common_batch
+from smoothcert.export.composite.classifier import (
+    Classifier,
+    check_sides,
+    common_batch,
+    input_of,
+)
 from smoothcert.export.composite.denoiser import Denoiser
 from smoothcert.export.composite.graph import CLASSIFIER, DENOISER, assemble
 from smoothcert.export.composite.opening import DRAWS_NOISE, open_denoiser
@@ -24,9 +29,6 @@ from smoothcert.export.composite.report import CompositeReport
 from smoothcert.export.foreign.batch import opened_batch
 from smoothcert.export.foreign.canonical import serialised
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
-
-_PHOTOGRAPH = 128
-"""From this side on the composite's images are photographs that may be resized to it."""
 
 
 def compose(
@@ -65,7 +67,7 @@ def compose(
         batch,
         options.interpolation,
     )
-    own = _spec(denoiser, spec)
+    own = input_of(denoiser.shape, spec)
     said = _said(denoiser, level, spec, options)
     if batch is not None:
         graph, sentence = _opened(graph, own, batch)
@@ -119,17 +121,6 @@ def _opened(graph: Any, spec: InputSpec, batch: int) -> tuple[Any, str]:
     if opened.model is None:
         return graph, f"batch fixed at {batch}: kept, since {opened.reason}"
     return opened.model, f"batch fixed at {batch}: opened, with the same logits on noisy images"
-
-
-def _spec(denoiser: Denoiser, classifier: InputSpec) -> InputSpec:
-    """What the composite takes: pixels of the denoiser's size; photographs are prepared as for the
-    classifier, or cut to the denoiser's square where that has another size."""
-    channels, height, width = denoiser.shape
-    resize = classifier.resize
-    if (height, width) != (classifier.height, classifier.width):
-        photographs = resize is not None and min(height, width) >= _PHOTOGRAPH
-        resize = max(height, width) if photographs else None
-    return InputSpec(channels, height, width, resize=resize, interpolation=classifier.interpolation)
 
 
 def _facts(

@@ -11,7 +11,7 @@ import numpy as np
 
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.export.checkpoint_export import state_digest
+from smoothcert.export.checkpoint_opening import state_digest
 from smoothcert.export.composite.conditions import Told, is_told, told
 from smoothcert.export.composite.denoiser import Denoiser, Images
 from smoothcert.export.composite.options import Level
@@ -81,7 +81,7 @@ def _made(name: str, sigma: float) -> Any:
         factory = importlib.import_module(module)
         for part in entry.split("."):
             factory = getattr(factory, part)
-    except Exception as error:  # whatever the user's module raises
+    except (Exception, SystemExit) as error:  # whatever the user's module raises
         raise InputError(
             f"denoiser {name!r} cannot be imported ({one_line(error)}): expected "
             "pkg.module:factory on the Python path, or an ONNX file; for one in this folder set "
@@ -91,7 +91,7 @@ def _made(name: str, sigma: float) -> Any:
         raise InputError(f"denoiser {name!r} is a {type(factory).__name__}: expected a factory")
     try:
         return factory(**({"sigma": sigma} if "sigma" in _parameters(factory) else {}))
-    except Exception as error:  # whatever the user's function raises
+    except (Exception, SystemExit) as error:  # whatever the user's function raises
         raise InputError(
             f"denoiser {name!r} cannot be made ({type(error).__name__}: {one_line(error)}): "
             "expected a function that returns the trained module, given nothing or sigma"

@@ -156,11 +156,12 @@ class _Sides:
         classifier: tuple[int, int, int],
     ) -> "_Sides":
         batch, first, second, third = image.shape
+        wanted = asked or classifier
         channels = classifier[0]
         # As many channels as the classifier has: where they can be first, they are.
-        last = third == channels and isinstance(first, int) and first != channels
+        can_be_first = first == channels or (not isinstance(first, int) and third == wanted[2])
+        last = third == channels and not can_be_first
         own = (third, first, second) if last else (first, second, third)
-        wanted = asked or classifier
         shape = tuple(
             side if isinstance(side, int) else want for side, want in zip(own, wanted, strict=True)
         )

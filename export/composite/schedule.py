@@ -22,6 +22,7 @@ Prediction = Literal["epsilon", "sample", "v_prediction"]
 """What a diffusion model's output is: the noise z, the image x, or sqrt(a) z - sqrt(1 - a) x."""
 
 _STEPS = 1000
+_MOST_STEPS = 1_000_000
 _FURTHEST = 1.1  # a level of noise so many times above the last step's, or below the first's
 
 _Alphas = npt.NDArray[np.float64]
@@ -89,7 +90,9 @@ def schedule(name: str) -> Schedule:
         if path.suffix == ".json":
             return _of_config(path)
         if path.suffix == ".npy":
-            alphas = np.load(path, allow_pickle=False)
+            alphas = np.asarray(np.load(path, allow_pickle=False))
+            if alphas.dtype.kind not in "fiu":
+                raise ValueError(f"it holds {alphas.dtype}")
         else:
             alphas = np.array(path.read_text().replace(",", " ").split(), np.float64)
     except InputError:
@@ -99,13 +102,20 @@ def schedule(name: str) -> Schedule:
             f"diffusion {path} cannot be read ({one_line(error)}): expected alphas_cumprod as .npy "
             "or text, or a scheduler_config.json"
         ) from None
-    return Schedule(path.name, _checked(str(path), np.asarray(alphas, np.float64)))
+    return Schedule(path.name, _checked(str(path), alphas.astype(np.float64)))
 
 
 def _steps(name: str, text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise InputError(f"diffusion {name!r} has no number of steps: expected cosine:4000 e.g.")
+    if not text.isdecimal() or len(text) > len(str(_MOST_STEPS)) or not _is_count(int(text)):
+        raise InputError(
+            f"diffusion {name!r} has no number of steps of 1 to {_MOST_STEPS}: expected one, such "
+            "as cosine:4000"
+        )
     return int(text)
+
+
+def _is_count(steps: int) -> bool:
+    return 1 <= steps <= _MOST_STEPS
 
 
 def _checked(name: str, alphas: _Alphas) -> _Alphas:
@@ -143,6 +153,11 @@ def _of_config(path: Path) -> Schedule:
     config: dict[str, Any] = json.loads(path.read_text())
     steps = int(config.get("num_train_timesteps", _STEPS))
     first, last = float(config.get("beta_start", 1e-4)), float(config.get("beta_end", 0.02))
+    if not (_is_count(steps) and 0 < first <= last < 1):
+        raise InputError(
+            f"diffusion {path} has {steps} steps from beta_start {first:g} to beta_end {last:g}: "
+            f"expected 1 to {_MOST_STEPS}, and betas that grow within (0, 1)"
+        )
     kind, predicts = config.get("beta_schedule"), config.get("prediction_type", "epsilon")
     for option in ("thresholding", "rescale_betas_zero_snr"):
         if config.get(option):

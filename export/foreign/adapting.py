@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def open_foreign(path: Path, options: ModelOptions) -> Model:
     sha256 = onnx_digest(path)
     entry = _entry(path, sha256, options)
     if entry.exists():
-        return _opened(path, sha256, entry)
+        with suppress(InputError):  # damaged: written anew below
+            return _opened(path, sha256, entry)
     graph = inspect_graph(path)
     if METADATA_KEY in graph.metadata:
         model = open_onnx(path, graph, sha256)

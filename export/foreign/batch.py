@@ -6,8 +6,10 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.models.row_independence.verdict import Stop
 from smoothcert.engine.models.row_independence.walk import analyse
 from smoothcert.export.foreign.batch_agreement import disagreement
+from smoothcert.export.foreign.batch_size_use import size_use
 from smoothcert.export.foreign.batch_walk import NotOpenedError, rewritten
 
 BATCH = "N"
@@ -38,8 +40,10 @@ def opened_batch(model: Any, spec: InputSpec, folder: Path, output: str | None =
     The model is changed where its nodes hold the fixed number (a Reshape to [1, 512], a class token
     expanded to one row, ...), and is taken only where its graph mixes no rows as far as it shows,
     and where several rows in one batch, noisy and of the widest range, give what the file as it
-    stands gives for them, to float rounding. `model` itself is not changed. Nothing is raised:
-    whatever goes wrong is a reason to leave the batch as it is.
+    stands gives for them, to float rounding; where the graph shows it in part alone, also only
+    where nothing but shapes is made of the batch's size, and where a row in one place of a batch
+    has the same bits in any company. `model` itself is not changed. Nothing is raised: whatever
+    goes wrong is a reason to leave the batch as it is.
     """
     name = output or model.graph.output[0].name
     try:
@@ -51,11 +55,14 @@ def opened_batch(model: Any, spec: InputSpec, folder: Path, output: str | None =
     proof = analyse(opened, spec.shape, name)
     if proof.verdict == "refused":
         return Opened(None, proof.describe())
+    proven = proof.verdict == "proven"
     try:
-        found = disagreement(model, opened, spec, folder, name)
+        found = "" if proven else size_use(opened, name)
+        found = found or disagreement(model, opened, spec, folder, name, alone=not proven)
+    except Stop as stop:
+        return Opened(None, stop.reason)
     except InputError as error:
         return Opened(None, one_line(error))
     if found:
-        followed = proof.verdict == "proven"
-        return Opened(None, found if followed else f"{found}; {proof.describe()}")
-    return Opened(opened, proven=proof.verdict == "proven")
+        return Opened(None, found if proven else f"{found}; {proof.describe()}")
+    return Opened(opened, proven=proven)

@@ -1,5 +1,6 @@
 """Does a model with an opened batch give each row what the file as it stands gives it?"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,12 @@ _FLOAT16 = 10  # TensorProto.FLOAT16
 _Array = npt.NDArray[np.float32]
 
 
-def disagreement(model: Any, opened: Any, spec: InputSpec, folder: Path, output: str) -> str:
+def disagreement(
+    model: Any, opened: Any, spec: InputSpec, folder: Path, output: str, *, alone: bool = False
+) -> str:
     """Why `opened` is not `model` with an open batch; empty where it is, as far as rows show.
 
+    alone  whether rows alone have to show it: then those in other company are compared too
     Rows in batches of other sizes are compared with the file's own runs. Raises InputError where a
     runtime cannot run one of them.
     """
@@ -50,7 +54,19 @@ def disagreement(model: Any, opened: Any, spec: InputSpec, folder: Path, output:
             return f"a batch of {len(places)} gives {list(found.shape)}"
         if not _agree(found, expected[places], allowed):
             return f"a batch of {len(places)} gives other logits than the file as it stands"
+    if alone and _company_shows(lambda row: session.run([output], {given.name: row})[0], rows):
+        return "a row's logits change with the rows beside it"
     return ""
+
+
+def _company_shows(logits: Callable[[Any], Any], rows: Any) -> bool:
+    """Whether a row has other bits in the same place of a batch of the same size, which rounding
+    does not explain, once the others have changed places."""
+    for one, other, place in (([0, 1, 2], [0, 2, 1], 0), ([0, 1, 2], [1, 0, 2], 2)):
+        first, second = logits(rows[one])[place], logits(rows[other])[place]
+        if not np.array_equal(first, second, equal_nan=True):
+            return True
+    return False
 
 
 def image_input(model: Any) -> Any:

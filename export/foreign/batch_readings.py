@@ -10,6 +10,8 @@ from onnx import NodeProto, helper, numpy_helper
 
 from smoothcert.engine.models.row_independence.sizes import Size
 from smoothcert.engine.models.row_independence.values import Constant, Counts, Rows, Value
+from smoothcert.export.foreign.batch_squeezed import stays_short
+from smoothcert.export.foreign.needed_nodes import names_read
 
 Reading = list[NodeProto]
 """The nodes to stand in place of one."""
@@ -50,7 +52,8 @@ _END = np.iinfo(np.int64).max
 
 
 class Readings:
-    """The ways to write each node of a graph.
+    """The ways to write each node of a graph. Where the batch is the file's, each gives what the
+    node gives, but for the tensors that are `short`.
 
     batch  that the file fixes
     input  the name of the graph's input, whose first side is the batch
@@ -60,15 +63,21 @@ class Readings:
     def __init__(self, batch: int, input_name: str, opset: int) -> None:
         self._batch, self._input, self._opset = batch, input_name, opset
         self._names = 0
+        self.short: set[str] = set()
+        """The tensors that the file has without the batch, of one row, since a Squeeze took it."""
 
     def of(
         self, node: NodeProto, values: list[Value | None], own: Value | None
     ) -> Iterator[Reading]:
-        """The ways to write `node`, the likeliest first, the node itself among them.
+        """The ways to write `node`, the likeliest first; none where what the node does to a tensor
+        without its batch is not what it does to one with it.
 
         values  of its operands where the batch is N
         own     what the node as it stands makes of them: its first result
         """
+        if self.short.intersection(names_read(node)):
+            yield from self._of_short(node, values, own)
+            return
         if node.domain not in ("", "ai.onnx"):
             yield [node]
             return
@@ -76,7 +85,7 @@ class Readings:
         if isinstance(first, Rows) and node.op_type in ("Reshape", "Flatten"):
             yield from self._regrouped(node, first, values, own)
         elif isinstance(first, Rows) and node.op_type == "Squeeze":
-            yield self._squeezed(node, first, len(values))
+            yield from self._squeezed(node, first, len(values))
         elif isinstance(first, Rows) and node.op_type == "Slice":
             yield from self._sliced(node, first, values)
         elif isinstance(first, Rows) and node.op_type == "Gather":
@@ -85,8 +94,6 @@ class Readings:
             yield self._expanded(node, first, values)
         elif isinstance(first, Constant) and node.op_type == "Expand":
             yield self._repeated(node, first, values[1])
-        elif isinstance(first, Rows) and node.op_type == "Unsqueeze":
-            yield from self._unsqueezed(node)
         elif isinstance(first, Rows) and node.op_type == "Resize":
             yield self._resized(node, first, values)
         elif node.op_type in ("Concat", *_INITIAL_STATES, *_BROADCASTING):
@@ -156,21 +163,46 @@ class Readings:
         held, name = self._held(np.array(target, np.int64))
         return [held, helper.make_node("Reshape", [node.input[0], name], node.output, node.name)]
 
-    def _squeezed(self, node: NodeProto, rows: Rows, operands: int) -> Reading:
+    def _of_short(
+        self, node: NodeProto, values: list[Value | None], own: Value | None
+    ) -> Iterator[Reading]:
+        """A node that reads a tensor without its batch: it may give the batch back, as the first
+        axis."""
+        first = values[0]
+        if stays_short(node, values, self.short, self._opset):
+            self.short.add(node.output[0])
+            yield [node]
+        elif not isinstance(first, Rows) or node.input[0] not in self.short:
+            return
+        elif node.op_type == "Squeeze":
+            yield from self._squeezed(node, first, len(values))
+        elif node.op_type == "Reshape":
+            dims = _attribute(node, "shape", None) if len(values) == 1 else _entries(values[1])
+            if dims is not None and 0 not in dims:  # which would copy a side by its place
+                yield from self._regrouped(node, first, values, own)
+        elif node.op_type == "Unsqueeze":
+            axes = _attribute(node, "axes", None) if len(values) == 1 else _entries(values[1])
+            if axes is not None and list(axes) == [0]:
+                yield [helper.make_node("Identity", node.input[:1], node.output, node.name)]
+
+    def _squeezed(self, node: NodeProto, rows: Rows, operands: int) -> Iterator[Reading]:
         """A Squeeze of whatever has one entry would take a batch of one row too."""
         if operands > 1 or any(a.name == "axes" for a in node.attribute):
-            return [node]
+            if node.input[0] not in self.short:
+                yield [node]
+            return
         axes = [axis for axis, dim in enumerate(rows.shape) if dim == 1]
+        if self._at(rows.shape[rows.axis]) == 1:
+            if any(dim != 1 for dim in rows.shape[: rows.axis]):
+                return
+            self.short.add(node.output[0])
+        elif node.input[0] in self.short:
+            return
         if self._opset < _SINCE_AXES_OPERAND:
-            return [helper.make_node("Squeeze", node.input, node.output, node.name, axes=axes)]
+            yield [helper.make_node("Squeeze", node.input, node.output, node.name, axes=axes)]
+            return
         held, name = self._held(np.array(axes, np.int64))
-        return [held, helper.make_node("Squeeze", [node.input[0], name], node.output, node.name)]
-
-    def _unsqueezed(self, node: NodeProto) -> Iterator[Reading]:
-        """An axis that is added; or the one back that a Squeeze took from a batch of one row."""
-        yield [node]
-        if self._batch == 1:
-            yield [helper.make_node("Identity", node.input[:1], node.output, node.name)]
+        yield [held, helper.make_node("Squeeze", [node.input[0], name], node.output, node.name)]
 
     def _sliced(self, node: NodeProto, rows: Rows, values: list[Value | None]) -> Iterator[Reading]:
         """A Slice of the whole of the file's batch is one of the whole batch."""
@@ -229,7 +261,9 @@ class Readings:
         """Expand: what is as long as the batch already is asked for one entry."""
         wanted = _entries(values[1])
         place = None if wanted is None else rows.axis + len(wanted) - len(rows.shape)
-        if wanted is None or place is None or place < 0 or wanted[place] in (1, -1):
+        if wanted is None or place is None or place < 0:
+            return [node]
+        if wanted[place] == 1 or wanted[place] != self._at(rows.shape[rows.axis]):
             return [node]
         held, name = self._held(
             np.array([1 if i == place else dim for i, dim in enumerate(wanted)], np.int64)
@@ -256,6 +290,8 @@ class Readings:
     def _resized(self, node: NodeProto, rows: Rows, values: list[Value | None]) -> Reading:
         sizes = _entries(values[_SIZES]) if len(values) > _SIZES else None
         if not sizes or rows.pre * rows.post != 1 or len(sizes) != len(rows.shape):
+            return [node]
+        if sizes[rows.axis] != self._batch:
             return [node]
         nodes, name = self._like_batch(sizes, rows.axis)
         changed = _copy(node)

@@ -17,7 +17,7 @@ from smoothcert.engine.models.row_independence.values import Lost, Rows, Value
 from smoothcert.engine.models.row_independence.verdict import Stop
 from smoothcert.engine.models.row_independence.walk import Walk
 from smoothcert.export.foreign.batch_readings import Reading, Readings
-from smoothcert.export.foreign.needed_nodes import names_needed
+from smoothcert.export.foreign.needed_nodes import names_needed, names_read
 
 _MOST_STEPS = 5_000
 """Readings that are followed before the best so far is taken."""
@@ -83,7 +83,7 @@ def _keep_output(graph: Any, output: str, symbol: str, shape: list[int | str] | 
     graph.output.append(copy)
 
 
-class _Follower(Walk):
+class Follower(Walk):
     """The walk, one node at a time, and back."""
 
     def values(self, node: NodeProto) -> list[Value | None]:
@@ -105,7 +105,7 @@ class _Search:
     """The readings of all nodes, in depth: a dead end goes back to the last choice."""
 
     def __init__(self, source: Source, nodes: list[Any], output: str, batch: int) -> None:
-        self._walk, self._nodes, self._output = _Follower(source), nodes, output
+        self._walk, self._nodes, self._output = Follower(source), nodes, output
         self._readings = Readings(batch, source.input, source.opsets[""])
         self._rank = _rank_of(source.graph, output)
         self._read = {output} | {name for node in nodes for name in node.input}
@@ -134,7 +134,19 @@ class _Search:
                 break
             self._walk.forget(taken.pop())
         rest = self._nodes[len(best) :]
+        self._check_whole(best, rest)
         return [*(node for reading in best for node in reading), *rest]
+
+    def _check_whole(self, best: list[Reading], rest: list[NodeProto]) -> None:
+        """Nodes that are left as they are would take another axis than in the file for theirs, of
+        a tensor that lost its batch there."""
+        made = {name for reading in best for name in reading[-1].output}
+        short = made & self._readings.short
+        read = {self._output, *(name for node in rest for name in names_read(node))}
+        if read & short:
+            raise NotOpenedError(
+                "a Squeeze takes a batch of one row too, and what follows it cannot be followed"
+            )
 
     def _choices(self, node: NodeProto) -> Iterator[Reading]:
         values = self._walk.values(node)
@@ -158,7 +170,7 @@ class _Search:
             return False
         value = self._walk.value(self._output)
         assert isinstance(value, Rows)
-        if self._rank not in (None, len(value.shape)):
+        if self._rank not in (None, len(value.shape)) or self._output in self._readings.short:
             return False
         self.shape = [0 if dim.open else int(dim) for dim in value.shape]
         return True

@@ -16,6 +16,7 @@ from smoothcert.engine.models.row_independence.proof import prove
 from smoothcert.engine.models.row_independence.wording import refusal
 from smoothcert.engine.models.unloadable import opset_of, parsed
 from smoothcert.export.agreement import Parity, check_float_noise, compare_votes
+from smoothcert.export.composite.noise_level import check_sigma
 from smoothcert.export.foreign.adapting import adapted_file
 from smoothcert.export.foreign.given_network import GivenNetwork
 from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions
@@ -107,7 +108,10 @@ def _reduced_own(
             f"model {path} has its preprocessing in its metadata already: expected a file of "
             "others'; certify it as it is, or give --precision alone to make another of it"
         )
-    reduced = _reduce(path, path, open_onnx(path), output, reduction)
+    model = open_onnx(path)
+    if reduction.sigma is not None:
+        check_sigma(model, reduction.sigma)
+    reduced = _reduce(path, path, model, output, reduction)
     return ForeignExport(open_onnx(output), sha256, (), None, reduced, reduction)
 
 
@@ -174,6 +178,7 @@ def reduced_lines(reduced: ReducedModel, reduction: Reduction | None) -> list[st
     worst = found.zeta_upper_per_image(_ALPHA).max()
     precision, source = (reduction.precision, reduction.calibrate) if reduction else ("reduced", "")
     return [
+        *reduced.said,
         *lines,
         f"{precision} against fp32 on {found.total} noisy images"
         + (f" of {source}" if source else ", random pixels")

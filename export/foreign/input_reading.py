@@ -103,6 +103,11 @@ def read_input(path: Path, value: GraphValue, options: ModelOptions) -> InputRea
     arrangement, shape = _arranged(path, value, sides, options)
     spec, preprocessing = _spec(path, value, shape, options)
     batch = sides[0] if isinstance(sides[0], int) else None
+    if batch is not None and batch < 1:
+        raise InputError(
+            f"model {path} takes {value}, a batch of {batch} images: expected an open batch "
+            "dimension or a fixed one of at least 1; export it again"
+        )
     adapted: dict[str, Any] = {}
     said = []
     if arrangement != "nchw":

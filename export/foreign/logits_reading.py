@@ -97,11 +97,13 @@ def can_be_read(value: GraphValue) -> bool:
 
 def _classes(value: GraphValue, batch: int | None) -> int | None:
     """How many scores of an image an output holds, all but one of whose sides beside the batch are
-    1; None where it holds something else."""
+    1; None where it holds something else, or another number of rows than there are images."""
     if not can_be_read(value) or not value.shape:
         return None
     first, rest = value.shape[0], value.shape[1:]
-    if not rest and batch == 1 and isinstance(first, int) and first > 1:
+    if isinstance(first, int) and first != batch:
+        if rest or batch != 1:
+            return None  # its rows are not the images
         rest = [first]  # a batch of one, its side dropped
     sides = [side for side in rest if side != 1]
     if not sides:
@@ -134,8 +136,8 @@ def _chosen(
     found = [*several, *single] if options.threshold is not None else several or single
     if not found:
         raise InputError(
-            f"model {path} returns {listed(outputs) or 'nothing'}: expected float logits [N, K] of "
-            "K classes; export it with them as an output"
+            f"model {path} returns {listed(outputs) or 'nothing'}: expected float logits [N, K], "
+            "K classes for each image; export it with them as an output"
         )
     if len(found) > 1:
         raise InputError(

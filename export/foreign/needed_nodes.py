@@ -15,13 +15,13 @@ def needed(graph: Any, output: str) -> list[Any]:
         place = makers.get(waiting.pop())
         if place is not None and place not in found:
             found.add(place)
-            waiting += _names_read(graph.node[place])
+            waiting += names_read(graph.node[place])
     return [graph.node[place] for place in sorted(found)]
 
 
 def names_needed(graph: Any, output: str) -> set[str]:
     """The tensors that an output is computed from, and itself."""
-    return {output} | {name for node in needed(graph, output) for name in _names_read(node)}
+    return {output} | {name for node in needed(graph, output) for name in names_read(node)}
 
 
 def keep_needed(graph: Any, output: str) -> None:
@@ -38,11 +38,11 @@ def _keep(parts: Any, wanted: Callable[[Any], bool]) -> None:
         del parts[place]
 
 
-def _names_read(node: Any) -> Iterator[str]:
+def names_read(node: Any) -> Iterator[str]:
     """The names that a node, and the nodes and outputs of its subgraphs, read."""
     yield from node.input
     for graph in subgraphs(node):
         for inner in graph.node:
-            yield from _names_read(inner)
+            yield from names_read(inner)
         for output in graph.output:
             yield output.name

@@ -48,9 +48,9 @@ def open_ir(path: Path, options: ModelOptions = NOTHING_SAID) -> Model:
         raise refusal(network, chance)
     taken = _taken(network, graph, metadata, options)
     graph.fix(taken)
-    returned = read_logits(network, graph.outputs, taken.batch, options)
+    returned = read_logits(network, graph.outputs_for(taken), taken.batch, options)
     if metadata:
-        check_agrees(network, taken.spec, options, logits=returned.name)
+        check_agrees(network, taken.spec, options, metadata.get("adapted"), returned.name)
     adapted: dict[str, Any] = {**taken.adapted, **returned.adapted}
     said, batch = [_SAID, *taken.said, *returned.said], taken.batch
     entry = _entry(network, sha256, options, graph.version)

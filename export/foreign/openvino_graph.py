@@ -21,6 +21,7 @@ _TYPES = {"f32": "float", "f64": "double", "f16": "float16", "bf16": "bfloat16",
           "u8": "uint8", "i8": "int8", "u16": "uint16", "i16": "int16", "u32": "uint32",
           "i32": "int32", "u64": "uint64", "i64": "int64", "boolean": "bool"}  # fmt: skip
 _RANDOM = ("Multinomial", "RandomUniform")
+_ROWS = 2
 _PROPERTY = ["framework", METADATA_KEY]
 """Where OpenVINO's converter puts the metadata of an ONNX file."""
 
@@ -57,6 +58,19 @@ class IrGraph:
     def outputs(self) -> list[GraphValue]:
         """What it returns."""
         return [_value(port) for port in self._graph.outputs]
+
+    def outputs_for(self, taken: InputReading) -> list[GraphValue]:
+        """What it returns for such images; a side is open where it has one entry for each of
+        them."""
+        if taken.batch is not None:
+            return self.outputs
+        graph = self._read()
+        self._reshape(graph, taken, _ROWS)
+        found = [_value(port) for port in graph.outputs]
+        for value in found:
+            if value.shape[:1] == [_ROWS]:
+                value.shape[0] = None
+        return found
 
     @property
     def properties(self) -> dict[str, str]:

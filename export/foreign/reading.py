@@ -1,6 +1,7 @@
 """A foreign ONNX file, read whole: what it takes, what it returns, and whether that is canonical
 already."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.onnx_graph import Graph, GraphValue, listed
-from smoothcert.engine.models.unloadable import parsed
+from smoothcert.engine.models.unloadable import UnloadableError, parsed
 from smoothcert.export.foreign.given_network import with_found_shapes
 from smoothcert.export.foreign.input_reading import InputReading, read_input
 from smoothcert.export.foreign.logits_reading import LogitsReading, can_be_read, read_logits
@@ -36,16 +37,21 @@ class Reading:
 def read_foreign(path: Path, graph: Graph, options: ModelOptions) -> Reading:
     """Read the model at `path`, of which ONNX Runtime says `graph`.
 
-    Outputs of unknown shapes are found by running it once, as is whether open sides bear what they
-    are said to be. Raises InputError, in one line, for what
-    is no classifier of images, or can be read in more than one way.
+    Outputs of unknown shapes are found by running it once, as is whether they have a row for each
+    image where their names do not say it, and whether open sides bear what they are said to be.
+    Raises InputError, in one line, for what is no classifier of images, or can be read in more than
+    one way.
     """
     value, left_out = _image_input(path, graph, options)
     taken = read_input(path, value, options)
     outputs = graph.outputs
-    unknown = any(map(_unknown, filter(can_be_read, outputs)))
-    if not left_out and (unknown or "input_shape" in taken.adapted):  # which it may not fit
-        outputs = with_found_shapes(path, outputs, taken)
+    if not left_out:
+        readable = [output for output in outputs if can_be_read(output)]
+        if "input_shape" in taken.adapted or any(map(_unknown, readable)):  # which it may not fit
+            outputs = with_found_shapes(path, outputs, taken)
+        elif not all(_row_each(output, value) for output in readable):
+            with suppress(UnloadableError):  # other runtimes may have the kernels
+                outputs = with_found_shapes(path, outputs, taken)
     returned = read_logits(path, outputs, taken.batch, options)
     given = options.to_record()
     adapted: dict[str, Any] = {"options": given} if given else {}
@@ -89,6 +95,11 @@ def _image_input(
             "images; export it with the others fixed"
         )
     return read[0], [value for value in inputs if value is not read[0]]
+
+
+def _row_each(output: GraphValue, value: GraphValue) -> bool:
+    """Whether the sides' names say that an output has a row for each image of the input `value`."""
+    return None not in value.shape[:1] and output.shape[:1] == value.shape[:1]
 
 
 def _unknown(value: GraphValue) -> bool:

@@ -23,7 +23,7 @@ _MOST_NAMES = 3
 
 @dataclass(frozen=True)
 class FolderNetwork:
-    """A folder's network; see Classifier in checkpoint_export, which it becomes."""
+    """A folder's network; see Classifier in checkpoint_opening, which it becomes."""
 
     module: "nn.Module"
     arch: str

@@ -32,11 +32,13 @@ _LARGEST_FILE = 2**31 - 1
 
 @dataclass(frozen=True)
 class ReducedModel:
-    """What was written: `kept` layers stayed in float32; `disagreement` with the float32 model."""
+    """What was written: `kept` layers stayed in float32; `disagreement` with the float32 model;
+    `said` is what was inferred of the images that it was calibrated by."""
 
     path: Path
     kept: list[str]
     disagreement: Disagreement
+    said: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def reduce_precision(source: Path, output: Path, reduction: Reduction) -> Reduce
     onnx.checker.check_model(reduced)
     disagreement = _disagreement(described, reduced, calibration, _CHECK_SAMPLES, 0, Purpose.PARITY)
     write_atomically(output, reduced.SerializeToString(deterministic=True))
-    return ReducedModel(output, kept, disagreement)
+    return ReducedModel(output, kept, disagreement, calibration.said)
 
 
 def _quantized(

@@ -4,6 +4,7 @@ import pickle
 import re
 import tarfile
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.models.kinds import Kind, kind_of, refusal_of
 from smoothcert.engine.models.model import check_file
 from smoothcert.export.weights.unpickling import stand_ins
+
+_MOST_GROWTH = 20
+_SMALL = 1 << 26  # bytes
+"""torch.save compresses nothing; an archive that grows more than this is made to fill memory."""
 
 _DAMAGED = (Kind.PICKLE, Kind.ZIP, Kind.ZIP_CUT, Kind.UNKNOWN)
 """What may be a checkpoint that is damaged, or was not written by torch.save: its reader says."""
@@ -38,6 +43,7 @@ def _read_torch(path: Path) -> Any:
     if tarfile.is_tarfile(path):
         # torch's format until 2017, of which torch before 2.6 runs what it is asked not to.
         raise refusal_of(path, Kind.TAR, "checkpoint")
+    _check_size(path)
     try:
         with (
             path.open("rb") as file,  # a path's suffix would decide how it is read
@@ -57,6 +63,20 @@ def _read_torch(path: Path) -> Any:
         raise InputError(
             f"checkpoint {path} cannot be read ({_said(error)}): expected a whole torch checkpoint"
         ) from None
+
+
+def _check_size(path: Path) -> None:
+    """Raise InputError for an archive that is far larger unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):  # older, or damaged: torch says
+        return
+    if size > max(_SMALL, _MOST_GROWTH * path.stat().st_size):
+        raise InputError(
+            f"checkpoint {path} is {path.stat().st_size} bytes and {size} unpacked: expected a "
+            "file as torch.save writes it, which compresses nothing; save it again"
+        )
 
 
 def _said(error: Exception) -> str:

@@ -86,7 +86,10 @@ def load(module: "nn.Module", weights: Weights, arch: str) -> Reading:
         _check_numbers(weights.path, name, value, own[target], target in parameters)
         state[target] = value
     try:
-        module.load_state_dict(state, strict=False)
+        found = module.load_state_dict(state, strict=False)
+        left = [*found.unexpected_keys, *(name for name in found.missing_keys if name in state)]
+        if left:
+            raise ValueError(f"its code leaves {_some(left)} out")
     except Exception as error:  # a foreign module's own hooks raise what they like
         raise InputError(
             f"checkpoint {weights.path} cannot be loaded into architecture {arch} "
@@ -101,7 +104,9 @@ def _check_numbers(
     import torch
 
     found = None
-    if value.layout != torch.strided:
+    if value.is_nested:
+        found = "a nested tensor"
+    elif value.layout != torch.strided:
         found = f"a sparse tensor ({value.layout})"
     elif value.is_meta:
         found = "a tensor without numbers (device meta)"
@@ -111,13 +116,20 @@ def _check_numbers(
         found = f"complex numbers ({value.dtype})"
     elif own.is_floating_point() and not (value.is_floating_point() or value.is_complex()):
         found = f"numbers of type {value.dtype}"
-    elif parameter and value.is_floating_point() and not bool(torch.isfinite(value.float()).all()):
+    elif value.is_floating_point() and not _are_numbers(value.float(), infinite=not parameter):
         found = "numbers that are not finite"
     if found is not None:
         raise InputError(
             f"checkpoint {path} has {found} in {name}: expected plain {own.dtype} weights; save "
             "them so"
         )
+
+
+def _are_numbers(value: "torch.Tensor", infinite: bool) -> bool:
+    """Whether all are; `infinite`: as those of a mask, which is no parameter, may be."""
+    import torch
+
+    return not bool((torch.isnan(value) if infinite else ~torch.isfinite(value)).any())
 
 
 def _misfit(weights: Weights, wanted: Shapes, reading: Reading, arch: str) -> str:
@@ -127,7 +139,7 @@ def _misfit(weights: Weights, wanted: Shapes, reading: Reading, arch: str) -> st
     if weights.dropped:
         dropped = [name for name in weights.dropped
                    if name.removeprefix(reading.prefix) in reading.missing]  # fmt: skip
-        if dropped:
+        if dropped or (dropped := _of_the_network(weights, wanted)):
             return (
                 f"--ignore drops {_some(dropped)}, which architecture {arch} wants: expected a "
                 "prefix of what is not the network's"
@@ -135,9 +147,10 @@ def _misfit(weights: Weights, wanted: Shapes, reading: Reading, arch: str) -> st
     whole = complete_prefixes(given, wanted)
     if len(whole) > 1:
         _, *others = whole
+        names = ", ".join(prefix or "one without a prefix" for prefix in whole)
         return (
-            f"{start}it holds {len(whole)} sets of its weights ({', '.join(whole)}): to take the "
-            f"first give {_ignored(others)}"
+            f"{start}it holds {len(whole)} sets of its weights ({names}): to take the first give "
+            f"{_ignored(others)}"
         )
     extra = reading.extra
     if len(whole) == 1:
@@ -162,6 +175,13 @@ def _misfit(weights: Weights, wanted: Shapes, reading: Reading, arch: str) -> st
         if names
     ]
     return f"{start}{'; '.join(problems)}; give the --arch it was trained with"
+
+
+def _of_the_network(weights: Weights, wanted: Shapes) -> list[str]:
+    """Names that were dropped out of the only whole network in the file."""
+    whole = complete_prefixes(shapes_of({**weights.state, **weights.dropped}), wanted)
+    dropped = [name for name in weights.dropped if name.startswith(whole)]
+    return dropped if len(whole) == 1 and dropped else []
 
 
 def _prefixes(extra: Sequence[str], kept: Sequence[str]) -> list[str]:

@@ -64,12 +64,15 @@ def best_reading(given: Shapes, wanted: Shapes) -> Reading:
 
 
 def complete_prefixes(given: Shapes, wanted: Shapes) -> tuple[str, ...]:
-    """The prefixes under which alone a whole network lies, "" included."""
-    return tuple(
+    """The prefixes under which alone a whole network lies; "", which comes first, where one lies
+    beside those."""
+    whole = tuple(
         prefix
         for prefix in _heads(given, every=False)
         if read(_below(given, prefix), wanted, "", prefix).fits
     )
+    rest = {name: shape for name, shape in given.items() if not name.startswith(whole)}
+    return ("", *whole) if whole and read(rest, wanted, "").fits else whole
 
 
 def read(given: Shapes, wanted: Shapes, how: str, prefix: str = "") -> Reading:
@@ -79,7 +82,7 @@ def read(given: Shapes, wanted: Shapes, how: str, prefix: str = "") -> Reading:
 
 def shapes_of(state: "Mapping[str, torch.Tensor]") -> dict[str, tuple[int, ...]]:
     """Name and shape of every tensor."""
-    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+    return {name: () if tensor.is_nested else tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def _readings(given: Shapes, wanted: Shapes) -> Iterator[Reading]:

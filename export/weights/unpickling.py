@@ -33,6 +33,9 @@ class Kept:
         self.state = state
 
 
+_MOST_NUMBERS = 1000
+
+
 class KeptDict(Kept):
     """A mapping of some kind: a plain one in its place, which the pickle then fills."""
 
@@ -105,9 +108,9 @@ def stand_ins() -> tuple[type[Kept], ...]:
 
 def number_of(value: Any) -> Any:
     """The number, or the nested list of numbers, of a numpy value that was kept; any other value
-    as it is."""
+    as it is, and an array too that is as large as weights."""
     array = array_of(value)
-    return value if array is None else array.tolist()
+    return value if array is None or array.size > _MOST_NUMBERS else array.tolist()
 
 
 def array_of(value: Any) -> "np.ndarray[Any, Any] | None":
@@ -125,7 +128,8 @@ def array_of(value: Any) -> "np.ndarray[Any, Any] | None":
             _, shape, dtype, fortran, data = value.state
             flat = np.frombuffer(data, _code(dtype))
             return flat.reshape(shape, order="F" if fortran else "C")
-    except (TypeError, ValueError, AttributeError):  # of what a pickle says, all may be wrong
+    # Of what a pickle says, all may be wrong.
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError):
         pass
     return None
 

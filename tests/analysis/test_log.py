@@ -11,6 +11,7 @@ import pytest
 from smoothcert.analysis.log import read_log
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.ledger import Ledger
+from smoothcert.engine.log.manifest import manifest_path
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.statistics.procedures import Decision
 
@@ -215,6 +216,18 @@ def test_a_finished_log_that_was_cut_is_not_taken_for_a_growing_one(tmp_path: Pa
     manifest.write_text('{"status": "complete"}')
     with pytest.raises(InputError, match="ends within line 3"):
         read_log(path)
+
+
+def test_a_finished_log_has_all_of_its_rows(tmp_path: Path) -> None:
+    """Cut at the end of a line it would be a sound log of fewer images."""
+    log = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t0:00:01\n")
+    manifest = {"run": {}, "status": "complete", "images": 2}
+    manifest_path(log).write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match="has 1 rows and its manifest says complete, with 2"):
+        read_log(log)
+    for other in ({"images": 1}, {"status": "running"}, {"images": None}):
+        manifest_path(log).write_text(json.dumps(manifest | other))
+        assert len(read_log(log)) == 1
 
 
 @pytest.mark.parametrize("name", ["sigma", "alpha"])

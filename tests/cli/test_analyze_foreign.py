@@ -1,6 +1,7 @@
 """analyze on logs that others wrote, on folders of them, and on images without labels."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -196,3 +197,18 @@ def test_images_without_labels(logs: Path, tmp_path: Path) -> None:
     assert isinstance(done.exception, InputError)
     assert "bare.tsv has no labels (label -1) and plain.tsv has" in str(done.exception)
     assert done.stderr == ""  # the one line is the error's
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json"])
+def test_a_name_that_is_no_text_is_printed(tmp_path: Path, form: str) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.tsv"))
+    path.write_text(CASES["plain.tsv"])
+    done = subprocess.run(
+        [sys.executable, "-m", "smoothcert.cli.main", "analyze", str(path), "--format", form],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "caf" in done.stdout

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -128,12 +129,15 @@ def test_options_that_few_need_stand_under_headings() -> None:
 
 
 def test_a_reduced_precision_tells_how_its_votes_differ(checkpoint: Path, tmp_path: Path) -> None:
-    source = Path(__file__).parents[2] / "data" / "fashion_mnist_500.npz"
+    source = tmp_path / "keras.npz"
+    with np.load(Path(__file__).parents[2] / "data" / "fashion_mnist_500.npz") as images:
+        np.savez(source, x_test=images["images"], y_test=images["labels"])
     out = tmp_path / "m.onnx"
     options = ["--arch", "small_cnn", "--dataset", "fashion-mnist", "--precision", "int8"]
     options += ["--calibrate", str(source), "--sigma", "0.25", "--images", "8", "--max-zeta", "0.5"]
     done = export(checkpoint, "-o", out, *options)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+    assert "keras.npz: images from x_test, labels from y_test\n" in done.stdout
     assert "int8 against fp32 on 256 noisy images" in done.stdout
     assert "with confidence 0.999" in done.stdout

@@ -90,3 +90,13 @@ def test_the_core_imports_without_optional_packages(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "pip install 'smoothcert[cpu]'" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_refusal_is_one_line_whatever_a_file_is_called(tmp_path: Path) -> None:
+    (tmp_path / "two\nlines").write_text("no log\n")
+    done = subprocess.run(
+        [*RUN, "analyze", "two\nlines"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("smoothcert: two lines begins with")
+    assert done.stderr.count("\n") == 1

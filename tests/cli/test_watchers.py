@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from smoothcert.cli.watchers import Sayings
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import manifest_path, read_manifest
 
@@ -164,3 +165,9 @@ def test_options_of_a_cluster_need_one(
     assert done.returncode == 2
     assert "add --ray local" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_what_was_inferred_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Sayings().event("inferred", {"of": "two\nlines \udce9", "what": "such"})
+    Sayings().event("worker", {})
+    assert capsys.readouterr().out == "two\\nlines \\udce9: such\n"

@@ -143,3 +143,13 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     assert "1 unexpected (extra.weight)" in text
     assert "fc.weight (7, 64) for (10, 64)" in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "content", [{"net\nwork": {"w": torch.ones(2)}}, {"w\x1b[31m": torch.ones(2)}]
+)
+def test_names_that_cannot_be_printed_are_refused(content: Any, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(InputError, match="names that can be printed") as caught:
+        read_checkpoint(tmp_path / "x.pth")
+    assert str(caught.value).isprintable()

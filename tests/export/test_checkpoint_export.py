@@ -15,7 +15,8 @@ from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.architectures import architecture
-from smoothcert.export.checkpoint_export import ExportReport, export_checkpoint, state_digest
+from smoothcert.export.checkpoint_export import ExportReport, export_checkpoint
+from smoothcert.export.checkpoint_opening import state_digest
 from smoothcert.export.opening import open_model
 
 
@@ -31,14 +32,20 @@ def saved(tmp_path: Path, name: str, shape: tuple[int, int, int], **facts: Any) 
     return path
 
 
-@pytest.fixture
-def checkpoint(tmp_path: Path) -> Path:
-    return saved(tmp_path, "cifar_resnet20", (3, 32, 32), arch="cifar_resnet20")
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint")
+    return saved(folder, "cifar_resnet20", (3, 32, 32), arch="cifar_resnet20")
 
 
-def test_a_checkpoint_of_the_original(checkpoint: Path, tmp_path: Path) -> None:
-    out = tmp_path / "model.onnx"
-    report = export_checkpoint(checkpoint, out)
+@pytest.fixture(scope="module")
+def original(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> ExportReport:
+    """That checkpoint, exported; the file lies alone in its folder."""
+    return export_checkpoint(checkpoint, tmp_path_factory.mktemp("original") / "model.onnx")
+
+
+def test_a_checkpoint_of_the_original(checkpoint: Path, original: ExportReport) -> None:
+    report, out = original, original.path
     assert report.assumed == "dataset cifar10, as its architecture cifar_resnet20 implies"
     assert report.parity.samples == 256
     assert report.parity.disagreements == 0
@@ -50,7 +57,8 @@ def test_a_checkpoint_of_the_original(checkpoint: Path, tmp_path: Path) -> None:
     assert model.metadata["arch"] == "cifar_resnet20"
 
 
-def test_the_file_is_whole_folded_clean_and_reproducible(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_file_is_whole_folded_clean_and_reproducible(tmp_path: Path) -> None:
+    checkpoint = saved(tmp_path, "small_cnn", (3, 32, 32), arch="small_cnn", dataset="cifar10")
     first, second = tmp_path / "a.onnx", tmp_path / "b.onnx"
     export_checkpoint(checkpoint, first)
     export_checkpoint(checkpoint, second)
@@ -70,26 +78,28 @@ def test_the_file_is_whole_folded_clean_and_reproducible(checkpoint: Path, tmp_p
 
 
 @pytest.mark.parametrize("batch", [1, 3, 64])
-def test_any_batch_gives_the_logits_of_torch(checkpoint: Path, tmp_path: Path, batch: int) -> None:
-    out = tmp_path / "model.onnx"
-    export_checkpoint(checkpoint, out)
+def test_any_batch_gives_the_logits_of_torch(
+    checkpoint: Path, original: ExportReport, batch: int
+) -> None:
     module = architecture("cifar_resnet20", 10, (3, 32, 32)).eval()
     module.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
     x = torch.randn(batch, 3, 32, 32)
-    (logits,) = onnxruntime.InferenceSession(str(out)).run(None, {"input": x.numpy()})
+    session = onnxruntime.InferenceSession(str(original.path))
+    (logits,) = session.run(None, {"input": x.numpy()})
     with torch.inference_mode():
         assert np.allclose(logits, module(x).numpy(), rtol=1e-4, atol=1e-4)
 
 
-def test_options_override_what_is_implied(checkpoint: Path, tmp_path: Path) -> None:
+def test_options_override_what_is_implied(tmp_path: Path) -> None:
+    path = saved(tmp_path, "small_cnn", (3, 24, 24), arch="small_cnn", dataset="cifar10")
     out = tmp_path / "model.onnx"
     spec = export_checkpoint(
-        checkpoint, out, input_shape=(3, 40, 40), mean=(0.5,) * 3, std=(0.25,) * 3, resize=48,
+        path, out, input_shape=(3, 24, 24), mean=(0.5,) * 3, std=(0.25,) * 3, resize=48,
         interpolation="bicubic",
     ).spec  # fmt: skip
     assert spec == open_onnx(out).spec
     assert (spec.height, spec.mean, spec.resize, spec.interpolation) == (
-        40, (0.5,) * 3, 48, "bicubic",
+        24, (0.5,) * 3, 48, "bicubic",
     )  # fmt: skip
 
 
@@ -128,13 +138,11 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(
     assert not out.exists()
 
 
-def test_exported_votes_do_not_depend_on_the_batch(checkpoint: Path, tmp_path: Path) -> None:
+def test_exported_votes_do_not_depend_on_the_batch(original: ExportReport) -> None:
     """Bitwise equal logits at every batch size and row order: what makes the log exact."""
     from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 
-    out = tmp_path / "model.onnx"
-    export_checkpoint(checkpoint, out)
-    model = open_onnx(out)
+    model = open_onnx(original.path)
     inputs = np.random.default_rng(0).normal(size=(64, 3072)).astype(np.float32)
     whole = OnnxRuntimeNetwork(model, 64)
     whole.inputs[:] = inputs
@@ -254,6 +262,50 @@ def test_weights_that_make_all_images_one_are_warned_of(tmp_path: Path) -> None:
     assert exported(tmp_path, None, "Trained").warnings == ()
 
 
+class Counting(Trained):
+    """Every call is another function."""
+
+    calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return super().forward(x) * (1 + self.calls % 3)
+
+
+def ending() -> torch.nn.Module:
+    raise SystemExit(0)
+
+
+@pytest.mark.usefixtures("factories")
+@pytest.mark.parametrize(
+    ("arch", "options", "words"),
+    [
+        ("Counting", {}, "returns other logits when it is run again"),
+        ("ending", {}, r"cannot be made \(SystemExit"),
+        ("Trained", {"num_classes": 1}, "^the network .*:Trained has 1 output per image"),
+        ("Trained", {"resize": 10**9}, "resize 1000000000 is too large"),
+    ],
+)
+def test_what_is_no_classifier_is_refused_in_one_line(
+    arch: str, options: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words) as caught:
+        exported(tmp_path, None, arch, **options)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def infinite() -> torch.nn.Module:
+    return Trained(3e38)
+
+
+@pytest.mark.usefixtures("factories")
+def test_logits_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="logits of images that are not finite"):
+        exported(tmp_path, None, "infinite", input_range=(-99, 99))
+    assert not (tmp_path / "m.onnx").exists()
+
+
 @pytest.mark.usefixtures("factories")
 def test_a_network_of_fixed_batches_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
@@ -280,9 +332,6 @@ def test_what_was_inferred_is_in_the_metadata(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_nothing_is_inferred_of_a_checkpoint_of_the_original(
-    checkpoint: Path, tmp_path: Path
-) -> None:
-    report = export_checkpoint(checkpoint, tmp_path / "m.onnx")
-    assert (report.said, report.warnings) == ((), ())
-    assert not {"inferred", "exporter"} & set(open_onnx(tmp_path / "m.onnx").metadata)
+def test_nothing_is_inferred_of_a_checkpoint_of_the_original(original: ExportReport) -> None:
+    assert (original.said, original.warnings) == ((), ())
+    assert not {"inferred", "exporter"} & set(open_onnx(original.path).metadata)

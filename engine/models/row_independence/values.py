@@ -14,7 +14,7 @@ Array = npt.NDArray[Any]
 
 LARGEST = 1 << 16
 """The most entries of a tensor whose numbers are followed."""
-_ROWS_BITS, _INT64_BITS = 20, 62  # a count must hold in int64 for a million rows
+_ROWS_BITS = 20  # a count must hold in its type for a million rows
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,12 @@ class Constant:
 
 @dataclass(frozen=True)
 class Counts:
-    """int64 entries that are known for every N: an array of Size, at least one of them open."""
+    """int64 entries (int32 where `kind` says so) that are known for every N: an array of Size, at
+    least one of them open."""
 
     shape: Shape
     value: Array
+    kind: type[np.signedinteger[Any]] = np.int64
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,16 @@ def constant(value: Array) -> Constant:
     return Constant(shape_of(value.shape), value)
 
 
-def counted(entries: Array) -> Constant | Counts:
+def counted(entries: Array, kind: type[np.signedinteger[Any]] = np.int64) -> Constant | Counts:
     """What an array of Size is: a constant where no entry depends on N.
 
-    Stops the rule where an entry might not hold in the graph's int64.
+    Stops the rule where an entry might not hold in the graph's type, int64 or int32.
     """
-    if not any(entry.open for entry in entries.flat):
-        return constant(np.array([int(e) for e in entries.flat], np.int64).reshape(entries.shape))
-    for entry in entries.flat:
+    fixed = not any(entry.open for entry in entries.flat)
+    for entry in () if fixed and kind is np.int64 else entries.flat:
         most = sum(abs(term) << (_ROWS_BITS * i) for i, term in enumerate(entry.terms))
-        if most >= 1 << _INT64_BITS:
+        if most > np.iinfo(kind).max // 2:
             unknown("a multiple of the batch size may overflow")
-    return Counts(shape_of(entries.shape), entries)
+    if fixed:
+        return constant(np.array([int(e) for e in entries.flat], kind).reshape(entries.shape))
+    return Counts(shape_of(entries.shape), entries, kind)

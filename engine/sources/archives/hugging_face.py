@@ -13,8 +13,10 @@ from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.sources.given_files import check_regular, printable
 from smoothcert.engine.sources.options import SourceOptions
 
-# Hugging Face names the files of a split `test-00000-of-00003.parquet`.
-_SPLIT = re.compile(r"(.+)-\d+-of-\d+\.parquet|(train|test|val|valid|validation|dev)(?![a-z]).*")
+# Hugging Face names a split's files `test-00000-of-00003.parquet`, others `mnist_test.parquet`.
+_PART = re.compile(r"(.+)-\d+-of-\d+\.parquet")
+_WORD = re.compile(r"(?<![a-z])(train|test|val|dev|valid|validation|training|testing)(?![a-z])")
+_LONG = {"training": "train", "testing": "test"}
 _CLONE = "data"
 """Where a data set that is cloned from the hub has its files."""
 
@@ -44,17 +46,27 @@ def open_parquets(
     splits: dict[str, list[Path]] = {}
     for file in files:
         check_regular(file)
-        match = _SPLIT.fullmatch(file.name)
-        splits.setdefault(match[1] or match[2] if match else "unnamed", []).append(file)
+        splits.setdefault(_split(file.name), []).append(file)
     if len(splits) == 1:
         return ParquetSource(files, name, spec, num_classes, options)
     if "test" not in splits or "unnamed" in splits:
+        of_one = max(splits.items())[1]
+        pattern = re.sub(r"\d+", "*", of_one[0].name) if len(of_one) > 1 else of_one[0].name
         raise InputError(
             f"{printable(folder)}: holds the splits {', '.join(sorted(splits))}: expected one; "
-            f"name its files by a pattern such as '{printable(files[0].parent)}/test-*.parquet'"
+            f"name its files, such as '{printable(files[0].parent / pattern)}'"
         )
     source = ParquetSource(splits["test"], name, spec, num_classes, options)
     return _of_split(source, "test", sorted(splits.keys() - {"test"}))
+
+
+def _split(name: str) -> str:
+    """The split that a file is of, by its name; "unnamed" where it says none."""
+    if part := _PART.fullmatch(name):
+        return part[1]
+    words = set(_WORD.findall(name.lower()))
+    word = words.pop() if len(words) == 1 else "unnamed"
+    return _LONG.get(word, word)
 
 
 def saved(folder: Path, names: Set[str]) -> tuple[Path, tuple[str, ...]] | None:

@@ -120,8 +120,15 @@ class ParquetSource(EncodedSource):
             schema, SourceOptions(columns=self._columns.names, unlabelled=self._unlabelled), None,
             printable(file),
         )  # fmt: skip
-        self._same_names &= found.class_names == self._columns.class_names
-        if found.in_struct != self._columns.in_struct:
+        names, first = found.class_names, self._columns.class_names
+        self._same_names &= names == first
+        if names is not None and first is not None and names != first:
+            raise InputError(
+                f"{printable(file)}: has other classes, or in another order, than "
+                f"{printable(self._files[0])}: expected files of one data set; give them one by one"
+            )
+        same = (found.in_struct, found.in_text) == (self._columns.in_struct, self._columns.in_text)
+        if not same:
             raise InputError(
                 f"{printable(file)}: has other types of columns than {printable(self._files[0])}: "
                 "expected files of one data set; give them one by one"

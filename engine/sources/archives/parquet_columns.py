@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, require
@@ -28,12 +28,14 @@ class Columns:
     label        None where there are no labels
     class_names  of the labels' indices, where the file's metadata has them
     in_struct    whether the image column is a struct with the field bytes
+    in_text      whether the label column is of texts
     """
 
     image: str
     label: str | None
     class_names: tuple[str, ...] | None
     in_struct: bool
+    in_text: bool
     said: tuple[str, ...] = ()
 
     @property
@@ -75,12 +77,16 @@ def find_columns(
             of_size = _of_size(_labels(labels, names), names, num_classes)
             label = _only(of_size, "labels", f"{image},LABEL", where, found)
     columns = Columns(
-        image, label, names.get(label) if label else None, types.is_struct(fields[image])
+        image,
+        label,
+        names.get(label) if label else None,
+        types.is_struct(fields[image]),
+        label is not None and is_text(fields[label], types),
     )
     if columns.is_default or options.columns is not None:
         return columns
     said = f"images from the column {image}" + (f", labels from {label}" if label else "")
-    return Columns(image, label, columns.class_names, columns.in_struct, (said,))
+    return replace(columns, said=(said,))
 
 
 def _images(pictures: Sequence[str], fields: Mapping[str, Any], types: Any) -> list[str]:

@@ -168,13 +168,11 @@ def _label(file: Path, sample: _Sample) -> int | str:
 
 def _of_text(text: bytes, where: str, extension: str) -> int | str:
     try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
         name = text.decode("utf-8").strip()
     except UnicodeDecodeError:
         name = ""
+    if is_index(name):
+        return int(name)
     # One line of text: a name, or what classes_of will refuse by it.
     if not (name and name.isprintable() and len(name) <= _LONGEST):
         raise InputError(

@@ -32,7 +32,7 @@ def class_indices(
     Raises InputError for several labels an image, and for probabilities. Anything else that is no
     list of integers is returned as it is, for check_labels to refuse.
     """
-    if labels.ndim != 1 and labels.size == images:
+    if labels.ndim != 1 and labels.size == images == max(labels.shape, default=1):
         labels = labels.reshape(images)
     if labels.ndim == 2 and len(labels) == images and labels.dtype.kind in "biuf":
         return _one_hot(labels, num_classes, file)

@@ -13,7 +13,8 @@ Scale = Literal["k", "k/255"]
 """What a pixel 0..255 is stored as: itself, or its share of 255."""
 
 _BLOCK = 1 << 22  # values at a time
-# Of float32, and so of float64 arrays made from such: four steps at 1. Neighbours are 1/255 apart.
+# Of float32, and so of float64 arrays made from such: four steps at 1, or at 255 where pixels are
+# k (255 times k/255, say). Neighbours are 1/255 or 1 apart.
 _CLOSE = 2.0**-22
 _CLOSE_HALF = 2.0**-10
 
@@ -23,7 +24,8 @@ def to_bytes(images: npt.NDArray[Any], file: str) -> tuple[npt.NDArray[np.uint8]
 
     Integers are pixels where they are in 0..255. Floats are where every value is k, or every value
     is k/255, to the rounding of their type; the type is uint8's otherwise, a copy of the array.
-    Raises InputError, naming the first image and value that is neither.
+    Raises InputError, naming the first image and value that is neither, and where all values are 0
+    or 1, which may be either.
     """
     kind = images.dtype.kind
     if images.dtype == np.uint8 or not images.ndim or kind not in "iufb" or not images.size:
@@ -41,8 +43,11 @@ def to_bytes(images: npt.NDArray[Any], file: str) -> tuple[npt.NDArray[np.uint8]
                 f"{file}: {spread} ({images.dtype}): expected 8-bit pixels in 0..{LEVELS}, which "
                 "certificates are about; scale and round them, and it is about the rounded ones"
             )
+        if high == 1:
+            raise _only_ends(images, file)
         return images.astype(np.uint8), "k"
-    if low < -_CLOSE or high > LEVELS:
+    close = _CLOSE_HALF if images.dtype == np.float16 else _CLOSE
+    if low < -close or high > LEVELS * (1 + close):
         raise InputError(
             f"{file}: {spread} ({images.dtype}): expected k/{LEVELS} in 0..1, or whole numbers in "
             f"0..{LEVELS}; they are normalised already, so give pixels, and the model its "
@@ -60,11 +65,15 @@ def to_bytes(images: npt.NDArray[Any], file: str) -> tuple[npt.NDArray[np.uint8]
         pixels[start : start + len(block)] = nearest
         only_ends = only_ends and bool(((nearest == 0) | (nearest == factor)).all())
     if only_ends:
-        raise InputError(
-            f"{file}: all its values are 0 or 1 ({images.dtype}), which may be the pixels 0 and "
-            f"{LEVELS}, or 0 and 1: expected either 8-bit pixels; save them as uint8"
-        )
+        raise _only_ends(images, file)
     return pixels, scale
+
+
+def _only_ends(images: npt.NDArray[Any], file: str) -> InputError:
+    return InputError(
+        f"{file}: all its values are 0 or 1 ({images.dtype}), which may be the pixels 0 and "
+        f"{LEVELS}, or 0 and 1: expected either 8-bit pixels; save them as uint8"
+    )
 
 
 def _check_close(
@@ -76,11 +85,8 @@ def _check_close(
     where: str,
 ) -> None:
     """Raise InputError for the first value that is no pixel on the scale."""
-    if scale == "k":
-        wrong = scaled != nearest
-    else:
-        close = _CLOSE_HALF if dtype == np.float16 else _CLOSE
-        wrong = np.abs(scaled - nearest) > LEVELS * close
+    close = _CLOSE_HALF if dtype == np.float16 else _CLOSE
+    wrong = np.abs(scaled - nearest) > LEVELS * close
     if not wrong.any():
         return
     index = np.unravel_index(int(np.argmax(wrong)), wrong.shape)

@@ -148,8 +148,15 @@ def _by_shape(shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str] | None:
     if not labels and set(shapes) == {"arr_0", "arr_1"}:
         labels = [name for name in shapes if name not in images]
     if len(images) == len(labels) == 1 and images != labels:
-        return images[0], labels[0]
+        splits = {_split(name) for name in (images[0], labels[0])}
+        return (images[0], labels[0]) if len(splits) == 1 and "train" not in splits else None
     return None
+
+
+def _split(name: str) -> str:
+    """The split that a name speaks of, whatever else it says."""
+    role = _role(name) or _role(f"{name} x")
+    return role.split if role else ""
 
 
 def _only_images(shapes: Mapping[str, tuple[int, ...]], where: str, has: str) -> str:

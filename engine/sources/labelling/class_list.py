@@ -22,7 +22,8 @@ class ClassList:
     A line is a class, and stands for its whole text and for what comes before its first tab, comma
     or blank; where all lines begin with their own number, that is dropped. JSON is an object from
     indices to names or lists of names (also under id2label, as in the config.json of Hugging Face
-    models), one from names to indices, or an array. Raises InputError for anything else.
+    models), one from names to indices, or an array. Raises InputError for anything else, and for
+    lines that number the classes in another order than their own.
     """
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +32,9 @@ class ClassList:
         if text.startswith(("{", "[")):
             entries = _entries(_json(path, text), path)
         else:
-            entries = [_of_line(line) for line in _unnumbered(_lines(path, text))]
+            lines = _lines(path, text)
+            _check_order(path, lines)
+            entries = [_of_line(line) for line in _unnumbered(lines)]
         self._size = len(entries)
         self._index: dict[str, int] = {}
         # Of two meanings of a name the more literal one counts: a whole line before its first word.
@@ -76,6 +79,29 @@ def _lines(path: Path, text: str) -> list[str]:
             "class: expected a name in each"
         )
     return lines
+
+
+def _check_order(path: Path, lines: list[str]) -> None:
+    """Raise InputError where a field of each line is a number of the classes, from 0 or from 1, and
+    says otherwise than the lines' order."""
+    fields = [line.replace(",", " ").replace(";", " ").split() for line in lines]
+    for place in (0, 1, -1):
+        if any(len(each) < 2 for each in fields):
+            return
+        numbers = [each[place].rstrip(":") for each in fields]
+        if not all(number.isascii() and number.isdigit() for number in numbers):
+            continue
+        found = list(map(int, numbers))
+        if found != sorted(found) and sorted(found) in (
+            list(range(len(lines))),
+            list(range(1, len(lines) + 1)),
+        ):
+            line = next(n for n, number in enumerate(found) if number != min(found) + n)
+            raise InputError(
+                f"{printable(path)} line {line + 1}: is numbered {found[line]}, and a line's place "
+                "is its class, from 0: expected the lines in the order of their numbers; sort them,"
+                " or give them as JSON"
+            )
 
 
 def _unnumbered(lines: list[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Names of classes become the model's indices: by a list, by ILSVRC-2012's, or by their order."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from smoothcert.engine.sources.labelling import ilsvrc2012
 from smoothcert.engine.sources.labelling.class_list import ClassList
 
 _FEW = 12
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
+_WNID = re.compile(r"n[0-9]{8}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class NamedClasses:
     said: tuple[str, ...] = ()
 
 
+FOLDERS = "class folders"
+"""What the names of folders are, to classes_of: ImageFolder sorts them, whatever they are."""
+
+
 def classes_of(
     names: Collection[str], num_classes: int | None, file: Path | None, where: str, what: str
 ) -> NamedClasses:
@@ -39,7 +46,9 @@ def classes_of(
     With a `file` (--classes), by its lines. Without, by ILSVRC-2012's list where the model has
     1,000 classes and all names are in it; else by a name's place among the sorted names, where
     there are as many as the model has classes (None: unknown, any number). Raises InputError for
-    names that none of this explains, and names them.
+    names that none of this explains, and names them; and for those that another reading fits as
+    well: numbers that sorting as text puts elsewhere (of folders it is what ImageFolder does), and
+    1,000 names that are wnids of ILSVRC-2012 but for some that are no wnids.
     """
     ordered = sorted(names)
     if file is not None:
@@ -47,8 +56,30 @@ def classes_of(
     if num_classes == ilsvrc2012.NUM_CLASSES and set(ordered) <= ilsvrc2012.INDEX.keys():
         return _of_ilsvrc(ordered, what)
     if num_classes is None or len(ordered) == num_classes:
+        if num_classes == ilsvrc2012.NUM_CLASSES and _is_ilsvrc_with_others(ordered):
+            raise InputError(_misfit(ordered, num_classes, where, what))
+        if what != FOLDERS:
+            _check_numbers(ordered, where)
         return NamedClasses({name: index for index, name in enumerate(ordered)}, len(ordered))
     raise InputError(_misfit(ordered, num_classes, where, what))
+
+
+def _is_ilsvrc_with_others(names: Sequence[str]) -> bool:
+    """Whether some names are no wnids at all, and all others are those of ILSVRC-2012: a folder too
+    many and a class too few, which would move the classes between them."""
+    others = [name for name in names if name not in ilsvrc2012.INDEX]
+    return 0 < len(others) < len(names) and not any(map(_WNID.fullmatch, others))
+
+
+def _check_numbers(names: Sequence[str], where: str) -> None:
+    """Raise InputError where a name is a number and not its own place among the sorted names."""
+    for place, name in enumerate(names):
+        if _NUMBER.fullmatch(name) and float(name) != place:
+            raise InputError(
+                f"{where}: has the class {printable(name)[:40]}, which is class {place} by its "
+                "place in sorted order and another by its number: expected class indices 0, 1, 2 "
+                "..., or names; correct them, or say which class each is by --classes FILE"
+            )
 
 
 def _of_list(

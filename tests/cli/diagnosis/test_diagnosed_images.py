@@ -77,6 +77,16 @@ def test_a_list_of_labels_leads_to_its_folder(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_alone_leads_to_its_folder(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((4, 8, 8, 3), np.uint8))
+    np.save(tmp_path / "y.npy", np.arange(4))
+    found = doctor(tmp_path / "x.npy")
+    assert found.commands == [["smoothcert", "doctor", str(tmp_path)]]
+    assert doctor(tmp_path).states("labels") == ["0..3"]
+    (tmp_path / "list.csv").write_text("image,label\nno.png,1\n")
+    assert doctor(tmp_path / "list.csv").commands == []
+
+
 def test_arrays_under_other_names_are_paired(tmp_path: Path) -> None:
     pixels, labels = np.zeros((4, 8, 8, 3), np.uint8), np.arange(4)
     np.savez(tmp_path / "im.npz", clean=pixels, noisy=pixels, target=labels, other=np.zeros(7))
@@ -98,6 +108,14 @@ def test_a_folder_of_models_leads_to_them(tmp_path: Path, model: Path) -> None:
     found = doctor(tmp_path)
     assert found.status == 1
     assert found.commands == [["smoothcert", "doctor", str(model)]]
+
+
+def test_a_folder_of_logs_leads_to_their_table(tmp_path: Path) -> None:
+    (tmp_path / "sigma_0.25").write_text("idx\tlabel\tpredict\tradius\n0\t1\t1\t0.5\n")
+    (tmp_path / "empty.tsv").write_text("")
+    found = doctor(tmp_path)
+    assert found.commands == [["smoothcert", "analyze", str(tmp_path)]]
+    assert found.notes("folder") == [f"there are logs in it: {tmp_path / 'sigma_0.25'}"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00" * 300, b"\xff\xfe\x00 text", b"{}", b"a\tb\n"])

@@ -27,6 +27,26 @@ def test_an_ordinary_file_says_all_of_itself(tmp_path: Path) -> None:
     ]
 
 
+def test_weights_in_nodes_are_counted(tmp_path: Path) -> None:
+    """As Paddle's converter writes them, and in the branches of an If."""
+    seven = onnx.numpy_helper.from_array(np.zeros(7, np.float32))
+    inner = onnx.helper.make_graph(
+        [node("Constant", [], ["c"], value=seven)], "branch", [], [value("c", [7])],
+        [onnx.numpy_helper.from_array(np.zeros(2, np.float16), "h")],
+    )  # fmt: skip
+    model = classifier(
+        tmp_path / "m.onnx",
+        before=[
+            node("Constant", [], ["unused"], value=seven),
+            node("Constant", [], ["yes"], value=onnx.numpy_helper.from_array(np.array(True))),
+            node("If", ["yes"], ["either"], then_branch=inner, else_branch=inner),
+        ],
+    )
+    found = doctor(model)
+    assert found.states("parameters") == [str(20 + 7 + 1 + 2 * (7 + 2))]
+    assert "bytes of bool, float16, float32" in found.notes("parameters")[0]
+
+
 def test_the_command_works_as_it_is_typed(tmp_path: Path) -> None:
     """With the option that the file needs, and a name that a shell would split."""
     model = classifier(

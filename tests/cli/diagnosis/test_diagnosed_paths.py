@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,49 @@ def test_a_log_of_others_says_that_it_lacks_a_manifest(tmp_path: Path) -> None:
     assert found.status == 0
     assert found.states("manifest") == ["none"]
     assert [words[1] for words in found.commands] == ["analyze"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("log.csv", _ROWS.replace("\t", ",").encode()),
+        ("log", _ROWS.replace("\t", " ").encode()),
+        ("out.txt", b"=> loading\n" + _ROWS.encode()),
+        ("log", _ROWS.encode("utf-16")),
+    ],
+)
+def test_whatever_analyze_reads_is_a_log(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert doctor(tmp_path / name).states("rows") == ["1"]
+
+
+def test_a_log_that_is_not_finished_is_not_yet_audited(
+    tmp_path: Path, model: Path, source: Path
+) -> None:
+    log = tmp_path / "run.tsv"
+    smoothcert.predict(model, source, log, sigma=0.5, n=100, max=3)
+    assert [words[1] for words in doctor(log).commands] == ["analyze", "audit"]
+    manifest = tmp_path / "run.tsv.json"
+    manifest.write_text(manifest.read_text().replace('"complete"', '"running"'))
+    found = doctor(log)
+    assert found.states("finished") == ["no"]
+    assert [words[1] for words in found.commands] == ["analyze"]
+
+
+def test_a_damaged_manifest_is_of_its_log(tmp_path: Path) -> None:
+    (tmp_path / "run.tsv").write_text(_ROWS)
+    (tmp_path / "run.tsv.json").write_text('{"run":')
+    for name in ("run.tsv", "run.tsv.json"):
+        assert "cannot be read as a manifest" in doctor(tmp_path / name).notes("as it stands")[0]
+    (tmp_path / "run.tsv.json").write_text('{"run": {"sigma": "x"}}')
+    found = doctor(tmp_path / "run.tsv")
+    assert found.status == 1
+    assert "has sigma 'x'" in found.notes("as it stands")[0]
+
+
+def test_images_without_labels_are_none_of_them_wrong(tmp_path: Path) -> None:
+    (tmp_path / "log.tsv").write_text(_ROWS.replace("0\t1\t1\t0.5\t1", "0\t-1\t1\t0.5\t0"))
+    assert doctor(tmp_path / "log.tsv").notes("rows") == ["no labels, 0 abstained"]
 
 
 def test_a_log_in_other_columns_is_read_by_them(tmp_path: Path) -> None:
@@ -91,6 +135,21 @@ def test_a_missing_path_is_wrong_usage(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert "does not exist" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("", "an empty name does not exist: expected a model, images or a log"),
+        ("https://example.org/m.onnx", "nothing is downloaded"),
+        ("two\nlines", r"two\\nlines does not exist"),
+        ("no-*.tar", "does not exist"),
+    ],
+)
+def test_what_is_no_path_is_refused(given: str, words: str) -> None:
+    result = CliRunner().invoke(command, [given])
+    assert re.search(words, str(result.exception))
+    assert "\n" not in str(result.exception)
 
 
 def test_what_is_neither_file_nor_folder_is_refused(tmp_path: Path) -> None:

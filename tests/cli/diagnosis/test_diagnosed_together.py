@@ -110,6 +110,27 @@ def test_labels_beyond_the_classes_do_not_fit(tmp_path: Path) -> None:
     assert found.commands == []
 
 
+def test_a_model_is_tried_with_every_source(tmp_path: Path) -> None:
+    model, first = classifier(tmp_path / "m.onnx"), images(tmp_path / "a.npz")
+    second = images(tmp_path / "b.npz", shape=(16, 16, 3))
+    found = doctor(first, model, second)
+    assert found.states("fit") == ["yes", "yes"]
+    assert [words[3] for words in found.commands] == [str(first), str(second)]
+    assert found.commands[-1][-2:] == ["--resize", "8"]
+    other = classifier(tmp_path / "n.onnx", classes=3)
+    found = doctor(model, other, first)
+    assert [words[2] for words in found.commands] == [str(model)]
+    assert found.status == 1
+
+
+def test_images_that_do_not_open_are_refused_once(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    found = doctor(classifier(tmp_path / "m.onnx"), tmp_path / "empty")
+    assert found.status == 1
+    assert len(found.notes("as it stands")) == 1
+    assert found.states("fit") == ["missing"]
+
+
 def test_many_images_are_sampled(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (1200, 8, 8, 3)).astype(np.uint8)

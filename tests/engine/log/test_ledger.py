@@ -47,13 +47,13 @@ def test_a_check_sees_the_rows_before_anything_is_written(tmp_path: Path) -> Non
     before = path.read_bytes(), manifest_path(path).read_bytes()
     seen = []
 
-    def refuse(digests: Mapping[int, str]) -> None:
-        seen.append(digests)
+    def refuse(logged: Mapping[int, tuple[str, str]]) -> None:
+        seen.append(logged)
         raise InputError("changed")
 
     with pytest.raises(InputError, match="changed"):
         Ledger(path, RUN, {"pid": 2}, refuse)
-    assert seen == [{5: "00" * 8, 0: "00" * 8}]
+    assert seen == [{5: ("3", "00" * 8), 0: ("3", "00" * 8)}]
     assert (path.read_bytes(), manifest_path(path).read_bytes()) == before
     fresh = tmp_path / "fresh.tsv"
     with Ledger(fresh, RUN, {"pid": 1}, refuse):

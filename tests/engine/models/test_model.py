@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
-from smoothcert.engine.models.model import open_onnx
+from smoothcert.engine.models.model import external_data, open_onnx
 
 
 @pytest.fixture
@@ -69,6 +69,44 @@ def test_external_data_is_part_of_the_digest(path: Path) -> None:
     content[0] ^= 1
     weights.write_bytes(bytes(content))
     assert open_onnx(outside).sha256 != first
+
+
+def branch_of(held: NodeProto) -> GraphProto:
+    result = helper.make_tensor_value_info("w", TensorProto.FLOAT, [4])
+    return helper.make_graph([held], "branch", [], [result])
+
+
+def in_a_branch(held: NodeProto) -> ModelProto:
+    branches = {"then_branch": branch_of(held), "else_branch": branch_of(held)}
+    true = numpy_helper.from_array(np.array(True), "true")
+    return helper.make_model(
+        helper.make_graph(
+            [helper.make_node("If", ["true"], ["w"], **branches)], "g", [], [], [true]
+        )
+    )
+
+
+def in_a_function(held: NodeProto) -> ModelProto:
+    function = helper.make_function(
+        "ours", "Held", [], ["w"], [held], [helper.make_opsetid("", 17)]
+    )
+    node = helper.make_node("Held", [], ["w"], domain="ours")
+    return helper.make_model(helper.make_graph([node], "g", [], []), functions=[function])
+
+
+@pytest.mark.parametrize("where", [in_a_branch, in_a_function])
+def test_external_data_are_found_wherever_they_are(
+    where: Callable[[NodeProto], ModelProto], tmp_path: Path
+) -> None:
+    """Else two networks could have one digest."""
+    tensor = numpy_helper.from_array(np.ones(4, np.float32), "w")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights.bin")
+    (tmp_path / "weights.bin").write_bytes(bytes(16))
+    model = where(helper.make_node("Constant", [], ["w"], value=tensor))
+    onnx.save(model, str(tmp_path / "m.onnx"))
+    assert external_data(tmp_path / "m.onnx") == [tmp_path / "weights.bin"]
 
 
 def saved(tmp_path: Path, shape: list[int | str], out: list[int | str], kind: int) -> Path:

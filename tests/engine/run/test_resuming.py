@@ -15,7 +15,7 @@ from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.run.certification import certify_images
 from smoothcert.engine.run.execution import Job
-from smoothcert.engine.run.resuming import check_pixels
+from smoothcert.engine.run.resuming import check_images
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.pixels import pixels_digest
 from smoothcert.engine.sources.selection import Selection
@@ -141,7 +141,9 @@ def test_rows_of_no_image_of_the_source_are_refused(
 def test_digests_that_are_none_are_refused(photographs_of_one_size: Path) -> None:
     images = open_source(photographs_of_one_size, None, None)
     with pytest.raises(InputError, match="and x in"):
-        check_pixels(Path("out.tsv"), images, {0: "x"})
+        check_images(Path("out.tsv"), images, {0: ("0", "x")})
+    with pytest.raises(InputError, match="image 0 has label 0, and 1 in"):
+        check_images(Path("out.tsv"), images, {0: ("1", pixels_digest(images.image(0)))})
 
 
 def test_a_log_without_digests_is_not_resumed(run: Run, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_names_need_not_be_unicode(tmp_path: Path) -> None:
         ("{0}.JPEG 0\n\n{0} 1\n", r"line 3: names {0}\.JPEG again, after line 1"),
         ("{0}.JPEG 5\n", r"line 1 has label 5: expected 0\.\.4.*count from 1"),
         ("{0}.JPEG -1\n", r"line 1 has label -1: expected 0\.\.4.*--unlabelled"),
-        ("0 {0}.JPEG\n", "line 1: names 0, which is no photograph"),
+        ("0 {0}.JPEG\n", r"line 1: has the photograph {0}\.JPEG where a class was"),
         ("1\n2\n3\n4\n", "holds a number in each line and no names"),
         ("{0}.JPEG\n", "line 1: has no class"),
     ],
@@ -196,3 +196,29 @@ def test_no_photographs(tmp_path: Path) -> None:
         opened(tmp_path / "x", "a 0\n")
     with pytest.raises(InputError, match="holds 0 files"):
         open_source(tmp_path / "x", SPEC, 5, SourceOptions(unlabelled=True))
+
+
+def test_a_name_that_may_be_two_photographs_is_none(flat: Path) -> None:
+    paint(flat / "a.jpg.png", 7)
+    paint(flat / "sub" / "a.jpg", 8)
+    with pytest.raises(InputError, match=r"names a\.jpg, which is no .*there is sub/a\.jpg"):
+        opened(flat, "a.jpg 1\n")
+
+
+@pytest.mark.parametrize("name", ["\u00e9.png", "E\u0301.JPG"])
+def test_names_that_look_alike_are_shown(flat: Path, name: str) -> None:
+    """Of the same accents in another encoding, as file systems of macOS have them, or in capitals:
+    they are other names, and no one's guess."""
+    paint(flat / "e\u0301.png", 7)
+    with pytest.raises(InputError, match=r"is no photograph in .*there is e\u0301"):
+        opened(flat, f"{name} 1\n")
+
+
+def test_floats_are_no_names(flat: Path) -> None:
+    """As pandas writes integers beside an absent one."""
+    lines = "".join(
+        f"{name},{label}\n"
+        for name, label in zip(NAMES, ("0.0", "1.0", "10.0", "2.0"), strict=True)
+    )
+    with pytest.raises(InputError, match=r"list\.txt: has the class 10\.0"):
+        opened(flat, f"filename,label\n{lines}", 4)

@@ -141,6 +141,22 @@ def test_a_folder_of_several_splits_is_refused(tmp_path: Path, other: str) -> No
         open_source(tmp_path, SPEC, 1)
     assert split in str(caught.value)
     assert len(open_source(f"{tmp_path}/validation-*.parquet", SPEC, 1)) == 1
+    assert len(open_source(str(caught.value).split("'")[1], SPEC, 1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("test", "train"),
+    [
+        ("Test.parquet", "Train.parquet"),
+        ("cifar10_test.parquet", "cifar10_train.parquet"),
+        ("testing.parquet", "training.parquet"),
+        ("x-TEST.parquet", "x-train-00000-of-00001.parquet"),
+    ],
+)
+def test_splits_by_other_names_are_not_mixed(tmp_path: Path, test: str, train: str) -> None:
+    write_parquet(tmp_path / test, 7)
+    write_parquet(tmp_path / train)
+    assert greys(open_source(tmp_path, SPEC, 1)) == [7]
 
 
 def test_without_pyarrow_the_extra_is_named(

@@ -1,7 +1,7 @@
 """A denoiser and a classifier as one network: its votes are theirs, one after the other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,13 @@ from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.models.row_independence.proof import prove
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
+from smoothcert.export.composite.classifier import input_of
 from smoothcert.export.composite.compose import compose
 from smoothcert.export.composite.options import DenoiserOptions
 from smoothcert.export.composite.report import CompositeReport
 from smoothcert.export.composite.schedule import schedule
+from smoothcert.export.foreign.exporting import export_onnx
+from smoothcert.export.foreign.options import NOTHING_SAID
 from smoothcert.export.onnx_model import write_onnx
 from smoothcert.export.precision.reduce import Reduction
 
@@ -259,6 +262,16 @@ def test_a_composite_is_reduced_as_any_model(
     assert report.model.metadata["denoiser"]["sigma"] == SIGMA
 
 
+def test_a_composite_is_reduced_for_its_own_sigma_alone(
+    residual: CompositeReport, source: Path, tmp_path: Path
+) -> None:
+    for precision in ("fp16", "int8"):
+        asked = Reduction(precision, str(source), 0.5, images=3)
+        with pytest.raises(InputError, match=r"expected --sigma 0\.25"):
+            export_onnx(residual.path, tmp_path / "o.onnx", NOTHING_SAID, asked)
+    assert not (tmp_path / "o.onnx").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -297,18 +310,12 @@ def test_a_classifier_that_has_a_denoiser_or_is_reduced_is_refused(
     assert not again.exists()
 
 
-def test_photographs_are_cut_to_the_denoisers_square(
-    classifier: Classifier, denoiser_file: str, tmp_path: Path
-) -> None:
-    """A classifier of photographs behind denoisers of two other sizes."""
-    spec = InputSpec(3, 128, 128, resize=144, interpolation="bicubic")
-    module = nn.Sequential(nn.AvgPool2d(64), nn.Flatten(), nn.Linear(12, 4))
-    path = denoisers.write_denoiser(module, tmp_path / "c.onnx", torch.zeros(2, 3, 128, 128))
-    model = replace(open_onnx(path), spec=spec)
-    for side, resize in ((136, 136), (32, None)):
-        options = DenoiserOptions(denoiser_file, SIGMA, shape=(3, side, side))
-        found = compose(model, tmp_path / "o.onnx", options).model.spec
-        assert found == InputSpec(3, side, side, resize=resize, interpolation="bicubic")
+@pytest.mark.parametrize(("side", "resize"), [(128, 144), (136, 136), (32, None)])
+def test_photographs_are_cut_to_the_denoisers_square(side: int, resize: int | None) -> None:
+    """A classifier of photographs behind a denoiser of its own size, and of two others."""
+    spec = InputSpec(3, 128, 128, (0.5,) * 3, (0.2,) * 3, resize=144, interpolation="bicubic")
+    found = input_of((3, side, side), spec)
+    assert found == InputSpec(3, side, side, resize=resize, interpolation="bicubic")
 
 
 def test_a_classifier_that_mixes_images_is_named(denoiser_file: str, tmp_path: Path) -> None:

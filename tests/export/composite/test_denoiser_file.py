@@ -129,9 +129,10 @@ def node(operator: str, inputs: str, output: str = "y", **attributes: Any) -> An
     return onnx.helper.make_node(operator, inputs.split(), [output], **attributes)
 
 
-def test_channels_last(classifier: Model, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sides", [(6, 6), ("height", "width")])
+def test_channels_last(classifier: Model, tmp_path: Path, sides: tuple[Any, Any]) -> None:
     weight = {"w": np.array([0.2, 0.5, 0.9], np.float32)}  # of channels
-    path = graph(tmp_path / "d.onnx", [node("Mul", "x w")], weight, x=["N", 6, 6, 3])
+    path = graph(tmp_path / "d.onnx", [node("Mul", "x w")], weight, x=["N", *sides, 3])
     composed(classifier, path)
 
 

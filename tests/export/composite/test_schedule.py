@@ -93,6 +93,8 @@ def test_a_scheduler_of_diffusers(tmp_path: Path, config: dict[str, Any], same: 
     [
         ("{", "cannot be read"),
         ('{"beta_schedule": "sigmoid"}', "has beta_schedule 'sigmoid'"),
+        ('{"beta_schedule": "scaled_linear", "beta_start": -1}', "betas that grow within"),
+        ('{"beta_schedule": "linear", "num_train_timesteps": 1e15}', "expected 1 to 1000000"),
         ('{"beta_schedule": "linear", "thresholding": true}', "asks for thresholding"),
         ('{"beta_schedule": "linear", "prediction_type": "flow"}', "has prediction_type 'flow'"),
     ],
@@ -110,6 +112,8 @@ def test_configurations_that_say_something_else(tmp_path: Path, content: str, wo
         ("cosine:", "has no number of steps"),
         ("cosine:many", "has no number of steps"),
         ("cosine:0", "has no number of steps"),
+        ("linear:99999999999", "steps of 1 to 1000000"),
+        ("linear:" + "9" * 200, "steps of 1 to 1000000"),
     ],
 )
 def test_names_of_nothing(name: str, words: str) -> None:
@@ -130,6 +134,12 @@ def test_files_of_something_else(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "alphas.txt"
     path.write_text(text)
     refused(str(path), words)
+
+
+@pytest.mark.parametrize("values", [["a", "b"], [0.9 + 1j, 0.5], [True, False]])
+def test_arrays_of_no_numbers(tmp_path: Path, values: list[Any]) -> None:
+    np.save(tmp_path / "alphas.npy", np.array(values))
+    refused(str(tmp_path / "alphas.npy"), "cannot be read")
 
 
 def refused(name: str, words: str) -> None:

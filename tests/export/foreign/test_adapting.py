@@ -175,6 +175,23 @@ def test_outputs_of_unknown_shape_are_found_by_running_once(tmp_path: Path) -> N
     assert opened(path).num_classes == 5
 
 
+@pytest.mark.parametrize("last", ["M", None])
+def test_more_rows_than_images_are_no_logits(last: str | None, tmp_path: Path) -> None:
+    """Two of each, of which no name and no number tells."""
+    path = classifier(
+        tmp_path / "m.onnx",
+        after=[node("Concat", ["y", "y"], ["z"], axis=0)],
+        outputs=[value("z", [last, 5])],
+    )
+    with pytest.raises(InputError, match=r"returns z \[4, 5\]: .* K classes for each image"):
+        opened(path)
+
+
+def test_a_side_of_the_batch_that_is_not_true_is_no_matter(tmp_path: Path) -> None:
+    path = classifier(tmp_path / "m.onnx", outputs=[value("y", [1, 5])])
+    assert (opened(path).path, opened(path).batch) == (path, "N")
+
+
 def test_a_layout_that_does_not_run_is_refused_in_one_line(tmp_path: Path) -> None:
     path = classifier(
         tmp_path / "m.onnx",
@@ -190,9 +207,11 @@ def test_a_layout_that_does_not_run_is_refused_in_one_line(tmp_path: Path) -> No
     assert ".cc" not in str(caught.value)
 
 
-def test_the_cache_of_another_make_is_told(tmp_path: Path) -> None:
+def test_a_damaged_cache_is_written_anew(tmp_path: Path) -> None:
     path = classifier(tmp_path / "m.onnx", **NHWC)
     entry = open_foreign(path, NOTHING_SAID).path
-    onnx.save(onnx.load(str(classifier(tmp_path / "other.onnx"))), str(entry))
-    with pytest.raises(InputError, match="is damaged: remove it"):
-        opened(path)
+    whole = entry.read_bytes()
+    for other in (b"", whole[:99], classifier(tmp_path / "other.onnx").read_bytes()):
+        entry.write_bytes(other)
+        assert opened(path).path == entry
+        assert entry.read_bytes() == whole

@@ -65,6 +65,7 @@ def test_one_reading_is_taken(
         (["N", 12], "float", {"input_shape": (3, 2, 2)}, "3 channels may come first or last"),
         (["N", 3, 2, 2, 2], "float", {}, "expected a batch of images"),
         (["N"], "float", {}, "expected a batch of images"),
+        ([0, 3, 8, 8], "float", {}, "a batch of 0 images: expected an open batch dimension"),
         (["N", 3, 8, 8], "int8", {}, "int8, pixels 0..255 do not fit"),
         (["N", 3, 8, 8], "uint16", {}, "0..255 or 0..65535"),
         (["N", 3, 8, 8], "uint32", {}, "holds no negative noise"),

@@ -80,3 +80,11 @@ def test_a_batch_of_one_may_have_lost_its_side() -> None:
     assert read(bare, batch=1).classes == 5
     with pytest.raises(InputError, match="one output per image"):
         read(bare, batch=5)  # a number of each of five images
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch"), [([8, 5], 1), ([16, 5], None), ([5], None), ([8], 5), ([1, 5], 4)]
+)
+def test_rows_that_are_no_images_are_no_logits(shape: list[int | str | None], batch: Any) -> None:
+    with pytest.raises(InputError, match=r"returns y \[.*K classes for each image"):
+        read(GraphValue("y", "tensor(float)", shape), batch=batch)

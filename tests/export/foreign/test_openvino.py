@@ -216,6 +216,13 @@ def test_a_batch_that_is_read_whole_is_kept_and_refused(tmp_path: Path) -> None:
         open_backend(model, LAW, 0, Compute())
 
 
+def test_more_rows_than_images_are_no_logits(tmp_path: Path) -> None:
+    twice = [node("Concat", ["y", "y"], ["z"], axis=0)]
+    net = converted(network(tmp_path, after=twice, outputs={"z": ["M", 4]}))
+    with pytest.raises(InputError, match=r"returns z \[4, 4\]: .* K classes for each image"):
+        open_model(net)
+
+
 def test_a_network_that_cannot_be_reshaped_keeps_its_batch(tmp_path: Path) -> None:
     by_place = [node("Add", ["x", "c"], ["i"])]
     constant = {"c": np.random.default_rng(2).random((2, *SHAPE), np.float32)}

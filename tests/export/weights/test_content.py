@@ -110,3 +110,11 @@ def test_other_files_are_refused_in_one_line_and_quietly(
     assert "\n" not in str(caught.value)
     assert ".cc" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_archive_that_fills_memory_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pth", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/data.pkl", pickle.dumps({"w": bytes(70_000_000)}, protocol=2))
+        archive.writestr("x/version", "3")
+    with pytest.raises(InputError, match=r"7\d{7} unpacked"):
+        read_content(tmp_path / "x.pth")

@@ -1,5 +1,6 @@
 """Weights in a network: loaded, or refused with what does not fit and the option that helps."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,38 @@ def test_tensors_that_hold_no_plain_numbers(value: Any, words: str) -> None:
 def test_lazy_layers_are_refused() -> None:
     with pytest.raises(InputError, match="lazy layers"):
         load(nn.Sequential(nn.LazyLinear(5)), without(PATH, state(), ()), "net")
+
+
+def test_a_second_network_beside_one_without_a_prefix() -> None:
+    given = {**state(), **state("ema.")}
+    text = refused(given)
+    assert "2 sets of its weights (one without a prefix, ema.)" in text
+    assert text.endswith("give --ignore ema.")
+    assert load(net(), without(PATH, given, ["ema."]), "net").prefix == ""
+
+
+def test_a_prefix_that_drops_the_whole_network_is_named() -> None:
+    text = refused(state("model.", {"loss.weight": torch.ones(5)}), "m")
+    assert "--ignore drops model.0.weight, model.0.bias" in text
+
+
+def test_no_number_is_refused_in_what_is_no_parameter_too() -> None:
+    assert "not finite" in refused(state("", {"1.running_var": torch.full((4,), float("nan"))}))
+
+
+def test_a_nested_tensor_is_refused() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are of a prototype
+        nested = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    assert "misshaped" in refused(state("", {"0.bias": nested}))
+
+
+def test_a_module_that_leaves_weights_out_is_refused() -> None:
+    class Renaming(nn.Linear):
+        def _load_from_state_dict(self, given: Any, prefix: str, *rest: Any) -> None:
+            given[f"{prefix}old"] = given.pop(f"{prefix}bias")
+            super()._load_from_state_dict(given, prefix, *rest)
+
+    module = Renaming(3, 2)
+    with pytest.raises(InputError, match="its code leaves old, bias out"):
+        load(module, without(PATH, nn.Linear(3, 2).state_dict(), ()), "net")

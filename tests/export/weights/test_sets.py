@@ -1,5 +1,6 @@
 """Sets of weights: every dict of tensors, wherever it lies."""
 
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -43,3 +44,25 @@ def test_a_dict_within_itself_ends() -> None:
     content: dict[str, Any] = {"state_dict": STATE}
     content["again"] = content
     assert list(weight_sets(content)) == ["state_dict"]
+
+
+def test_a_pickle_that_shares_its_dicts_ends() -> None:
+    """2 ** 60 places of one dict."""
+    content: dict[str, Any] = {"w": torch.zeros(2)}
+    for _ in range(6):
+        content = {str(k): content for k in range(1024)}
+    assert 0 < len(weight_sets(content)) < 100
+
+
+def test_places_that_are_written_alike_are_two() -> None:
+    other = {name: value + 1 for name, value in STATE.items()}
+    found = weight_sets({"a.b": STATE, "a": {"b": other}})
+    assert list(found) == ["a.b", "a.b (2)"]
+    assert (found["a.b (2)"]["fc.bias"] == 1).all()
+
+
+def test_attributes_out_of_a_pickle_are_not_called() -> None:
+    content: Any = OrderedDict(w=torch.nn.Parameter(torch.ones(2)))
+    content.__dict__["items"] = 5
+    content["w"].__dict__["detach"] = 5
+    assert list(weight_sets(content)) == [WHOLE]

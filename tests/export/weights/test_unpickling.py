@@ -73,6 +73,19 @@ def test_numbers_of_numpy_are_numbers(tmp_path: Path) -> None:
     assert array_of(read["objects"]) is None
 
 
+@pytest.mark.parametrize("state", [(3,), {1: 2}, 5, "<"])
+def test_a_dtype_of_any_state_is_no_number(state: Any) -> None:
+    kinds = {kind.__qualname__: kind for kind in stand_ins()}
+    dtype = kinds["dtype"]("f8")
+    dtype.state = state
+    assert array_of(kinds["scalar"](dtype, bytes(8))) is None
+
+
+def test_an_array_as_large_as_weights_is_no_list(tmp_path: Path) -> None:
+    torch.save({"w": np.zeros(10_000, np.float32)}, tmp_path / "x.pth")
+    assert not isinstance(number_of(read_content(tmp_path / "x.pth")["w"]), list)
+
+
 @pytest.mark.parametrize("module", ["numpy.core.multiarray", "numpy._core.multiarray"])
 def test_both_spellings_of_numpy(module: str, tmp_path: Path) -> None:
     path = tmp_path / "x.pth"

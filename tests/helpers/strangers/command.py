@@ -1,6 +1,7 @@
 """The command line in this process, with all that it and the libraries beneath it print."""
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -69,10 +70,13 @@ def smoothcert(*arguments: object) -> Done:
             _python_into("stdout", 1),
             _python_into("stderr", 2),
         ):
+            handler = signal.getsignal(signal.SIGTERM)
             try:
                 main(list(map(str, arguments)))
             except SystemExit as done:
                 status = done.code
+            finally:
+                signal.signal(signal.SIGTERM, handler)  # a run takes it, and ends with its process
         assert isinstance(status, int)
         out.seek(0)
         err.seek(0)

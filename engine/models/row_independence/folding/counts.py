@@ -21,7 +21,7 @@ from smoothcert.engine.models.row_independence.values import (
 )
 from smoothcert.engine.models.row_independence.verdict import unknown
 
-_INT64 = 7  # TensorProto.INT64
+_KINDS: dict[int, type[np.signedinteger[Any]]] = {6: np.int32, 7: np.int64}  # of TensorProto
 
 
 def measured(call: Call, value: Value) -> list[Value]:
@@ -41,31 +41,36 @@ def fold_counts(call: Call) -> list[Value] | None:
         if value is not None and (not isinstance(value, Constant | Counts) or value.value is None):
             return None
         operands.append(None if value is None else value.value)
+    kind = next((value.kind for value in call.given if isinstance(value, Counts)), np.int64)
     if call.operator == "Cast":
-        if call.attributes["to"] != _INT64:
+        if call.attributes["to"] not in _KINDS:
             unknown("turns a number that depends on the batch size into another type")
-        return list(call.given)
+        (value,) = (value for value in call.given if isinstance(value, Counts))
+        return [counted(value.value, _KINDS[call.attributes["to"]])]
     if call.operator in MOVES:
-        return _moved(call, operands)
+        return _moved(call, operands, kind)
     given = [operand for operand in operands if operand is not None]
     if not meets(*given):
         return None
-    if call.operator == "Range":
+    if call.operator == "Range" and kind is np.int64:
         return _range(call, *map(_entries, given))
     if call.operator in ("ReduceProd", "ReduceSum"):
-        return _total(call, given)
+        return _total(call, given, kind)
     if call.operator == "Where":
-        return [counted(np.where(given[0].astype(bool), _entries(given[1]), _entries(given[2])))]
+        chosen = np.where(given[0].astype(bool), _entries(given[1]), _entries(given[2]))
+        return [counted(chosen, kind)]
     arity = 1 if call.operator == "Neg" else 2
     if call.operator not in _ARITHMETIC or len(given) != arity:
         return None
     result = np.frompyfunc(_ARITHMETIC[call.operator], arity, 1)(*map(_entries, given))
     if call.operator in _COMPARISONS:
         return [constant(np.asarray(result, np.bool_))]
-    return [counted(np.asarray(result, object))]
+    return [counted(np.asarray(result, object), kind)]
 
 
-def _moved(call: Call, operands: list[Array | None]) -> list[Value] | None:
+def _moved(
+    call: Call, operands: list[Array | None], kind: type[np.signedinteger[Any]]
+) -> list[Value] | None:
     data = range(len(operands)) if call.operator == "Concat" else (0,)
     if any(isinstance(v, Counts) for i, v in enumerate(call.values) if i not in data):
         return None
@@ -76,7 +81,7 @@ def _moved(call: Call, operands: list[Array | None]) -> list[Value] | None:
         results = MOVES[call.operator](operands, call.attributes, call.outputs)
     except TooLargeError:
         return None
-    return [counted(result) for result in results]
+    return [counted(result, kind) for result in results]
 
 
 def _entries(value: Array) -> Array:
@@ -95,13 +100,13 @@ def _of_sizes(content: list[Size] | Size) -> Array:
     return array
 
 
-def _total(call: Call, given: list[Array]) -> list[Value] | None:
+def _total(call: Call, given: list[Array], kind: type[np.signedinteger[Any]]) -> list[Value] | None:
     if len(given[0].shape) != 1:
         return None
     entries = list(_entries(given[0]))
     total = product(entries) if call.operator == "ReduceProd" else sum(entries, size(0))
     keep = call.attributes.get("keepdims", 1)
-    return [counted(_of_sizes([total] if keep else total))]
+    return [counted(_of_sizes([total] if keep else total), kind)]
 
 
 def _range(call: Call, start: Array, limit: Array, step: Array) -> list[Value]:

@@ -46,8 +46,9 @@ class Inference:
 
     def _described(self, name: str, value: Value) -> tuple[int, Any]:
         if isinstance(value, Counts):
-            numbers = np.array([entry.at_one() for entry in value.value.flat], np.int64)
-            return TensorProto.INT64, numbers.reshape(value.value.shape)
+            numbers = np.array([entry.at_one() for entry in value.value.flat], value.kind)
+            kind = int(helper.np_dtype_to_tensor_dtype(numbers.dtype))
+            return kind, numbers.reshape(value.value.shape)
         if isinstance(value, Constant) and value.value is not None:
             kind = int(helper.np_dtype_to_tensor_dtype(value.value.dtype))
             if kind in _FLOATS:

@@ -184,3 +184,31 @@ def test_a_photograph_can_be_had_whole(tmp_path: Path) -> None:
     file = write(tmp_path / "x", [png(0), stream.getvalue()], [0, 1])
     source = ParquetSource([file], "x", InputSpec(3, 8, 8, resize=10), 2)
     assert (source.whole(1).size, source.whole(1).mode) == ((60, 40), "RGB")
+
+
+def named(file: Path, labels: list[Any], names: list[str] | None = None) -> Path:
+    """A file whose schema names the classes of its indices."""
+    rows = [{"bytes": png(i), "path": ""} for i in range(len(labels))]
+    table = arrow.table({"image": rows, "label": labels})
+    if names is not None:
+        features = {"label": {"names": names, "_type": "ClassLabel"}}
+        info = json.dumps({"info": {"features": features}})
+        table = table.replace_schema_metadata({"huggingface": info})
+    pq.write_table(table, file)
+    return file
+
+
+def test_files_whose_indices_are_of_other_classes_are_refused(tmp_path: Path) -> None:
+    first = named(tmp_path / "a", [0, 1], ["cat", "dog"])
+    other = named(tmp_path / "b", [0, 1], ["dog", "cat"])
+    unnamed = named(tmp_path / "c", [1, 0])
+    with pytest.raises(InputError, match=r"b: has other classes, or in another order, than .*a:"):
+        ParquetSource([first, other], "x", SPEC, 2)
+    source = ParquetSource([first, unnamed], "x", SPEC, 2)
+    assert [source.label(i) for i in range(4)] == [0, 1, 1, 0]
+
+
+def test_indices_and_names_are_not_mixed(tmp_path: Path) -> None:
+    files = [named(tmp_path / "a", [0, 1]), named(tmp_path / "b", ["cat"])]
+    with pytest.raises(InputError, match=r"b: has other types of columns than .*a:"):
+        ParquetSource(files, "x", SPEC, 3)

@@ -145,6 +145,7 @@ SAMPLE = [("a.jpg", png(1)), ("a.cls", b"1")]
         ([*SAMPLE, ("a.png", png(1))], r"sample a has 2 photographs"),
         ([*SAMPLE, ("a.jpg", png(1))], r"sample a has two members \.jpg"),
         ([*SAMPLE, ("a.JPG", png(1))], r"sample a has two members \.JPG"),
+        ([("a.jpg", png(1)), ("a.cls", b"0_1")], r"sample a and others: holds 1 .* \(0_1\), .* 10"),
         ([("a.jpg", png(1)), ("a.cls", b"cat")], r"sample a and others: holds 1 .* \(cat\), .* 10"),
         ([("a.jpg", png(1)), ("a.cls", b"\xff\x00")], r"sample a: its \.cls holds b'.xff.x00'"),
         ([("a.jpg", png(1)), ("a.cls", b"a\nb")], r"sample a: its \.cls holds b'a.nb'"),

@@ -80,3 +80,10 @@ def test_labels_that_are_none(labels: Any, num_classes: int, message: str) -> No
 def test_indices_need_no_list_of_classes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--classes is for names: the labels of x\.npz are int64"):
         read(LABELS, 5, tmp_path / "classes.txt")
+
+
+def test_a_table_of_as_many_labels_is_no_list() -> None:
+    """Two of each of two images, say: which is meant, nothing tells."""
+    found = read(np.reshape(LABELS, (2, 2)))
+    assert found.labels is not None
+    assert found.labels.shape == (2, 2)  # which check_labels refuses

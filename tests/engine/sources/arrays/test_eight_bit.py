@@ -30,6 +30,20 @@ def test_every_pixel_comes_back_from_floats(dtype: str, scale: str) -> None:
         np.testing.assert_array_equal(found, EVERY)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_pixels_that_were_multiplied_by_255_again(dtype: str) -> None:
+    shares = EVERY.astype(dtype) * np.dtype(dtype).type(1 / 255)
+    found, told = to_bytes(shares * np.dtype(dtype).type(255), "x")
+    assert told == "k"
+    np.testing.assert_array_equal(found, EVERY)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "float32"])
+def test_zeros_and_ones_may_be_either(dtype: str) -> None:
+    with pytest.raises(InputError, match="all its values are 0 or 1"):
+        to_bytes((PIXELS > 99).astype(dtype), "x")
+
+
 def test_float32_arithmetic_and_its_copies_in_float64() -> None:
     in_float32 = PIXELS.astype(np.float32)
     for images in (in_float32 / np.float32(255), in_float32 * np.float32(1 / 255)):

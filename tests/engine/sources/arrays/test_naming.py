@@ -45,6 +45,9 @@ def test_arrays_are_known_by_name(names: str, expected: str) -> None:
     ("names", "message"),
     [
         ("x_train (y_train)", "has no test split .*--arrays x_train,y_train"),
+        ("x_test (y_train)", "has no array images"),
+        ("x_train (labels)", "has no array images"),
+        ("fog (train_labels)", "has no array images"),
         ("x_train (y_train) x_val (y_val)", "has no test split .*training images are not taken"),
         ("cifar10.1_v4_data (cifar10.1_v4_labels) cifar10.1_v6_data (cifar10.1_v6_labels)",
          "expected one pair .*--arrays cifar10.1_v4_data,cifar10.1_v4_labels"),

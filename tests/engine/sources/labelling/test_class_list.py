@@ -103,3 +103,24 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 def test_names_need_not_be_unicode(tmp_path: Path) -> None:
     found = listed(tmp_path, b"caf\xe9\nb\n")
     assert found.index(os.fsdecode(b"caf\xe9")) == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "1 dog\n0 cat\n2 emu\n",
+        "2,dog\n1,cat\n3,emu\n",
+        "dog 1\ncat 0\nemu 2\n",
+        "n1 2 dog\nn2 1 cat\nn3 3 emu\n",
+        "dog, large, 1\ncat, small, 0\nemu, tall, 2\n",
+    ],
+)
+def test_lines_that_number_the_classes_otherwise_are_refused(tmp_path: Path, content: str) -> None:
+    with pytest.raises(InputError, match=r"line 1: is numbered [12], and a line's place .*sort"):
+        listed(tmp_path, content)
+
+
+def test_other_numbers_are_no_order(tmp_path: Path) -> None:
+    assert listed(tmp_path, "1\n0\n2\n").index("1") == 0
+    assert listed(tmp_path, "dog 7\ncat 3\n").index("dog") == 0
+    assert listed(tmp_path, "dog 1\ncat 2\n").index("cat") == 1

@@ -52,6 +52,7 @@ def test_a_list_decides(tmp_path: Path) -> None:
         ({"a", "b"}, 1, r"holds 2 class folders \(a, b\)"),
         ({"n01440764", "cat"}, 1000, "cat is in no list, the others are wnids"),
         ({"n01440764", "n00000001"}, 1000, "n00000001 is in no list"),
+        ({*WNIDS[1:], "extra"}, 1000, "holds 1000 class folders, .*: extra is in no list"),
         ({*WNIDS, "extra"}, 1000, "holds 1001 class folders, .*: extra is in no list"),
         ({str(n) for n in range(99)}, 1000, "holds 99 class folders, the model has 1000"),
     ],
@@ -71,3 +72,21 @@ def test_names_that_a_list_does_not_have(tmp_path: Path) -> None:
         classes_of({"a", "a one"}, 2, file, "x", "class folders")
     with pytest.raises(InputError, match="names 2 classes, the model has 5"):
         classes_of({"a"}, 5, file, "x", "class folders")
+
+
+def test_a_thousand_other_wnids_are_sorted() -> None:
+    """Of a model of other classes than ILSVRC's."""
+    others = {*WNIDS[1:], "n00000001"}
+    assert classes_of(others, 1000, None, "x", "class folders").index["n00000001"] == 0
+
+
+def test_numbers_are_no_names_where_text_sorts_them_elsewhere() -> None:
+    names = {f"{n}.0" for n in range(11)}
+    with pytest.raises(InputError, match=r"x: has the class 10\.0, which is class 2 by its place"):
+        classes_of(names, 11, None, "x", "names of classes")
+    with pytest.raises(InputError, match=r"has the class 1, which is class 0"):
+        classes_of({"1", "cat"}, 2, None, "x", "names of classes")
+    fitting = classes_of({"0.0", "1.0", "A"}, 3, None, "x", "names of classes")
+    assert dict(fitting.index) == {"0.0": 0, "1.0": 1, "A": 2}
+    folders = classes_of(set(map(str, range(11))), 11, None, "x", "class folders")
+    assert folders.index["10"] == 2

@@ -9,10 +9,10 @@ from smoothcert.engine.sources.labelling.label_list import LabelList, is_list
 FILES = {"x.jpg", "y.jpg", "my photo 1.jpg", "a,b.jpg", "sub/z.png", "q 7"}
 
 
-def read(tmp_path: Path, text: str | bytes) -> LabelList:
+def read(tmp_path: Path, text: str | bytes, **options: bool) -> LabelList:
     file = tmp_path / "list.txt"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
-    return LabelList.read(file, FILES.__contains__)
+    return LabelList.read(file, {name: name for name in FILES}.get, **options)
 
 
 def pairs(found: LabelList) -> list[tuple[str, str]]:
@@ -78,6 +78,11 @@ def test_columns_of_a_header_are_told(tmp_path: Path) -> None:
         ("x.jpg,3\ny.jpg,\n", "line 2: has no class"),
         ("filename,label\nx.jpg,3\ny.jpg\n", "line 3: has no class"),
         ("x.jpg," + "a" * 200_000, "line 1: has no class"),
+        ("filename,label\n", "holds no labels after its header: expected lines"),
+        ("3 x.jpg\n0 y.jpg\n", r"line 1: has the photograph x\.jpg where a class .*names first"),
+        ("0,x.jpg,3\n1,y.jpg,0\n", r"line 1: has the photograph x\.jpg where a class was"),
+        ("image,path,label\nx.jpg,y.jpg,3\n", "line 2: its columns image and path name different"),
+        ("image,label,class\nx.jpg,3,3\ny.jpg,0,1\n", "line 3: its columns label and class are"),
         (b"\x89PNG\0\0", "is no text"),
     ],
 )
@@ -91,3 +96,13 @@ def test_lists_are_told_by_their_names() -> None:
     assert [is_list(Path(name)) for name in ("val.txt", "a.CSV", "x.tsv", "x.npz")] == [
         True, True, True, False,
     ]  # fmt: skip
+
+
+def test_of_several_columns_the_one_that_says_it(tmp_path: Path) -> None:
+    """A row's number is no name, and an index needs no reading of names."""
+    text = "id,filename,class_name,label,target\n7,x.jpg,zebra,3,3\n8,y.jpg,ant,0,0\n"
+    found = read(tmp_path, text)
+    assert pairs(found) == [("x.jpg", "3"), ("y.jpg", "0")]
+    assert found.columns == " (columns filename and label)"
+    assert pairs(read(tmp_path, text, by_name=True)) == [("x.jpg", "zebra"), ("y.jpg", "ant")]
+    assert pairs(read(tmp_path, "id,image,class\nx.jpg,3,1\n")) == [("x.jpg", "1")]

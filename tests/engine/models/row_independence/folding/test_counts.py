@@ -34,6 +34,23 @@ CASES = [
     kept(f"{N} g = Greater(n, i0) a = Where(g, n, last) s = Concat<axis=0>(a, i2, i2)"),
     kept(f"{N} c = Cast<to=7>(n) s = Concat<axis=0>(c, i2, i2)"),
     kept(
+        f"{N} a = Cast<to=6>(n) b = Add(a, a) c = Cast<to=7>(b) d = Div(c, i2) "
+        "s = Concat<axis=0>(d, i2, i2)"
+    ),
+    kept(
+        "h = Shape(x) a = Cast<to=6>(h) b = Slice(a, i0, i1) c = Cast<to=7>(b) "
+        "s = Concat<axis=0>(c, i2, i2)",
+        opset=13,
+    ),
+    # 2^19 rows * 2^12 are -2^31 in int32: the quotient would not be N.
+    unproven(
+        "Mul",
+        f"{N} a = Cast<to=6>(n) b = Mul(a, many) c = Cast<to=7>(b) d = Div(c, wide) "
+        "s = Concat<axis=0>(d, i2, i2) r = Reshape(x, s) y = Flatten(r)",
+        many=np.array([1 << 12], np.int32),
+        wide=[1 << 12],
+    ),
+    kept(
         f"{N} a = Concat<axis=0>(n, i2) b, c = Split<num_outputs=2>(a) s = Concat<axis=0>(b, c, c)"
     ),
     unproven(
