@@ -162,7 +162,9 @@ def command(
         raise InputError(f"{output.parent} is no folder: expected an output in an existing folder")
     composite = None if denoiser is None else _denoiser_options(denoiser, sigma, options)
     if denoiser is None:
-        _refuse(options, _OF_DENOISER, "is of a denoiser, and there is no --denoiser")
+        _refuse(
+            options, _OF_DENOISER, "is of a denoiser, and there is none", "give --denoiser, or "
+        )
     reduction = None
     if precision != "fp32":
         # A composite's sigma is not for the calibration alone.
@@ -293,7 +295,7 @@ def _compose_checkpoint(
                        reduction=reduction)  # fmt: skip
 
 
-def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str, first: str = "") -> None:
     """Raise InputError for the first of `names` that was given."""
     from smoothcert.engine.base.errors import InputError
 
@@ -303,7 +305,7 @@ def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str) -> None:
             shown = value[0] if name == "ignore" else value
             shown = ",".join(map(str, shown)) if isinstance(shown, tuple) else shown
             spelled = "--" + name.replace("_", "-")
-            raise InputError(f"{spelled} {shown} {why}: leave it out")
+            raise InputError(f"{spelled} {shown} {why}: {first}leave it out")
 
 
 def _echo(report: "ExportReport", reduction: "Reduction | None") -> None:

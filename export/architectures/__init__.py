@@ -57,7 +57,7 @@ def architecture(name: str, num_classes: int, shape: tuple[int, int, int]) -> "n
         )
     if library == "torchvision":
         models = _imported("torchvision.models", name)
-        if entry not in models.list_models(module=models):
+        if entry.lower() not in models.list_models(module=models):
             # Those of other kinds fetch weights for a part of theirs.
             raise InputError(
                 f"architecture {name!r} is no classifier of torchvision: expected a name that "

@@ -92,7 +92,10 @@ def test_two_onnx_files(checkpoint: Path, tmp_path: Path) -> None:
         (["--sigma", 0.25, "--denoiser", GREY, "--denoiser-range=1,0"], "1,0 is no range"),
         (["--sigma", 0.25, "--denoiser", GREY, "--num-classes", 7], "cnn.pth"),
         (["--sigma", 0.25, "--denoiser", GREY, "--logits", "y"], "--logits y is of an ONNX file"),
-        (["--denoiser-range", "0,1"], "--denoiser-range .* is of a denoiser.*give --denoiser"),
+        (
+            ["--denoiser-range", "0,1"],
+            "--denoiser-range 0.0,1.0 is of.*: give --denoiser, or leave",
+        ),
         (["--diffusion", "linear"], "--diffusion linear is of a denoiser"),
         (["--sigma", 0.25], "no use at fp32"),
     ],

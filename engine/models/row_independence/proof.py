@@ -16,7 +16,7 @@ from smoothcert.engine.models.row_independence.verdict import Kind, Proof, Verdi
 
 __all__ = ["ANALYSER", "Proof", "prove", "remembered_proof"]
 
-ANALYSER = 1
+ANALYSER = 2
 """The version of the rules; a verdict is no older than they are."""
 
 
