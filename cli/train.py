@@ -1,5 +1,6 @@
 """`smoothcert train`: a base classifier that is accurate under noise."""
 
+import os
 import signal
 from pathlib import Path
 from types import FrameType
@@ -85,6 +86,7 @@ def command(
 
     require("torch", "export", "training")
     from smoothcert.cli.progress import TrainingProgress
+    from smoothcert.engine.sources.base import said_of
     from smoothcert.training.data import open_data
     from smoothcert.training.settings import TrainSettings
     from smoothcert.training.trainer import train
@@ -99,6 +101,10 @@ def command(
         mean=mean,
         std=std,
     )
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes the first
+        for images in filter(None, (data.train, data.test)):
+            for sentence in said_of(images):
+                click.echo(f"{images.describe()['name']}: {sentence}")
     if crop_flip is None:
         crop_flip = data.spec.channels == 3
     with TrainingProgress() as progress:

@@ -81,7 +81,20 @@ def _kind_at(path: Path) -> Kind:
     kind = kind_of(path)
     if not kind.ours:
         raise refusal_of(path, kind)
+    if kind is Kind.ONNX and not str(path).isascii() and not _is_text(path):
+        raise InputError(
+            f"model {str(path)!r} has a name that is no text (UTF-8), by which no runtime opens a "
+            "file: rename it"
+        )
     return kind
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def load_module(

@@ -79,6 +79,13 @@ def load(module: "nn.Module", weights: Weights, arch: str) -> Reading:
     reading = best_reading(shapes_of(weights.state), wanted)
     if not reading.fits:
         raise InputError(_misfit(weights, wanted, reading, arch))
+    # Its counters of batches alone may be missing from weights that fit.
+    supplied = set(reading.names.values())
+    needed = [name for name in weights.dropped
+              if (target := name.removeprefix(reading.prefix)) in wanted
+              and target not in supplied]  # fmt: skip
+    if needed:
+        raise InputError(_wanted_after_all(needed, arch))
     parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     state = {}
     for name, value in weights.state.items():
@@ -140,10 +147,7 @@ def _misfit(weights: Weights, wanted: Shapes, reading: Reading, arch: str) -> st
         dropped = [name for name in weights.dropped
                    if name.removeprefix(reading.prefix) in reading.missing]  # fmt: skip
         if dropped or (dropped := _of_the_network(weights, wanted)):
-            return (
-                f"--ignore drops {_some(dropped)}, which architecture {arch} wants: expected a "
-                "prefix of what is not the network's"
-            )
+            return _wanted_after_all(dropped, arch)
     whole = complete_prefixes(given, wanted)
     if len(whole) > 1:
         _, *others = whole
@@ -175,6 +179,13 @@ def _misfit(weights: Weights, wanted: Shapes, reading: Reading, arch: str) -> st
         if names
     ]
     return f"{start}{'; '.join(problems)}; give the --arch it was trained with"
+
+
+def _wanted_after_all(dropped: Sequence[str], arch: str) -> str:
+    return (
+        f"--ignore drops {_some(dropped)}, which architecture {arch} wants: expected a "
+        "prefix of what is not the network's"
+    )
 
 
 def _of_the_network(weights: Weights, wanted: Shapes) -> list[str]:

@@ -54,6 +54,16 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_what_is_inferred_of_the_images_is_said(run: Run, folder: Path) -> None:
+    stored = np.load(folder / "train.npz")
+    np.savez(folder / "floats.npz", images=stored["images"] / 255, labels=stored["labels"])
+    status, out, err = run("train", "floats.npz", "out", *QUICK, "--epochs", "1", "--batch", "16")
+    assert status == 0, err
+    first, last = out.splitlines()
+    assert first.startswith("floats.npz: pixels are stored as k/255")
+    assert "1 of 1 epochs" in last
+
+
 def test_a_trained_checkpoint_certifies(run: Run, folder: Path) -> None:
     """From images to certificates with nothing but the two commands."""
     arguments = [*QUICK, "--epochs", "4", "--batch", "16", "--test", "test.npz"]

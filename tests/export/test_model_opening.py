@@ -1,5 +1,6 @@
 """MODEL, whatever it is: told by its bytes, with what its user says of it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,11 @@ def test_a_reference_that_says_itself_is_not_told(
     again = open_reference(reference.path, ModelOptions(mean=(0.25,) * 3))
     assert again.spec.mean == (0.5,) * 3
     assert open_reference(DEMO, options).spec.shape == (1, 28, 28)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"m\xff.onnx")
+    classifier(tmp_path / "m.onnx").rename(path)
+    with pytest.raises(InputError, match=r"m\\udcff.onnx' has a name that is no text") as caught:
+        opened(path)
+    assert str(caught.value).isascii()

@@ -161,3 +161,12 @@ def test_a_module_that_leaves_weights_out_is_refused() -> None:
     module = Renaming(3, 2)
     with pytest.raises(InputError, match="its code leaves old, bias out"):
         load(module, without(PATH, nn.Linear(3, 2).state_dict(), ()), "net")
+
+
+def test_a_counter_of_the_network_is_not_dropped() -> None:
+    words = "--ignore drops 1.num_batches_tracked, which architecture net wants"
+    assert words in refused(state(), "1.num_batches_tracked")
+    ema = {f"ema.{name}": value for name, value in state().items()}
+    load(net(), without(PATH, state() | ema, ["ema."]), "net")
+    other = {name: value for name, value in state().items() if "num_batches" not in name}
+    load(net(), without(PATH, other, ()), "net")
