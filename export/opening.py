@@ -1,7 +1,6 @@
 """From any MODEL path to a model file that a backend runs; checkpoints are exported on the fly, and
 ONNX files that others wrote adapted."""
 
-import hashlib
 import json
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from smoothcert.engine.backends.tensorrt.trust import open_plan
 from smoothcert.engine.base.errors import InputError, require
-from smoothcert.engine.base.files import cache_folder, file_digest, write_atomically
+from smoothcert.engine.base.files import cache_entry, cache_folder, file_digest, write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.base.machine import version_of
 from smoothcert.engine.models.kinds import Kind, kind_of, refusal_of
@@ -151,14 +150,14 @@ def _exported(path: Path, options: ModelOptions) -> Path:
 def _entry(path: Path, options: ModelOptions) -> Path:
     """Where a checkpoint's export by these options is kept."""
     digest = file_digest(path)
-    if options != NOTHING_SAID:
-        question = {
-            "sha256": digest,
-            "options": options.to_record(),
-            "versions": [version_of(name) for name in _VERSIONS],
-        }
-        digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
-    return cache_folder("models") / f"{path.stem}-{digest[:32]}.onnx"
+    if options == NOTHING_SAID:
+        return cache_folder("models") / f"{path.stem}-{digest[:32]}.onnx"
+    question = {
+        "sha256": digest,
+        "options": options.to_record(),
+        "versions": [version_of(name) for name in _VERSIONS],
+    }
+    return cache_entry("models", question, ".onnx", path.stem)
 
 
 def _note(entry: Path) -> Path:

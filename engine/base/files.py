@@ -2,11 +2,15 @@
 written whole, and their digests."""
 
 import hashlib
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from smoothcert.engine.base.errors import InputError
+
+_MOST_OF_A_NAME = 80
 
 
 def cache_folder(name: str) -> Path:
@@ -23,6 +27,14 @@ def cache_folder(name: str) -> Path:
             "set SMOOTHCERT_CACHE to a writable folder"
         ) from None
     return folder
+
+
+def cache_entry(folder: str, question: Any, suffix: str, stem: str = "") -> Path:
+    """Where the answer to a question is kept: a file of cache_folder(folder), by the digest of what
+    JSON has of the question; `stem`, cut to 80 characters, is for people."""
+    digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+    name = f"{stem[:_MOST_OF_A_NAME]}-{digest[:32]}" if stem else digest[:32]
+    return cache_folder(folder) / f"{name}{suffix}"
 
 
 def _users_own() -> str:

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 
 if TYPE_CHECKING:  # scipy behind it takes longer than reading a manifest
     from smoothcert.engine.statistics.procedures import Procedure
+
+_Recorded = TypeVar("_Recorded")
 
 
 def manifest_path(log: Path) -> Path:
@@ -103,31 +105,27 @@ def recorded_seed(log: Path) -> int | None:
 
     Raises InputError where its manifest is damaged or says none.
     """
-    run = _to_resume(log)
-    if run is None:
-        return None
-    seed = run.get("seed")
-    if not isinstance(seed, int):
-        raise InputError(
-            f"{manifest_path(log)} records the seed {seed!r}: expected an integer; choose another "
-            "output"
-        )
-    return seed
+    return _recorded_as(log, "seed", int, "an integer")
 
 
 def recorded_selection(log: Path) -> dict[str, Any] | None:
     """The description of the selection that a log was started with; None where there is none to
     resume. Raises InputError where its manifest is damaged or says none."""
+    return _recorded_as(log, "selection", dict, "an object")
+
+
+def _recorded_as(log: Path, name: str, kind: type[_Recorded], expected: str) -> _Recorded | None:
+    """An entry of the run that a log was begun with, which must be there and of that kind."""
     run = _to_resume(log)
     if run is None:
         return None
-    selection = run.get("selection")
-    if not isinstance(selection, dict):
+    value = run.get(name)
+    if not isinstance(value, kind):
         raise InputError(
-            f"{manifest_path(log)} records the selection {selection!r:.40}: expected an object; "
-            "choose another output"
+            f"{manifest_path(log)} records the {name} {value!r:.40}: expected {expected}; choose "
+            "another output"
         )
-    return selection
+    return value
 
 
 def _to_resume(log: Path) -> dict[str, Any] | None:

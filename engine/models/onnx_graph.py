@@ -120,14 +120,31 @@ def _declared(path: Path) -> Graph | None:
     )
 
 
-def inspect_session(path: Path) -> Any:
-    """A session that only answers questions about the model: not optimised, one thread."""
+def quiet_session(
+    model: Path | bytes, *, threads: int, optimised: bool = True, weights_in: Path | None = None
+) -> Any:
+    """ONNX Runtime on a CPU, to ask a model now and then: it says nothing of its own on stderr.
+
+    model       its file, or its content, whose large tensors are files of `weights_in`
+    Raises what the runtime raises, whose exceptions share no public base class.
+    """
     runtime = load_onnxruntime()
     options = runtime.SessionOptions()
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.log_severity_level = 4  # what is wrong is raised too
+    if not optimised:
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if weights_in is not None:
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(weights_in)
+        )
+    content = model if isinstance(model, bytes) else str(model)
+    return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def inspect_session(path: Path) -> Any:
+    """A session that only answers questions about the model: not optimised, one thread."""
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return quiet_session(path, threads=1, optimised=False)
     except Exception as error:
         raise refusal(path, error) from None

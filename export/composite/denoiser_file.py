@@ -10,7 +10,7 @@ from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.kinds import Kind, kind_of, refusal_of
 from smoothcert.engine.models.model import check_file, onnx_digest
-from smoothcert.engine.models.onnx_graph import GraphValue, load_onnxruntime
+from smoothcert.engine.models.onnx_graph import GraphValue, quiet_session
 from smoothcert.engine.models.unloadable import plain, refusal
 from smoothcert.export.composite.bound_inputs import bind, value_of
 from smoothcert.export.composite.conditions import is_told, told
@@ -82,12 +82,8 @@ def from_file(
 
 
 def _session(path: Path) -> Any:
-    runtime = load_onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = usable_cores()
-    options.log_severity_level = 4  # what is wrong is raised too
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return quiet_session(path, threads=usable_cores())
     except Exception as error:  # the runtime's exceptions share no public base class
         raise refusal(path, error) from None
 

@@ -1,6 +1,5 @@
 """Foreign ONNX files opened: as they are where that is canonical, else adapted once per content."""
 
-import hashlib
 import json
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.files import cache_folder, write_atomically
+from smoothcert.engine.base.files import cache_entry, write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.base.machine import version_of
 from smoothcert.engine.models.model import Model, Origin, onnx_digest, open_onnx
@@ -22,8 +21,6 @@ from smoothcert.export.foreign.reading import Reading, read_foreign
 
 ADAPTER = 1
 """The version of what is inferred and written; an adapted file is no older than it is."""
-
-_MOST_OF_A_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -115,8 +112,7 @@ def _entry(path: Path, sha256: str, options: ModelOptions) -> Path:
         "adapter": ADAPTER,
         "versions": [version_of(name) for name in ("onnx", "onnxruntime", "onnxruntime-gpu")],
     }
-    digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
-    return cache_folder("models") / f"{path.stem[:_MOST_OF_A_NAME]}-{digest[:32]}.onnx"
+    return cache_entry("models", question, ".onnx", path.stem)
 
 
 def _kept(note: Path) -> tuple[str, ...] | None:

@@ -11,7 +11,7 @@ from smoothcert.engine.backends.probe import ROUNDING
 from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
-from smoothcert.engine.models.onnx_graph import load_onnxruntime
+from smoothcert.engine.models.onnx_graph import quiet_session
 from smoothcert.engine.models.unloadable import plain
 
 _ROWS, _MOST = 3, 8
@@ -116,16 +116,8 @@ def _quantised(model: Any) -> bool:
 
 
 def _session(model: Any, folder: Path) -> Any:
-    runtime = load_onnxruntime()
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = usable_cores()
-    options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", str(folder)
-    )
+    content = model.SerializeToString()
     try:
-        return runtime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        return quiet_session(content, threads=usable_cores(), weights_in=folder)
     except Exception as error:
         raise InputError(f"it cannot be compared in ONNX Runtime ({plain(error, 100)})") from None

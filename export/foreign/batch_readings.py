@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from onnx import NodeProto, helper, numpy_helper
 
+from smoothcert.engine.models.row_independence.hazards import names_read
 from smoothcert.engine.models.row_independence.sizes import Size
 from smoothcert.engine.models.row_independence.values import Constant, Counts, Rows, Value
 from smoothcert.export.foreign.batch_squeezed import stays_short
-from smoothcert.export.foreign.needed_nodes import names_read
 
 Reading = list[NodeProto]
 """The nodes to stand in place of one."""

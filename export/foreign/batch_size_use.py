@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from smoothcert.engine.models.row_independence.hazards import inside
+from smoothcert.engine.models.row_independence.hazards import inside, names_read
 from smoothcert.engine.models.row_independence.source import ancestors, read
 from smoothcert.engine.models.row_independence.values import Counts, Lost, Positions
 from smoothcert.export.foreign.batch_walk import Follower
-from smoothcert.export.foreign.needed_nodes import names_read
 
 _MEASURES = ("Shape", "Size")
 _SHAPES = {

@@ -12,12 +12,13 @@ import onnx
 import onnx.inliner
 from onnx import NodeProto, helper
 
+from smoothcert.engine.models.row_independence.hazards import names_read
 from smoothcert.engine.models.row_independence.source import Source, ancestors, read
 from smoothcert.engine.models.row_independence.values import Lost, Rows, Value
 from smoothcert.engine.models.row_independence.verdict import Stop
 from smoothcert.engine.models.row_independence.walk import Walk
 from smoothcert.export.foreign.batch_readings import Reading, Readings
-from smoothcert.export.foreign.needed_nodes import names_needed, names_read
+from smoothcert.export.foreign.needed_nodes import names_needed
 
 _MOST_STEPS = 5_000
 """Readings that are followed before the best so far is taken."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.models.onnx_graph import GraphValue, load_onnxruntime
+from smoothcert.engine.models.onnx_graph import GraphValue, quiet_session
 from smoothcert.engine.models.unloadable import plain, refusal
 from smoothcert.export.foreign.input_reading import InputReading
 from smoothcert.export.foreign.logits_reading import LogitsReading
@@ -99,15 +99,9 @@ class _Session:
     """ONNX Runtime on a CPU, whose complaints come as InputError and nowhere else."""
 
     def __init__(self, path: Path) -> None:
-        runtime = load_onnxruntime()
-        options = runtime.SessionOptions()
-        options.log_severity_level = 4
-        options.intra_op_num_threads = usable_cores()
         self._path = path
         try:
-            self._session = runtime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = quiet_session(path, threads=usable_cores())
         except Exception as error:
             raise refusal(path, error) from None
 

@@ -1,9 +1,9 @@
 """What of a graph an output needs; the rest is left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from smoothcert.engine.models.row_independence.hazards import subgraphs
+from smoothcert.engine.models.row_independence.hazards import names_read
 
 
 def needed(graph: Any, output: str) -> list[Any]:
@@ -36,13 +36,3 @@ def keep_needed(graph: Any, output: str) -> None:
 def _keep(parts: Any, wanted: Callable[[Any], bool]) -> None:
     for place in reversed([place for place, part in enumerate(parts) if not wanted(part)]):
         del parts[place]
-
-
-def names_read(node: Any) -> Iterator[str]:
-    """The names that a node, and the nodes and outputs of its subgraphs, read."""
-    yield from node.input
-    for graph in subgraphs(node):
-        for inner in graph.node:
-            yield from names_read(inner)
-        for output in graph.output:
-            yield output.name

@@ -1,6 +1,5 @@
 """OpenVINO IR of anyone's opened: as it is where that is canonical, else between nodes of ours."""
 
-import hashlib
 import json
 import tempfile
 from itertools import zip_longest
@@ -11,7 +10,7 @@ import numpy as np
 
 from smoothcert.engine.backends.probe import ROUNDING
 from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.base.files import cache_folder, file_digest, write_atomically
+from smoothcert.engine.base.files import cache_entry, file_digest, write_atomically
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.model import Model, Origin, metadata_of
 from smoothcert.engine.models.openvino_ir import check_version, ir_files, network_of
@@ -168,8 +167,7 @@ def why_kept(graph: IrGraph, taken: InputReading, returned: LogitsReading) -> st
 def _entry(network: Path, sha256: str, options: ModelOptions, version: str) -> Path:
     """The file of the cache that is written for this network and these options."""
     question = [sha256, options.to_record(), ADAPTER, version]
-    digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
-    return cache_folder("models") / f"{network.stem[:80]}-{digest[:32]}.xml"
+    return cache_entry("models", question, ".xml", network.stem)
 
 
 def _write(graph: IrGraph, taken: InputReading, returned: LogitsReading, entry: Path) -> None:

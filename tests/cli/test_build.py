@@ -1,8 +1,6 @@
 """build as a user types it: one line on wrong usage, a plan that certify recognises."""
 
 import json
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -11,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from terminals import shown_on_a_terminal
 
 from smoothcert.engine.backends.device.driver import gpus
 from smoothcert.engine.backends.tensorrt.plan import record_path
@@ -125,23 +124,7 @@ def test_nothing_is_overwritten_unasked(onnx: Path, tmp_path: Path) -> None:
 
 
 def test_a_terminal_shows_the_phases(onnx: Path, tmp_path: Path) -> None:
-    leader, follower = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
-        environment.pop(name, None)
     command = [*RUN, "build", str(onnx), "-o", str(tmp_path / "a.plan"), "--batch", "8"]
     command += ["--runtime", "tensorrt-rtx"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=follower, env=environment)
-    os.close(follower)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(leader, 4096)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(leader)
-    assert process.wait() == 0
-    assert b"Building engine" in shown
+    shown = shown_on_a_terminal(command, columns=120, stdout=False)
+    assert "Building engine" in shown

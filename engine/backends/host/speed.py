@@ -1,6 +1,5 @@
 """How fast a network runs, and at which batch size: measured once, then remembered."""
 
-import hashlib
 import json
 import math
 import time
@@ -9,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from smoothcert.engine.backends.base import Network
-from smoothcert.engine.base.files import cache_folder, write_atomically
+from smoothcert.engine.base.files import cache_entry, write_atomically
 
 _LARGEST = 1024
 _LARGEST_INPUT_BYTES = 256 * 2**20
@@ -83,8 +82,7 @@ def remembered_speed(
     batch: int | None = None,
 ) -> Speed:
     """measure_speed, cached by `identity`: model digest, runtime, precision, threads, processor."""
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    path = cache_folder("batch") / f"{digest[:32]}.json"
+    path = cache_entry("batch", identity, ".json")
     remembered = _read(path)
     if remembered:
         return remembered

@@ -78,3 +78,13 @@ def subgraphs(node: Any) -> Iterator[Any]:
             yield attribute.g
         elif attribute.type == AttributeProto.GRAPHS:
             yield from attribute.graphs
+
+
+def names_read(node: Any) -> Iterator[str]:
+    """The names that a node, and the nodes and outputs of its subgraphs, read."""
+    yield from node.input
+    for graph in subgraphs(node):
+        for inner in graph.node:
+            yield from names_read(inner)
+        for output in graph.output:
+            yield output.name

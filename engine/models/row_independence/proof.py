@@ -4,14 +4,13 @@
 company and run. It says nothing of a runtime's rounding, which a probe looks at.
 """
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
 from smoothcert.engine.base.errors import MissingPartError, one_line, require
-from smoothcert.engine.base.files import cache_folder, write_atomically
+from smoothcert.engine.base.files import cache_entry, write_atomically
 from smoothcert.engine.models.row_independence.verdict import Kind, Proof, Verdict
 
 __all__ = ["ANALYSER", "Proof", "prove", "remembered_proof"]
@@ -65,8 +64,7 @@ def remembered_proof(
         "output": output,
         "batch": batch,
     }
-    digest = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
-    entry = cache_folder("row_independence") / f"{digest[:32]}.json"
+    entry = cache_entry("row_independence", question, ".json")
     remembered = _read(entry, question)
     if remembered:
         return remembered

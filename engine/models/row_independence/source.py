@@ -1,6 +1,5 @@
 """An ONNX model made ready for the walk: functions inlined, one input, what an output needs."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +7,7 @@ import onnx
 import onnx.inliner
 from onnx import TensorProto
 
-from smoothcert.engine.models.row_independence.hazards import inside, subgraphs
+from smoothcert.engine.models.row_independence.hazards import inside, names_read
 from smoothcert.engine.models.row_independence.sizes import (
     OPEN,
     Shape,
@@ -138,15 +137,5 @@ def ancestors(graph: Any, output: str) -> list[Any]:
     for node in reversed(graph.node):
         if wanted.intersection(node.output):
             found.append(node)
-            wanted.update(_read(node))
+            wanted.update(names_read(node))
     return found[::-1]
-
-
-def _read(node: Any) -> Iterator[str]:
-    """The names that a node, and the nodes of its subgraphs, read."""
-    yield from node.input
-    for graph in subgraphs(node):
-        for inner in graph.node:
-            yield from _read(inner)
-        for output in graph.output:
-            yield output.name
