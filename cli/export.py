@@ -309,23 +309,17 @@ def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str, first: st
 
 
 def _echo(report: "ExportReport", reduction: "Reduction | None") -> None:
-    from smoothcert.export.foreign.exporting import reduced_lines
+    from smoothcert.export.lines import preprocessing_line, reduced_lines
 
-    spec, parity = report.spec, report.parity
+    spec = report.spec
     click.echo(f"{report.path}: {report.arch}, {report.num_classes} classes, input {spec.shape}")
     if report.assumed:
         click.echo(f"assumed {report.assumed}")
     for line in report.said:
         click.echo(line)
-    click.echo(
-        f"normalisation mean {spec.mean or 'none'}, std {spec.std or 'none'}; photographs: "
-        + (f"resize {spec.resize} {spec.interpolation}" if spec.resize else "as they are")
-    )
+    click.echo(preprocessing_line(spec))
     click.echo(f"checkpoint sha256 {report.checkpoint_sha256}")
-    click.echo(
-        f"parity on {parity.samples} noisy images: {parity.disagreements} votes differ, logits by "
-        f"up to {parity.largest_difference:.1e} at a scale of {parity.scale:.1e}"
-    )
+    click.echo(report.parity.line())
     for line in reduced_lines(report.reduced, reduction) if report.reduced else []:
         click.echo(line)
     for line in report.warnings:

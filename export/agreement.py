@@ -34,6 +34,13 @@ class Parity:
     largest_difference: float
     scale: float
 
+    def line(self, pair: str = "") -> str:
+        """What to print of it; `pair` says which two networks it is of."""
+        return (
+            f"parity {pair}on {self.samples} noisy images: {self.disagreements} votes differ, "
+            f"logits by up to {self.largest_difference:.1e} at a scale of {self.scale:.1e}"
+        )
+
 
 def compare_votes(
     first: Network,
@@ -54,16 +61,27 @@ def compare_votes(
     return Parity(len(images) * samples_per_image, disagreements, difference, scale)
 
 
-def check_float_noise(parity: Parity) -> None:
-    """Raise InputError unless the logits differ by float rounding only."""
-    allowed = _RELATIVE_TOLERANCE * max(parity.scale, 1e-30)
+def check_float_noise(
+    parity: Parity,
+    what: str = "the exported network disagrees with the checkpoint",
+    report: str = "the architecture",
+    tolerance: float = _RELATIVE_TOLERANCE,
+) -> None:
+    """Raise InputError, saying `what`, unless the logits differ by float rounding only: by no more
+    than `tolerance` of their scale."""
+    allowed = tolerance * max(parity.scale, 1e-30)
     if not parity.largest_difference <= allowed:
         raise InputError(
-            f"the exported network disagrees with the checkpoint: logits differ by up to "
+            f"{what}: logits differ by up to "
             f"{parity.largest_difference:.3g} at a scale of {parity.scale:.3g}, votes in "
             f"{parity.disagreements} of {parity.samples}: expected at most {allowed:.3g}; "
-            "please report the architecture"
+            f"please report {report}"
         )
+
+
+def random_images(shape: tuple[int, int, int], count: int = 8) -> list[npt.NDArray[np.uint8]]:
+    """So many images uint8 [C, H, W] of random pixels, the same ones always."""
+    return [np.random.default_rng(i).integers(0, 256, shape).astype(np.uint8) for i in range(count)]
 
 
 @dataclass(frozen=True)

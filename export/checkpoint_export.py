@@ -15,7 +15,7 @@ from smoothcert.engine.base.input_spec import InputSpec, Interpolation
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.models.row_independence.proof import prove
 from smoothcert.engine.models.row_independence.wording import refusal
-from smoothcert.export.agreement import Parity, check_float_noise, compare_votes
+from smoothcert.export.agreement import Parity, check_float_noise, compare_votes, random_images
 from smoothcert.export.checkpoint_facts import Wishes
 from smoothcert.export.checkpoint_opening import Classifier, opened
 from smoothcert.export.onnx_model import EXPORTERS, Exporter, write_onnx
@@ -169,7 +169,9 @@ def _logits(network: Classifier) -> npt.NDArray[np.float32]:
     import torch
 
     scale, shift = (values[:, None, None] for values in network.spec.affine())
-    pixels = (np.stack(_images(network.spec)) * scale + shift).astype(np.float32)
+    pixels = (np.stack(random_images(network.spec.shape, _PARITY_IMAGES)) * scale + shift).astype(
+        np.float32
+    )
     module = network.module.eval()
     with torch.inference_mode():
         logits = torch.cat(list(map(module, torch.split(torch.from_numpy(pixels), 2))))
@@ -184,10 +186,11 @@ def _parity(network: Classifier, path: Path) -> Parity:
     from smoothcert.engine.backends.host.torch_network import TorchNetwork
 
     spec, classes = network.spec, network.num_classes
+    images = random_images(spec.shape, _PARITY_IMAGES)
     torch_network = TorchNetwork(network.module.eval(), spec, classes, batch=8)
     try:
         runtime = OnnxRuntimeNetwork(open_onnx(path), batch=8)
-        return compare_votes(torch_network, runtime, _images(spec), _PARITY_SIGMA)
+        return compare_votes(torch_network, runtime, images, _PARITY_SIGMA)
     except InputError:
         raise
     except Exception as error:  # the runtime's exceptions share no public base class
@@ -195,13 +198,6 @@ def _parity(network: Classifier, path: Path) -> Parity:
             f"the exported network does not run in batches of 8 ({one_line(error)}): expected it "
             "to take any number of images; write its forward() so"
         ) from None
-
-
-def _images(spec: InputSpec) -> list[Any]:
-    return [
-        np.random.default_rng(i).integers(0, 256, spec.shape).astype(np.uint8)
-        for i in range(_PARITY_IMAGES)
-    ]
 
 
 def _warnings(network: Classifier) -> tuple[str, ...]:

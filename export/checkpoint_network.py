@@ -1,13 +1,13 @@
 """The network that a checkpoint's weights make: which of its sets, under which names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.export.architectures import architecture
 from smoothcert.export.checkpoint import Checkpoint, inferred_classes, several
-from smoothcert.export.weights.fitting import Weights, load, own_state, without
+from smoothcert.export.weights.fitting import Weights, load, not_ignored, own_state, without
 from smoothcert.export.weights.matching import Reading, best_reading, shapes_of
 from smoothcert.export.weights.sets import WHOLE
 
@@ -123,7 +123,7 @@ def _only(checkpoint: Checkpoint, make: _Maker, asked: Asked) -> str:
     sets = checkpoint.sets
     if len(sets) == 1:
         return next(iter(sets))
-    kept = {name: _kept(state, asked.ignore) for name, state in sets.items()}
+    kept = {name: not_ignored(state, asked.ignore) for name, state in sets.items()}
     largest = max(kept.values(), key=len)
     guess = asked.num_classes or inferred_classes(largest) or asked.implied or _ANY
     by_name = [name for name, state in kept.items() if _names_fit(state, make.wanted(guess))]
@@ -132,10 +132,6 @@ def _only(checkpoint: Checkpoint, make: _Maker, asked: Asked) -> str:
         return (fitting or by_name)[0]
     most = sorted(sets, key=lambda name: -len(sets[name]))[:_MOST_NAMES]
     raise several(checkpoint.path, fitting or by_name or most)
-
-
-def _kept(state: "dict[str, torch.Tensor]", ignore: Sequence[str]) -> "dict[str, torch.Tensor]":
-    return {name: value for name, value in state.items() if not name.startswith(tuple(ignore))}
 
 
 def _names_fit(state: "Mapping[str, torch.Tensor]", wanted: Mapping[str, tuple[int, ...]]) -> bool:

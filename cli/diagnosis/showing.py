@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from smoothcert.analysis.grid import printable
 from smoothcert.cli.diagnosis.entry import ALARMING, TO_TYPE
 
 _COLUMNS = ("part", "state", "note")
@@ -21,21 +22,16 @@ def show(entries: Sequence[Mapping[str, str]]) -> None:
         widths = [max(len(entry[column]) for entry in entries) for column in _COLUMNS[:2]]
         for entry in entries:
             part, state = entry["part"].ljust(widths[0]), entry["state"].ljust(widths[1])
-            click.echo(f"{part}  {state}  {_printable(entry['note'])}")
+            click.echo(f"{part}  {state}  {printable(entry['note'])}")
         return
     table = Table(*_COLUMNS)
     for entry in entries:
         if entry["state"] == TO_TYPE:
             continue
         # As Text: the brackets of 'smoothcert[cpu]' are not rich's markup.
-        cells = (Text(_printable(entry[column]), overflow="fold") for column in _COLUMNS)
+        cells = (Text(printable(entry[column]), overflow="fold") for column in _COLUMNS)
         table.add_row(*cells, style="red" if entry["state"] in ALARMING else None)
     console.print(table)
     for entry in entries:
         if entry["state"] == TO_TYPE:  # below the table, whose lines break what is to be copied
-            click.echo(_printable(entry["note"]))
-
-
-def _printable(text: str) -> str:
-    """The text, with a question mark for what would break a line: names of files may hold it."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+            click.echo(printable(entry["note"]))

@@ -1,10 +1,9 @@
 """Architectures by name: our own, factories, and those of torchvision and timm."""
 
-import importlib
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.export.factories import check_module, factory_at, made, parameters_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,6 +12,7 @@ CIFAR = ("cifar_resnet20", "cifar_resnet110")
 IMAGENET = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 NAMES = (*CIFAR, *IMAGENET, "small_cnn", "efficientnet_lite0")
 
+_WHAT = "architecture"
 _LIBRARIES = ("hf", "timm", "torchvision")
 _FORMS = f"{', '.join(NAMES)}, pkg.module:factory, torchvision:NAME or timm:NAME"
 
@@ -78,17 +78,10 @@ def from_factory(name: str, num_classes: int | None = None) -> "nn.Module":
 
     Raises InputError where it cannot be imported, fails, or makes no module.
     """
-    module_name, _, entry = name.partition(":")
-    try:
-        factory = importlib.import_module(module_name)
-        for part in entry.split("."):
-            factory = getattr(factory, part)
-    except (Exception, SystemExit) as error:  # a script that runs as it is imported may end
-        raise InputError(
-            f"architecture {name!r} cannot be imported ({one_line(error)}): expected "
-            "pkg.module:factory on the Python path; for one in this folder set PYTHONPATH=."
-        ) from None
-    return _checked(_called(factory, name, num_classes), name)
+    factory = factory_at(name, _WHAT)
+    known = "num_classes" in parameters_of(factory) and num_classes is not None
+    named = {"num_classes": num_classes} if known else {}
+    return _checked(_made(factory, name, **named), name)
 
 
 def _imported(module: str, name: str) -> Any:
@@ -104,34 +97,10 @@ def _imported(module: str, name: str) -> Any:
         ) from None
 
 
-def _called(factory: Any, name: str, num_classes: int | None) -> Any:
-    if not callable(factory):
-        raise InputError(f"architecture {name!r} is a {type(factory).__name__}: expected a factory")
-    try:
-        takes = inspect.signature(factory).parameters
-    except (TypeError, ValueError):
-        takes = {}  # type: ignore[assignment]
-    known = "num_classes" in takes and num_classes is not None
-    named = {"num_classes": num_classes} if known else {}
-    return _made(factory, name, **named)
-
-
 def _made(factory: Any, name: str, *arguments: Any, **named: Any) -> Any:
-    try:
-        return factory(*arguments, **named)
-    except (Exception, SystemExit) as error:  # whatever a foreign constructor raises
-        reason = one_line(error)
-        raise InputError(
-            f"architecture {name!r} cannot be made ({type(error).__name__}: {reason}): "
-            "check its name and arguments"
-        ) from None
+    return made(factory, name, _WHAT, "check its name and arguments", *arguments, **named)
 
 
 def _checked(model: Any, name: str) -> "nn.Module":
-    from torch import nn
-
-    if not isinstance(model, nn.Module):
-        raise InputError(
-            f"architecture {name!r} made a {type(model).__name__}: expected a torch.nn.Module"
-        )
-    return model
+    module: nn.Module = check_module(model, name, _WHAT)
+    return module

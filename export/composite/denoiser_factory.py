@@ -1,9 +1,7 @@
 """A denoiser that a function of the user's makes: a torch module."""
 
-import importlib
 import inspect
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +13,13 @@ from smoothcert.export.checkpoint_opening import state_digest
 from smoothcert.export.composite.conditions import Told, is_told, told
 from smoothcert.export.composite.denoiser import Denoiser, Images
 from smoothcert.export.composite.options import Level
+from smoothcert.export.factories import check_module, factory_at, made, parameters_of
 from smoothcert.export.onnx_model import write_onnx
 
 if TYPE_CHECKING:
     from torch import nn
 
+_WHAT = "denoiser"
 _INPUT, _OUTPUT = "input", "logits"
 """What write_onnx calls the two."""
 
@@ -33,10 +33,6 @@ def from_factory(name: str, level: Level, shape: tuple[int, int, int]) -> Denois
     """
     torch = require("torch", "export", f"denoiser {name}")
     module = _made(name, level.sigma)
-    if not isinstance(module, torch.nn.Module):
-        raise InputError(
-            f"denoiser {name!r} made a {type(module).__name__}: expected a torch.nn.Module"
-        )
     if isinstance(module, torch.nn.DataParallel):
         module = module.module
     module = module.cpu().float().eval()
@@ -74,41 +70,18 @@ def from_factory(name: str, level: Level, shape: tuple[int, int, int]) -> Denois
     )
 
 
-def _made(name: str, sigma: float) -> Any:
-    module, _, entry = name.partition(":")
-    factory: Any
-    try:
-        factory = importlib.import_module(module)
-        for part in entry.split("."):
-            factory = getattr(factory, part)
-    except (Exception, SystemExit) as error:  # whatever the user's module raises
-        raise InputError(
-            f"denoiser {name!r} cannot be imported ({one_line(error)}): expected "
-            "pkg.module:factory on the Python path, or an ONNX file; for one in this folder set "
-            "PYTHONPATH=."
-        ) from None
-    if not callable(factory):
-        raise InputError(f"denoiser {name!r} is a {type(factory).__name__}: expected a factory")
-    try:
-        return factory(**({"sigma": sigma} if "sigma" in _parameters(factory) else {}))
-    except (Exception, SystemExit) as error:  # whatever the user's function raises
-        raise InputError(
-            f"denoiser {name!r} cannot be made ({type(error).__name__}: {one_line(error)}): "
-            "expected a function that returns the trained module, given nothing or sigma"
-        ) from None
-
-
-def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
+def _made(name: str, sigma: float) -> "nn.Module":
+    factory = factory_at(name, _WHAT, ", or an ONNX file")
+    known = {"sigma": sigma} if "sigma" in parameters_of(factory) else {}
+    advice = "expected a function that returns the trained module, given nothing or sigma"
+    module: nn.Module = check_module(made(factory, name, _WHAT, advice, **known), name, _WHAT)
+    return module
 
 
 def _condition(name: str, module: "nn.Module", level: Level) -> Told | None:
     """What the module's forward takes beside the images, and is to be told."""
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    beside = [p for p in _parameters(module.forward).values() if p.kind in positional][1:]
+    beside = [p for p in parameters_of(module.forward).values() if p.kind in positional][1:]
     needed = [p.name for p in beside if p.default is inspect.Parameter.empty]
     if len(needed) > 1:
         raise InputError(

@@ -9,15 +9,14 @@ import numpy.typing as npt
 
 from smoothcert.engine.backends.base import aligned_zeros
 from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
-from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.model import Model, open_onnx
-from smoothcert.export.agreement import Parity, compare_votes
+from smoothcert.export.agreement import Parity, check_float_noise, compare_votes, random_images
 from smoothcert.export.composite.denoiser import Denoiser
 from smoothcert.export.composite.options import Level
 from smoothcert.export.composite.resizing import Between, weights
 
-_IMAGES, _SAMPLES, _FEW = 8, 32, 2
+_SAMPLES, _FEW = 32, 2
 _BATCH = 8
 _SLOW_SECONDS = 2.0
 """A batch that takes longer is of networks that are asked about fewer samples."""
@@ -77,22 +76,16 @@ def check_parity(
     networks that are slow. Raises InputError unless they differ by float rounding only."""
     own = [size for size in (denoiser.batch, classifier.batch) if isinstance(size, int)]
     batch = own[0] if own else _BATCH
-    images = [
-        np.random.default_rng(i).integers(0, 256, denoiser.shape).astype(np.uint8)
-        for i in range(_IMAGES)
-    ]
     parts = Parts(denoiser, level, classifier, between, batch)
     start = time.perf_counter()
     parts.run()
     samples = _SAMPLES if time.perf_counter() - start < _SLOW_SECONDS else _FEW
     runtime = OnnxRuntimeNetwork(open_onnx(composite), batch)
-    parity = compare_votes(parts, runtime, images, level.sigma, samples)
-    allowed = _TOLERANCE * max(parity.scale, 1e-30)
-    if not parity.largest_difference <= allowed:
-        raise InputError(
-            f"the composite disagrees with its parts: logits differ by up to "
-            f"{parity.largest_difference:.3g} at a scale of {parity.scale:.3g}, votes in "
-            f"{parity.disagreements} of {parity.samples}: expected at most {allowed:.3g}; please "
-            f"report denoiser {denoiser.name}"
-        )
+    parity = compare_votes(parts, runtime, random_images(denoiser.shape), level.sigma, samples)
+    check_float_noise(
+        parity,
+        "the composite disagrees with its parts",
+        f"denoiser {denoiser.name}",
+        _TOLERANCE,
+    )
     return parity

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.models.row_independence.hazards import subgraphs
 from smoothcert.engine.models.unloadable import opset_of, parsed
+from smoothcert.export.foreign.tensor_names import rename_tensors
 
 OPSET = 13
 """The lowest that a part has: from here on what stands between the parts is written alike."""
@@ -52,20 +54,16 @@ def at_least(model: Any, what: str, opset: int = OPSET) -> Any:
 
 def renamed(graph: Any, name: Callable[[str], str]) -> None:
     """Give every value and node of a graph, and of those inside its nodes, the name `name(old)`."""
+    rename_tensors(graph, name)
+    _rename_nodes(graph, name)
+
+
+def _rename_nodes(graph: Any, name: Callable[[str], str]) -> None:
     for node in graph.node:
-        node.input[:] = [name(value) if value else "" for value in node.input]
-        node.output[:] = [name(value) if value else "" for value in node.output]
         if node.name:
             node.name = name(node.name)
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                renamed(attribute.g, name)
-            for inner in attribute.graphs:
-                renamed(inner, name)
-    for value in (*graph.initializer, *graph.input, *graph.output):
-        value.name = name(value.name)
-    for sparse in graph.sparse_initializer:
-        sparse.values.name = name(sparse.values.name)
+        for inner in subgraphs(node):
+            _rename_nodes(inner, name)
     graph.ClearField("value_info")
     graph.ClearField("quantization_annotation")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from smoothcert.engine.models.model import COMPOSITE, Model
 from smoothcert.export.agreement import Parity
-from smoothcert.export.foreign.exporting import reduced_lines
+from smoothcert.export.lines import photographs_line, reduced_lines
 from smoothcert.export.precision.reduce import ReducedModel, Reduction
 
 
@@ -23,18 +23,15 @@ class CompositeReport:
 
     def lines(self) -> list[str]:
         """What to print of it."""
-        spec, parity = self.model.spec, self.parity
+        spec = self.model.spec
         denoiser, classifier = (self.model.metadata[name] for name in COMPOSITE)
         return [
             f"{self.path}: denoiser {denoiser['name']} in front of {classifier['name']}, "
             f"{self.model.num_classes} classes, input {spec.shape}",
             *self.said,
-            "photographs: "
-            + (f"resize {spec.resize} {spec.interpolation}" if spec.resize else "as they are"),
+            photographs_line(spec),
             f"denoiser sha256 {denoiser['sha256']}, classifier sha256 {classifier['sha256']}",
-            f"parity with the two one after the other on {parity.samples} noisy images: "
-            f"{parity.disagreements} votes differ, logits by up to "
-            f"{parity.largest_difference:.1e} at a scale of {parity.scale:.1e}",
+            self.parity.line("with the two one after the other "),
             *([] if self.reduced is None else reduced_lines(self.reduced, self.reduction)),
             f"made for sigma {denoiser['sigma']:g}, the only one that it can be certified at",
         ]

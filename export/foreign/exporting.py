@@ -4,8 +4,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.files import write_atomically
@@ -15,16 +13,16 @@ from smoothcert.engine.models.onnx_graph import inspect_graph
 from smoothcert.engine.models.row_independence.proof import prove
 from smoothcert.engine.models.row_independence.wording import refusal
 from smoothcert.engine.models.unloadable import opset_of, parsed
-from smoothcert.export.agreement import Parity, check_float_noise, compare_votes
+from smoothcert.export.agreement import Parity, check_float_noise, compare_votes, random_images
 from smoothcert.export.composite.noise_level import check_sigma
 from smoothcert.export.foreign.adapting import adapted_file
 from smoothcert.export.foreign.given_network import GivenNetwork
 from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions
 from smoothcert.export.foreign.reading import Reading, read_foreign
+from smoothcert.export.lines import preprocessing_line, reduced_lines
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
 
-_SIGMA, _IMAGES, _SAMPLES, _BATCH = 0.25, 8, 8, 8
-_ALPHA = 0.001
+_SIGMA, _SAMPLES, _BATCH = 0.25, 8, 8
 _OLDEST_QUANTISED = 13
 """The opset since which a layer's weights may have a scale per channel."""
 
@@ -55,10 +53,9 @@ class ForeignExport:
         return [
             f"{self.model.path}: {self.model.num_classes} classes, input {spec.shape}",
             *self.said,
-            f"normalisation mean {spec.mean or 'none'}, std {spec.std or 'none'}; photographs: "
-            + (f"resize {spec.resize} {spec.interpolation}" if spec.resize else "as they are"),
+            preprocessing_line(spec),
             f"model sha256 {self.sha256}",
-            *([] if self.parity is None else [_parity_line(self.parity)]),
+            *([] if self.parity is None else [self.parity.line()]),
             *([] if self.reduced is None else reduced_lines(self.reduced, self.reduction)),
         ]
 
@@ -122,14 +119,10 @@ def _parity(path: Path, reading: Reading, model: Model, batch: int) -> Parity | 
         return None
     if isinstance(model.batch, int):
         batch = model.batch
-    images = [
-        np.random.default_rng(i).integers(0, 256, model.spec.shape).astype(np.uint8)
-        for i in range(_IMAGES)
-    ]
     given = GivenNetwork(path, reading.taken, reading.returned, batch)
     adapted = OnnxRuntimeNetwork(model, batch)
-    parity = compare_votes(given, adapted, images, _SIGMA, _SAMPLES)
-    check_float_noise(parity)
+    parity = compare_votes(given, adapted, random_images(model.spec.shape), _SIGMA, _SAMPLES)
+    check_float_noise(parity, "the adapted file disagrees with the given one", "the model")
     return parity
 
 
@@ -162,27 +155,3 @@ def _reduce(
             f"model {path} cannot be made {reduction.precision} ({one_line(error, 120)}): expected "
             "a plain network of convolutions and matrix products; certify it in fp32"
         ) from None
-
-
-def _parity_line(parity: Parity) -> str:
-    return (
-        f"parity on {parity.samples} noisy images: {parity.disagreements} votes differ, logits by "
-        f"up to {parity.largest_difference:.1e} at a scale of {parity.scale:.1e}"
-    )
-
-
-def reduced_lines(reduced: ReducedModel, reduction: Reduction | None) -> list[str]:
-    """What to print of a model of lower precision."""
-    found = reduced.disagreement
-    lines = [f"kept in float32: {', '.join(reduced.kept)}"] if reduced.kept else []
-    worst = found.zeta_upper_per_image(_ALPHA).max()
-    precision, source = (reduction.precision, reduction.calibrate) if reduction else ("reduced", "")
-    return [
-        *reduced.said,
-        *lines,
-        f"{precision} against fp32 on {found.total} noisy images"
-        + (f" of {source}" if source else ", random pixels")
-        + f", sigma {found.sigma}: zeta {found.zeta:.4f} of the votes differ, at most "
-        f"{found.zeta_upper(_ALPHA):.4f} with confidence {1 - _ALPHA:g}; of the worst "
-        f"image {found.counts.max() / found.samples:.4f}, at most {worst:.4f}",
-    ]

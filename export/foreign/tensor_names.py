@@ -13,7 +13,7 @@ class TensorNames:
         self._graph = graph
         self._taken: set[str] = set()
         self._now: dict[str, str] = {}
-        _rename(graph, self._known)
+        rename_tensors(graph, self._known)
 
     def _known(self, name: str) -> str:
         self._taken.add(name)
@@ -30,7 +30,7 @@ class TensorNames:
 
     def rename(self, old: str, new: str) -> None:
         """Give one tensor another name."""
-        _rename(self._graph, lambda name: new if name == old else name)
+        rename_tensors(self._graph, lambda name: new if name == old else name)
         self._taken.add(new)
         self._now[next((own for own, name in self._now.items() if name == old), old)] = new
 
@@ -44,7 +44,7 @@ class TensorNames:
         return self._now.get(own, own)
 
 
-def _rename(graph: Any, other: Callable[[str], str]) -> None:
+def rename_tensors(graph: Any, other: Callable[[str], str]) -> None:
     """Give the tensors of a graph, and of the graphs in it, their other names."""
     for node in graph.node:
         for names in (node.input, node.output):
@@ -52,7 +52,7 @@ def _rename(graph: Any, other: Callable[[str], str]) -> None:
                 if name and other(name) != name:
                     names[place] = other(name)
         for inner in subgraphs(node):
-            _rename(inner, other)
+            rename_tensors(inner, other)
     for named in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
         if other(named.name) != named.name:
             named.name = other(named.name)

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.export.agreement import Disagreement, measure_disagreement
+from smoothcert.export.agreement import Disagreement, measure_disagreement, random_images
 from smoothcert.export.precision.calibration import Calibration
 from smoothcert.export.precision.fallback import layers_to_keep
 from smoothcert.export.precision.float8 import to_float8
@@ -205,8 +203,4 @@ def _record(reduced: Any, described: Model, precision: Precision, facts: dict[st
 
 def _random_images(described: Model, images: int = 8) -> Calibration:
     """Stand-ins where no source is given: random pixels, on which votes say little."""
-    shape = described.spec.shape
-    pixels = [
-        np.random.default_rng(i).integers(0, 256, shape).astype(np.uint8) for i in range(images)
-    ]
-    return Calibration(pixels, 0.25)
+    return Calibration(random_images(described.spec.shape, images), 0.25)

@@ -44,14 +44,21 @@ def without(path: Path, state: "dict[str, torch.Tensor]", ignore: Sequence[str])
                 f"no name of checkpoint {path} begins with {prefix!r}: expected --ignore with the "
                 f"beginning of names such as {_some(list(state))}; correct it or leave it out"
             )
-    dropped = {name: value for name, value in state.items() if name.startswith(tuple(ignore))}
-    kept = {name: value for name, value in state.items() if name not in dropped}
+    kept = not_ignored(state, ignore)
+    dropped = {name: value for name, value in state.items() if name not in kept}
     if not kept:
         raise InputError(
             f"--ignore {' '.join(ignore)} leaves nothing of checkpoint {path}: expected a prefix "
             "of what is not the network's"
         )
     return Weights(path, kept, dropped)
+
+
+def not_ignored(
+    state: "dict[str, torch.Tensor]", ignore: Sequence[str]
+) -> "dict[str, torch.Tensor]":
+    """The weights whose names begin with none of `ignore`."""
+    return {name: value for name, value in state.items() if not name.startswith(tuple(ignore))}
 
 
 def own_state(module: "nn.Module", arch: str) -> "dict[str, torch.Tensor]":
