@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.input_spec import InputSpec, Interpolation
+from smoothcert.engine.base.input_spec import InputSpec, Interpolation, range_normalisation
 from smoothcert.export.datasets import DATASETS, Dataset
 
 _MOST_CLASSES = 1_000_000
@@ -52,7 +52,7 @@ class Wishes:
         low, high = self.input_range
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise InputError(f"input range {low},{high} is none: expected LOW,HIGH, such as -1,1")
-        return (-low / (high - low),) * channels, (1 / (high - low),) * channels
+        return range_normalisation(low, high, channels)
 
 
 @dataclass(frozen=True)

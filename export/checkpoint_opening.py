@@ -153,8 +153,10 @@ def _resemblance(checkpoint: Checkpoint) -> str:
     """A word on which of our architectures its weights have the names of, where one has."""
     if len(checkpoint.sets) != 1:
         return ""
-    name = resembled(checkpoint.state, inferred_classes(checkpoint.state))
-    return f"; its names and shapes are those of {name}: --arch {name}" if name else ""
+    found = resembled(checkpoint.state, inferred_classes(checkpoint.state))
+    if found is None:
+        return ""
+    return f"; its names and shapes are those of {found.arch}: --arch {found.arch}"
 
 
 def _unsaid(facts: Facts, implied: Dataset | None, wishes: Wishes) -> tuple[str, ...]:

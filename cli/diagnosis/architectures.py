@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from smoothcert.export.architectures import CIFAR, architecture
+from smoothcert.export.architectures import CIFAR
 from smoothcert.export.architectures.guess import resembled
-from smoothcert.export.datasets import DATASETS
-from smoothcert.export.weights.matching import best_reading, shapes_of
 
 if TYPE_CHECKING:
     import torch
@@ -43,28 +41,13 @@ class Proposal:
 
 def proposal(state: "Mapping[str, torch.Tensor]", classes: int | None) -> Proposal | None:
     """The architecture of ours that these weights are of, if that is one."""
-    arch = resembled(dict(state), classes)
-    if arch is None or classes is None:
+    found = resembled(dict(state), classes)
+    if found is None:
         return None
-    first = next(tensor for tensor in state.values() if tensor.ndim == 4)
-    channels = int(first.shape[1])
-    if arch == "small_cnn":
-        return Proposal(arch, _small_shape(state, classes, channels))
-    side = 32 if arch in CIFAR else 224
-    return Proposal(arch, None if channels == 3 else (channels, side, side))
-
-
-def _small_shape(state: "Mapping[str, torch.Tensor]", classes: int, channels: int) -> Shape | None:
-    """The size of images that small_cnn's last layer is for."""
-    import torch
-
-    for shape in dict.fromkeys(dataset.shape for dataset in DATASETS.values()):
-        if shape[0] == channels:
-            with torch.device("meta"):
-                module = architecture("small_cnn", classes, shape)
-            if best_reading(shapes_of(state), shapes_of(module.state_dict())).fits:
-                return shape
-    return None
+    if found.arch == "small_cnn":
+        return Proposal(found.arch, found.shape)
+    channels, side = found.shape[0], 32 if found.arch in CIFAR else 224
+    return Proposal(found.arch, None if channels == 3 else (channels, side, side))
 
 
 def family_of(levels: list[str]) -> str | None:

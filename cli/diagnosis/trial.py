@@ -12,11 +12,12 @@ from smoothcert.engine.backends.base import Network
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES, open_host_network
 from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import one_line
-from smoothcert.engine.base.input_spec import LEVELS, InputSpec
+from smoothcert.engine.base.input_spec import InputSpec, range_normalisation
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.models.openvino_ir import is_ir
 from smoothcert.engine.sources import ImageSource
 from smoothcert.engine.sources.base import UNREADABLE
+from smoothcert.export.agreement import random_images
 from smoothcert.export.datasets import DATASETS
 
 Images = npt.NDArray[np.uint8]
@@ -50,7 +51,7 @@ def try_out(model: Model) -> Trial:
         try:
             batch = None if isinstance(model.batch, int) else _MOST_BATCH
             opened = open_host_network(model, name, None, model.batch_for(batch), usable_cores())
-            logits = logits_of(opened, _random_images(model.spec))
+            logits = logits_of(opened, np.stack(random_images(model.spec.shape, _RANDOM)))
         except Exception as error:  # what a runtime raises when it runs is its own
             reasons.append(f"{name}: {one_line(error)}")
             continue
@@ -77,11 +78,6 @@ def logits_of(network: Network, images: Images, spec: InputSpec | None = None) -
         network.inputs[: len(part)] = rows.reshape(len(part), -1)
         found.append(network.run()[: len(part)].copy())
     return np.concatenate(found)
-
-
-def _random_images(spec: InputSpec) -> Images:
-    generator = np.random.default_rng(0)
-    return generator.integers(0, LEVELS + 1, (_RANDOM, *spec.shape), dtype=np.uint8)
 
 
 def _about(logits: Logits) -> list[Entry]:
@@ -161,8 +157,7 @@ def _better(
 def _normalisations(own: InputSpec) -> Iterator[tuple[str, InputSpec]]:
     """Those in common use, as they are typed."""
     for low, high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):
-        mean = (-low / (high - low),) * own.channels
-        std = (1 / (high - low),) * own.channels
+        mean, std = range_normalisation(low, high, own.channels)
         yield typed({"input_range": (low, high)}), _normalised(own, mean, std)
     for dataset in DATASETS.values():
         if len(dataset.mean) == own.channels:

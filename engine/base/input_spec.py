@@ -40,6 +40,14 @@ def precision_of(scalar: str) -> str:
 _PHOTOGRAPH_HEIGHT = 128
 
 
+def range_normalisation(
+    low: float, high: float, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std, of [0, 1] pixels, of a network for which pixel 0 becomes low and 255 high."""
+    mean, std = (0.0 - low) / (high - low), 1.0 / (high - low)
+    return (mean,) * channels, (std,) * channels
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """The input of a classifier: float32 NCHW, `(pixel / 255 - mean) / std` per channel.

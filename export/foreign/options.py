@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.input_spec import LEVELS, Interpolation
+from smoothcert.engine.base.input_spec import LEVELS, Interpolation, range_normalisation
 
 Layout = Literal["nchw", "nhwc"]
 
@@ -101,8 +101,7 @@ class ModelOptions:
         low, high = map(float, self.input_range)
         if (low, high) == (0.0, 1.0):
             return (), ()
-        mean, std = (0.0 - low) / (high - low), 1.0 / (high - low)
-        return (mean,) * channels, (std,) * channels
+        return range_normalisation(low, high, channels)
 
 
 def spelled(name: str) -> str:

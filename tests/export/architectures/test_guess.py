@@ -21,8 +21,11 @@ from smoothcert.export.architectures.guess import resembled
 def test_names_and_shapes_tell(name: str, shape: tuple[int, int, int]) -> None:
     with torch.device("meta"):
         state = architecture(name, 7, shape).state_dict()
-    assert resembled(state, 7) == name
-    assert resembled({f"module.{key}": value for key, value in state.items()}, 7) == name
+    wrapped = {f"module.{key}": value for key, value in state.items()}
+    for found in (resembled(state, 7), resembled(wrapped, 7)):
+        assert found is not None
+        assert found.arch == name
+        assert name != "small_cnn" or found.shape == shape
     assert resembled(state, 8) is None
     assert resembled(state, None) is None
     state.popitem()
