@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from smoothcert.engine.base.ranges import THREADS
+
 _OPENMP = "OMP_NUM_THREADS"
 
 
@@ -36,6 +38,17 @@ def runnable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1  # systems that pin no process to cores
+
+
+def cores_for(asked: int | None) -> int:
+    """The cores for a run that was told `asked` threads: usable_cores where it was told none, and
+    never more than it may run on, since threads beyond those spin for the time of the others.
+
+    Raises InputError for a number out of range.
+    """
+    if asked is None:
+        return usable_cores()
+    return min(THREADS.whole_number(asked), max(usable_cores(), runnable_cores()))
 
 
 def limit_libraries() -> None:

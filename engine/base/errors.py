@@ -1,6 +1,7 @@
 """Errors a user can act on, and optional packages, which are named when they are missing."""
 
 import importlib
+import os
 from typing import Any
 
 
@@ -35,6 +36,15 @@ def one_line(error: object, most: int | None = 200) -> str:
     """What an error (or a library's message) says, in one line of at most `most` characters; its
     type's name where it says nothing."""
     return " ".join(str(error).split())[:most] or type(error).__name__
+
+
+def system_line(error: OSError) -> str:
+    """What the system says of a file, in one line that begins with its name, where it has one."""
+    if error.strerror is None:
+        return one_line(error)
+    if not isinstance(error.filename, str | bytes):
+        return error.strerror
+    return f"{os.fsdecode(error.filename)}: {error.strerror}"
 
 
 def require(module: str, extra: str | None, purpose: str) -> Any:

@@ -1,15 +1,15 @@
 """What a classifier's first layer expects: shape, pixel scale, and how a photograph becomes it."""
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import MEAN, PIXELS, RESIZE, SIDE, STD
 
 LEVELS = 255
 """Pixels are integers 0..255; sigma and radii are in units where LEVELS is 1."""
@@ -67,17 +67,16 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot describe an input."""
-        if min(self.channels, self.height, self.width) < 1:
-            raise InputError(f"input shape {self.shape} has a side below 1: expected C,H,W >= 1")
-        for name, values in (("mean", self.mean), ("std", self.std)):
+        SIDE.check_all(self.shape)
+        PIXELS.check(self.num_pixels)
+        for name, values, bounds in (("mean", self.mean, MEAN), ("std", self.std, STD)):
             if values and len(values) != self.channels:
                 raise InputError(
                     f"{name} has {len(values)} values, expected {self.channels}, one per channel"
                 )
-            if not all(map(math.isfinite, values)):
-                raise InputError(f"{name} {values} is not finite: expected {self.channels} numbers")
-        if any(s <= 0 for s in self.std):
-            raise InputError(f"std {self.std} has a value <= 0: expected positive numbers")
+            bounds.check_all(values)
+        if self.resize is not None:
+            RESIZE.check(self.resize)
         if self.resize is not None and self.resize < max(self.height, self.width):
             raise InputError(
                 f"resize {self.resize} is below the input size {self.height}x{self.width}: "
@@ -122,16 +121,18 @@ class InputSpec:
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "InputSpec":
         """The inverse of to_metadata; raises InputError where the object is not of its form."""
         try:
-            channels, height, width = map(int, metadata["input_shape"])
-            resize = metadata["resize"]
-            return cls(
+            channels, height, width = metadata["input_shape"]
+            found = cls(
                 channels,
                 height,
                 width,
-                tuple(map(float, metadata["mean"])),
-                tuple(map(float, metadata["std"])),
-                None if resize is None else int(resize),
+                tuple(metadata["mean"]),
+                tuple(metadata["std"]),
+                metadata["resize"],
                 metadata["interpolation"],
+            )
+            return replace(
+                found, mean=tuple(map(float, found.mean)), std=tuple(map(float, found.std))
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(

@@ -18,10 +18,11 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS
+from smoothcert.engine.base.ranges import GRID, PIXELS, SIGMA
 from smoothcert.engine.noise.sampler import draw_noise
 from smoothcert.engine.noise.table import NoiseTable
 
-MAX_SIGMA = 4.0
+MAX_SIGMA = SIGMA.high
 """Up to here the noise and the noisy pixel fit int16."""
 
 NOISE_LAW = "integer Gaussian on the 1/255 grid, Philox4x32-10, 64-bit thresholds"
@@ -36,21 +37,26 @@ _DIGITS = 60
 class LatticeGaussian:
     """The integer Gaussian: P[N = j] = Phi((j + 1/2) / (levels sigma)) - Phi((j - 1/2) / (...)).
 
-    sigma   standard deviation in [0, 1]-pixel units, in (0, 4]
-    levels  grid steps per unit; 255 for 8-bit images
+    sigma   standard deviation in [0, 1]-pixel units, in [0.0002, 4]
+    levels  grid steps per unit; 255 for 8-bit images. Of fewer, sigma must be so much larger at
+            least: below, no integer but 0 has a probability that 64 random bits can draw
 
-    Raises InputError for a sigma outside (0, 4].
+    Raises InputError for a sigma or levels outside their ranges.
     """
 
     sigma: float
     levels: int = LEVELS
 
     def __post_init__(self) -> None:
-        """Refuse what does not fit int16."""
-        if not 0.0 < self.sigma <= MAX_SIGMA:
-            raise InputError(f"sigma {self.sigma} is out of range: expected 0 < sigma <= 4")
-        if not 1 <= self.levels <= LEVELS:
-            raise InputError(f"levels {self.levels} is out of range: expected 1..{LEVELS}")
+        """Refuse what does not fit int16, and noise that is none."""
+        # As Python's own numbers: the table is one of exactly this sigma, whatever was given.
+        object.__setattr__(self, "sigma", float(SIGMA.check(self.sigma)))
+        object.__setattr__(self, "levels", GRID.whole_number(self.levels))
+        if self.sigma * self.levels < SIGMA.low * LEVELS:
+            raise InputError(
+                f"sigma {self.sigma} is out of range: expected at least "
+                f"{SIGMA.low * LEVELS / self.levels:g} where pixels have {self.levels} levels"
+            )
 
     @cached_property
     def table(self) -> NoiseTable:
@@ -62,8 +68,9 @@ class LatticeGaussian:
         of `num_pixels` pixels and the ideal integer Gaussian, given uniform random bits.
 
         Whatever the classifier, a class probability under the drawn noise differs from the ideal
-        one by at most this.
+        one by at most this. Raises InputError for a number of pixels outside its range.
         """
+        PIXELS.check(num_pixels, "num_pixels")
         return num_pixels * _pixel_variation(self.sigma, self.levels) * (1 + 1e-12)
 
     def sample(
@@ -79,7 +86,7 @@ class LatticeGaussian:
 
         Returns int16 [num_samples, num_pixels] in grid steps, pixels in CHW order. A pure
         function of its arguments: bit-exact on every machine. Raises InputError for a seed
-        outside 64 bits or an image id, sample index or purpose outside its range.
+        outside 64 bits or any other number outside its range.
         """
         return draw_noise(
             self.table, seed, image_id, first_sample, num_samples, num_pixels, purpose
@@ -103,7 +110,7 @@ def _table(sigma: float, levels: int) -> NoiseTable:
     with mpmath.workdps(_DIGITS):
         tail = _scaled_tail(sigma, levels)[:-1]
         low = [int(mpmath.floor(q)) for q in tail]
-        high = [int(mpmath.floor(2**64 - q)) for q in tail]
+        high = [2**64 - int(mpmath.ceil(q)) for q in tail]
     return NoiseTable.of_thresholds(np.array(low[::-1] + high, dtype=np.uint64))
 
 

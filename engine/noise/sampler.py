@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.base.cores import usable_cores
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.compiling import compiled
+from smoothcert.engine.base.cores import cores_for, usable_cores
+from smoothcert.engine.base.ranges import DRAWN, INDEX, PIXELS, PURPOSE, SAMPLE_INDEX
 from smoothcert.engine.noise.streams import REFINEMENT, check_seed, counters
 from smoothcert.engine.noise.table import NoiseTable
 
@@ -33,7 +33,7 @@ _MASK, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 # 32-bit words live in uint64 lanes: the 32 x 32 -> 64 multiply is then one vector instruction.
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _philox_words(
     first_block: Any, blocks: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any, words: Any
 ) -> None:
@@ -57,7 +57,7 @@ def _philox_words(
         words[4 * block + 3] = np.uint32(x3)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _refined_rank(
     word: Any, pixel: Any, first: Any, thresholds: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any
 ) -> Any:
@@ -75,14 +75,14 @@ def _refined_rank(
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _look_up(words: Any, entries: Any, low_bits: Any, count: Any, found: Any) -> None:
     """The table entry of every word's bucket: the only stage that is not vector arithmetic."""
     for i in range(count):
         found[i] = entries[words[i] >> low_bits]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _decide(words: Any, found: Any, low_bits: Any, count: Any, ranks: Any) -> None:
     """The rank (thresholds <= U) where at most one threshold lies in the bucket, else the mark."""
     low_mask = np.uint32((1 << low_bits) - 1)
@@ -96,7 +96,7 @@ def _decide(words: Any, found: Any, low_bits: Any, count: Any, ranks: Any) -> No
         ranks[i] = _UNDECIDED if undecided else np.uint16(rank)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _rank_unit(
     first_block: Any,
     blocks: Any,
@@ -139,13 +139,13 @@ def _rank_unit(
                     )
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _copy_noise(ranks: Any, half_width: Any, noise: Any) -> None:
     for i in range(len(noise)):
         noise[i] = np.int16(ranks[i]) - half_width
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _add_noise(
     image: Any, ranks: Any, half_width: Any, scale: Any, shift: Any, target: Any
 ) -> None:
@@ -156,7 +156,7 @@ def _add_noise(
         target[i] = np.float32(scale * np.float32(noisy)) + shift
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _rows_kernel(
     begin: Any,
     end: Any,
@@ -281,18 +281,13 @@ def draw_noise(
 
     See LatticeGaussian.sample.
     """
-    for name, value, limit in (
-        ("image id", image_id, 2**32),
-        ("first sample", first_sample, 2**32),
-        ("sample index", first_sample + num_samples - 1, 2**32),
-        ("purpose", purpose, REFINEMENT),
-    ):
-        if num_samples and not 0 <= value < limit:
-            raise InputError(f"{name} {value} is out of range: expected 0 <= {name} < {limit}")
-    if num_samples < 0 or num_pixels < 1:
-        raise InputError(
-            f"{num_samples} samples of {num_pixels} pixels: expected >= 0 samples, >= 1 pixel"
-        )
+    image_id = INDEX.whole_number(image_id, "image id")
+    first_sample = SAMPLE_INDEX.whole_number(first_sample, "first sample")
+    num_samples = DRAWN.whole_number(num_samples, "num_samples")
+    num_pixels = PIXELS.whole_number(num_pixels, "num_pixels")
+    purpose = PURPOSE.whole_number(purpose)
+    if num_samples:
+        SAMPLE_INDEX.check(first_sample + num_samples - 1)
     samples = np.arange(first_sample, first_sample + num_samples, dtype=np.int64)
     noise = np.empty((num_samples, num_pixels), np.int16)
     if num_samples:
@@ -343,7 +338,7 @@ class RowSampler:
             table.first,
         )
         self._scale, self._shift = scale, shift
-        self._threads = threads or usable_cores()
+        self._threads = cores_for(threads)
 
     def fill(
         self,

@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import SEED
 
 
 class Purpose(IntEnum):
@@ -29,9 +29,7 @@ REFINEMENT = 128
 
 def check_seed(seed: int) -> int:
     """Return seed; raises InputError unless it has at most 64 bits."""
-    if not 0 <= seed < 2**64:
-        raise InputError(f"seed {seed} is out of range: expected 0 <= seed < 2^64")
-    return seed
+    return SEED.whole_number(seed)
 
 
 def fresh_seed() -> int:

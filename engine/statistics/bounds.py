@@ -16,6 +16,14 @@ from scipy import special
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS
+from smoothcert.engine.base.ranges import (
+    ALPHA,
+    FAMILY_WISE,
+    RADIUS_SIGMA,
+    SAMPLES,
+    TOTAL_VARIATION,
+)
+from smoothcert.engine.base.wording import shown
 
 ABSTAIN = -1
 """The prediction of a smoothed classifier that abstains."""
@@ -26,7 +34,7 @@ RADIUS_STEPS = 10**6
 WIDENING = 1e-7
 """What every bound on an upper tail is widened by, relative to it (see above)."""
 
-LEAST_ALPHA = 1e-12
+LEAST_ALPHA = ALPHA.low
 """Bounds and boundaries are checked from here on (see above); certificates at less are refused."""
 
 _Array = npt.NDArray[Any]
@@ -45,29 +53,18 @@ def round_down(radius: npt.ArrayLike) -> _Array:
 
 def check_alpha(alpha: float, name: str = "alpha") -> float:
     """Return alpha; raises InputError unless LEAST_ALPHA <= alpha < 1."""
-    if not LEAST_ALPHA <= alpha < 1.0:
-        raise InputError(
-            f"{name} {alpha} is out of range: expected {LEAST_ALPHA:g} <= {name} < 1, the "
-            "probability of a wrong certificate"
-        )
-    return alpha
+    return float(ALPHA.check(alpha, name))
 
 
 def check_sigma(sigma: float) -> float:
-    """Return sigma; raises InputError unless it is a positive number."""
-    if not (sigma > 0.0 and math.isfinite(sigma)):
-        raise InputError(f"sigma {sigma} is out of range: expected a positive number")
-    return sigma
+    """Return sigma; raises InputError unless it is a positive number, at most 1e6."""
+    return float(RADIUS_SIGMA.check(sigma))
 
 
 def check_total_variation(total_variation: float) -> float:
-    """Return it; raises InputError for a negative one, which would add to what it is taken off."""
-    if not total_variation >= 0.0:
-        raise InputError(
-            f"total_variation {total_variation} is out of range: expected a number of at least 0, "
-            "the sampler's distance from the ideal noise"
-        )
-    return total_variation
+    """Return it; raises InputError unless it is in [0, 1]: a negative one would add to what it is
+    taken off."""
+    return float(TOTAL_VARIATION.check(total_variation))
 
 
 def family_wise_alpha(alpha: float, inputs: int) -> float:
@@ -77,8 +74,7 @@ def family_wise_alpha(alpha: float, inputs: int) -> float:
     Holds under any dependence between them. Raises InputError for alpha out of range, no inputs, or
     so many that less than LEAST_ALPHA is left to each.
     """
-    if inputs < 1:
-        raise InputError(f"{inputs} inputs cannot share alpha: expected at least 1")
+    FAMILY_WISE.check(inputs, "number of inputs")
     share = check_alpha(alpha) / inputs
     if share < LEAST_ALPHA:
         raise InputError(
@@ -91,9 +87,15 @@ def family_wise_alpha(alpha: float, inputs: int) -> float:
 def _check_counts(k: npt.ArrayLike, n: npt.ArrayLike) -> tuple[_Array, _Array]:
     successes, trials = np.broadcast_arrays(np.asarray(k), np.asarray(n))
     if not (np.issubdtype(successes.dtype, np.integer) and np.issubdtype(trials.dtype, np.integer)):
-        raise InputError(f"counts {k!r} of {n!r} are not integers: expected integers 0 <= k <= n")
-    if np.any(trials < 1) or np.any(successes < 0) or np.any(successes > trials):
-        raise InputError(f"counts {k!r} of {n!r} are out of range: expected 0 <= k <= n and n >= 1")
+        raise InputError(
+            f"counts {shown(k)} of {shown(n)} are not integers: expected integers 0 <= k <= n"
+        )
+    outside = np.any(trials < SAMPLES.low) or np.any(trials > SAMPLES.high)
+    if outside or np.any(successes < 0) or np.any(successes > trials):
+        raise InputError(
+            f"counts {shown(k)} of {shown(n)} are out of range: expected 0 <= k <= n and "
+            f"{SAMPLES.expected()}"
+        )
     return successes.astype(np.float64), trials.astype(np.float64)
 
 
@@ -105,7 +107,7 @@ def failure_bound(k: npt.ArrayLike, n: npt.ArrayLike, alpha: float) -> _Array:
     Raises InputError for alpha out of range (check_alpha) or counts that are no integers
     0 <= k <= n.
     """
-    check_alpha(alpha)
+    alpha = check_alpha(alpha)
     successes, trials = _check_counts(k, n)
     inner = np.clip(successes, 1.0, np.maximum(trials - 1.0, 1.0))
     bound = special.betainccinv(trials - inner + 1.0, inner, alpha)
@@ -165,10 +167,10 @@ def certified_radius(
     change within this distance of x (in [0, 1]-pixel units). 0.0 where the bound on p is <= 1/2;
     else rounded down to a multiple of 1e-6. `total_variation`, the sampler's distance from the
     ideal Gaussian over a whole image (LatticeGaussian.total_variation), is taken off p first.
-    Raises InputError for sigma <= 0 and as failure_bound.
+    Raises InputError for a sigma or total_variation out of range, and as failure_bound.
     """
-    check_sigma(sigma)
-    q = failure_bound(k, n, alpha) + total_variation
+    sigma = check_sigma(sigma)
+    q = failure_bound(k, n, alpha) + check_total_variation(total_variation)
     z = -special.ndtri(np.minimum(q, 0.5))
     radius = np.where(q < 0.5, np.maximum(round_down(sigma * z), 0.0), 0.0)
     return radius if radius.ndim else float(radius)
@@ -179,7 +181,7 @@ def is_majority(k: int, n: int, alpha: float, *, total_variation: float = 0.0) -
 
     (The radius may still be rounded down to 0.0: the prediction at x itself is then certified.)
     """
-    return bool(failure_bound(k, n, alpha) + total_variation < 0.5)
+    return bool(failure_bound(k, n, alpha) + check_total_variation(total_variation) < 0.5)
 
 
 def smallest_useful_n(alpha: float, parts: int = 1) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import SAMPLES
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
@@ -29,7 +30,7 @@ from smoothcert.engine.statistics.bounds import (
     top_two_differ,
 )
 
-MAX_SAMPLES = 10**9
+MAX_SAMPLES = int(SAMPLES.high)
 """The bounds are checked up to here."""
 
 Counts: TypeAlias = npt.NDArray[np.int64]
@@ -134,11 +135,11 @@ class Procedure(Protocol):
 
 
 def check_samples(name: str, n: int, least: int, reason: str = "") -> None:
-    """Raise InputError unless least <= n <= MAX_SAMPLES; `reason` completes "is too small"."""
+    """Raise InputError unless n is a whole number and least <= n <= MAX_SAMPLES; `reason` completes
+    "is too small"."""
+    SAMPLES.check(n, name)
     if n < least:
         raise InputError(f"{name} {n} is too small{reason}: expected at least {least}")
-    if n > MAX_SAMPLES:
-        raise InputError(f"{name} {n} is too large: expected at most {MAX_SAMPLES}")
 
 
 @dataclass(frozen=True)

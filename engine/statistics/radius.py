@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import PILOT_SAMPLES, SAMPLES_PRICE, TOLERANCE
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
@@ -69,22 +70,16 @@ class RadiusCertify:
         check_total_variation(self.total_variation)
         least = smallest_useful_n(check_alpha(self.alpha))
         check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
-        check_samples("pilot", self.pilot, 1)
+        PILOT_SAMPLES.check(self.pilot, "pilot")
         if (self.tolerance is None) == (self.samples_price is None):
             raise InputError(
                 f"tolerance {self.tolerance} and samples price {self.samples_price}: expected "
                 "exactly one of them"
             )
-        if self.tolerance is not None and not 0.0 < self.tolerance < 1.0:
-            raise InputError(
-                f"tolerance {self.tolerance} is out of range: expected 0 < tolerance < 1, the "
-                "part of the radius that may be given up, such as 0.01"
-            )
-        if self.samples_price is not None and not 0.0 < self.samples_price < np.inf:
-            raise InputError(
-                f"samples price {self.samples_price} is out of range: expected a positive radius "
-                "/ sigma per 100,000 samples, such as 0.1"
-            )
+        if self.tolerance is not None:
+            TOLERANCE.check(self.tolerance)
+        if self.samples_price is not None:
+            SAMPLES_PRICE.check(self.samples_price)
 
     @property
     def max_samples(self) -> int:

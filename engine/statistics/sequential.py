@@ -20,15 +20,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from smoothcert.engine.base.compiling import compiled
+from smoothcert.engine.base.ranges import TABLE_SAMPLES
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-MAX_TABLE_SAMPLES = 10**7
+MAX_TABLE_SAMPLES = int(TABLE_SAMPLES.high)
 """Rounding is covered up to here; a table of all radii then takes half a minute."""
 
 # A state or increment of less probability than this is left out, and charged.
@@ -71,7 +73,7 @@ def looks_until(
     return (*dict.fromkeys(looks), n)
 
 
-@numba.njit(cache=True)
+@compiled()
 def _binomial(n: int, q: float) -> tuple[int, Floats, float]:
     """The window of Bin(n, q) around its mode: its first value, its probabilities (relative error
     below 1e-12, never too small by more than that) and an upper bound on the mass outside."""
@@ -111,7 +113,7 @@ def _binomial(n: int, q: float) -> tuple[int, Floats, float]:
     return mode - below, window / total, lost / total
 
 
-@numba.njit(cache=True)
+@compiled()
 def _spend(looks: Ints, q: float, allowed: Floats, most_failures: Ints) -> tuple[Ints, Floats]:
     """The recursion: the most failures with which each look crosses (-1: none), at most
     most_failures, and the probability spent up to each."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import TABLE_SAMPLES
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
@@ -22,7 +23,6 @@ from smoothcert.engine.statistics.bounds import (
 )
 from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial, check_samples
 from smoothcert.engine.statistics.sequential import (
-    MAX_TABLE_SAMPLES,
     Ints,
     Spending,
     even_odds,
@@ -54,6 +54,9 @@ SETTINGS = {
 """On the workloads of the published logs, strict loses less than .001 of certified accuracy at any
 radius against n samples for every image, fast about .002 (benchmarks/results/samples.md; they were
 chosen on these workloads). The guarantee is the same."""
+
+_MOST_PLANNED = 10**9
+"""Samples times radii: planning takes a minute or two there."""
 
 
 @dataclass(frozen=True)
@@ -101,9 +104,11 @@ class TableCertify:
         check_total_variation(self.total_variation)
         least = smallest_useful_n(check_alpha(self.alpha), parts=2)
         check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
-        if self.n > MAX_TABLE_SAMPLES:
+        TABLE_SAMPLES.check(self.n)
+        if self.n * len(self.radii) > _MOST_PLANNED:
             raise InputError(
-                f"n {self.n} is too large for a table: expected at most {MAX_TABLE_SAMPLES}"
+                f"{len(self.radii)} radii of n {self.n} take too long to plan: expected n times "
+                f"the number of radii to be at most {_MOST_PLANNED}"
             )
         if self.setting not in SETTINGS:
             names = " or ".join(SETTINGS)

@@ -45,6 +45,7 @@ from scipy import special
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.machine import version_of
+from smoothcert.engine.base.ranges import RADII, RADIUS
 from smoothcert.engine.statistics import bounds, sequential
 from smoothcert.engine.statistics.bounds import RADIUS_STEPS, WIDENING, whole_steps
 from smoothcert.engine.statistics.sequential import (
@@ -97,13 +98,12 @@ class BoundaryTable:
 def radius_steps(radii: Sequence[float]) -> Ints:
     """Radii as ascending, distinct int64 multiples of 1e-6, rounded up.
 
-    Raises InputError for no radii, or radii that are negative or no numbers.
+    Raises InputError for no radii or too many, and for radii out of range.
     """
     if not len(radii):
         raise InputError("no radii are given: expected at least one, such as 0,0.25,0.5")
-    for radius in radii:
-        if not (radius >= 0.0 and math.isfinite(radius)):
-            raise InputError(f"radius {radius} is out of range: expected a number >= 0")
+    RADII.check(len(radii), "number of radii")
+    RADIUS.check_all(radii)
     # 0.1 * 3 is a float above 0.3, and means 0.3.
     return np.unique(np.ceil(np.asarray(radii, np.float64) * RADIUS_STEPS - 1e-3).astype(np.int64))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.engine.base.errors import MissingPartError, require
+from smoothcert.engine.base.errors import MissingPartError, require, system_line
 
 ROOT = Path(__file__).parents[3]
 DISTRIBUTIONS = {
@@ -63,3 +63,18 @@ def test_a_broken_package_is_no_missing_one(
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ModuleNotFoundError, match="nothing_of_that_name"):
         require("broken_package", "export", "a test")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(28, "No space left on device", "o.tsv"), "o.tsv: No space left on device"),
+        (OSError(28, "No space left on device", b"o.tsv"), "o.tsv: No space left on device"),
+        (OSError(28, "No space left on device", 3), "No space left on device"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OSError("of a\nlibrary"), "of a library"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_what_the_system_says_is_one_line_without_its_number(error: OSError, said: str) -> None:
+    assert system_line(error) == said

@@ -1,11 +1,14 @@
-"""The cache folder: where it is told to be, with nothing more than Python."""
+"""The cache folder, where it is told to be, and files written whole."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from smoothcert.engine.base.files import cache_entry
+import pytest
+from full_disks import no_more_than
+
+from smoothcert.engine.base.files import cache_entry, replacing, sweep, write_atomically
 
 CODE = """
 import sys
@@ -33,3 +36,88 @@ def test_an_answer_lies_by_its_question(tmp_path: Path) -> None:
     assert place.name.startswith("n" * 80 + "-")
     assert place.suffix == ".json"
     assert cache_entry("part", {"a": 2, "b": [2]}, ".json").name not in place.name
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    write_atomically(path, b"old", 0o600)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+    def write_half() -> None:
+        with replacing(path) as file:
+            file.write(b"new")
+            raise RuntimeError("half")
+
+    with pytest.raises(RuntimeError, match="half"):
+        write_half()
+    assert path.read_bytes() == b"old"
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_new_file_takes_no_other_ones_place(link: bool, tmp_path: Path) -> None:
+    """Though it has come since."""
+    path = tmp_path / "out"
+
+    def write_late() -> None:
+        with replacing(path, new=True) as file:
+            file.write(b"mine")
+            if link:
+                path.symlink_to("absent")
+            else:
+                path.write_bytes(b"theirs")
+
+    with pytest.raises(FileExistsError) as refused:
+        write_late()
+    assert refused.value.filename == str(path)
+    assert path.is_symlink() == link
+    assert link or path.read_bytes() == b"theirs"
+    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_name_as_long_as_names_are(tmp_path: Path) -> None:
+    path = tmp_path / ("\u00e4" * 127)
+    write_atomically(path, b"x")
+    assert path.read_bytes() == b"x"
+
+
+def test_what_the_system_says_is_of_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    """Not of the part of it beside it."""
+    path = tmp_path / "absent" / "out"
+    with pytest.raises(FileNotFoundError) as absent:
+        write_atomically(path, b"")
+    assert str(absent.value) == f"[Errno 2] No such file or directory: '{path}'"
+    path = tmp_path / "out"
+    with pytest.raises(OSError, match="too large") as full, no_more_than(1000):
+        write_atomically(path, bytes(10**6))
+    assert str(full.value) == f"[Errno 27] File too large: '{path}'"
+    with pytest.raises(OSError, match="elsewhere"), replacing(path):
+        (tmp_path / "elsewhere").open()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_that_nobody_holds_are_swept(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    with replacing(path) as file:
+        file.write(b"held")
+        (part,) = tmp_path.iterdir()
+        kept = [tmp_path / name for name in (".out.part", "out.part", ".other.12345678.x.part")]
+        for each in kept:
+            each.touch()
+        left = part.with_name(part.name[:-9] + "left.part")
+        left.touch()
+        sweep(path)
+        assert set(tmp_path.iterdir()) == {part, *kept}
+    assert path.read_bytes() == b"held"
+    sweep(tmp_path / "absent" / "out")
+
+
+def test_a_file_is_as_open_as_its_user_wants(tmp_path: Path) -> None:
+    path, before = tmp_path / "out", os.umask(0o077)
+    try:
+        write_atomically(path, b"x")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -202,9 +202,9 @@ def test_cell_probabilities_sum_exactly() -> None:
     assert max(mirrored) <= Fraction(2, 2**64)
 
 
-@pytest.mark.parametrize("sigma", [0.0, -0.25, 4.0001, math.nan, math.inf])
+@pytest.mark.parametrize("sigma", [0.0, -0.25, 0.0001, 1e-320, 4.0001, math.nan, math.inf])
 def test_sigma_out_of_range_is_refused(sigma: float) -> None:
-    with pytest.raises(InputError, match="expected 0 < sigma <= 4"):
+    with pytest.raises(InputError, match=r"expected 0\.0002 <= sigma <= 4"):
         LatticeGaussian(sigma)
 
 
@@ -217,7 +217,7 @@ def test_sigma_out_of_range_is_refused(sigma: float) -> None:
         ((0, 0, 2**32 - 1, 2, 1, 0), "sample index"),
         ((0, 0, -1, 1, 1, 0), "first sample"),
         ((0, 0, 0, 1, 1, 128), "purpose"),
-        ((0, 0, 0, 1, 0, 0), "pixel"),
+        ((0, 0, 0, 1, 0, 0), "num_pixels"),
     ],
 )
 def test_indices_out_of_range_are_refused(arguments: tuple[int, ...], words: str) -> None:

@@ -23,6 +23,20 @@ def test_counters_are_sample_image_and_purpose() -> None:
     assert counters(np.empty(0, np.int64), 0, 0).shape == (3, 0)
 
 
+def test_purposes_keep_their_numbers() -> None:
+    """Another number is other noise: logs of today would no longer be drawn again."""
+    assert {purpose.name: int(purpose) for purpose in Purpose} == {
+        "SELECTION": 0,
+        "ESTIMATION": 1,
+        "PREDICTION": 2,
+        "PILOT": 3,
+        "VISUALISATION": 4,
+        "DISAGREEMENT": 5,
+        "CALIBRATION": 6,
+        "PARITY": 7,
+    }
+
+
 def test_a_refinement_stream_is_no_other_purpose_s() -> None:
     assert all(0 <= purpose < REFINEMENT for purpose in Purpose)
 

@@ -207,6 +207,8 @@ def test_smallest_useful_n() -> None:
         if alpha > 2 * LEAST_ALPHA:
             assert smallest_useful_n(alpha, parts=2) == smallest_useful_n(alpha / 2)
     assert smallest_useful_n(0.001) == 10
+    # n votes of n prove no more than 1/2 at these levels, to the last bit.
+    assert [smallest_useful_n(2.0**-k) for k in range(2, 40)] == list(range(3, 41))
     assert smallest_useful_n(LEAST_ALPHA, parts=2) == 41
 
 
@@ -234,7 +236,7 @@ def test_two_sided_test_equals_enumeration(trials: int) -> None:
         )
         for alpha in (0.001, 0.01, 0.2, 0.6):
             assert top_two_differ(first, trials - first, alpha) == (extreme <= Fraction(alpha))
-    assert not top_two_differ(0, 0, 0.5)
+    assert top_two_differ(0, 0, 0.5) is False
 
 
 @pytest.mark.parametrize("alpha", [0.0, 1.0, -0.1, math.nan, 9.9e-13, 1e-17, 1e-58, 1e-300])
@@ -264,7 +266,7 @@ def test_impossible_sigma_is_refused(sigma: float) -> None:
 def test_family_wise_alpha() -> None:
     assert family_wise_alpha(0.001, 500) == 0.001 / 500
     assert family_wise_alpha(0.001, 1) == 0.001
-    with pytest.raises(InputError, match="0 inputs"):
+    with pytest.raises(InputError, match="number of inputs 0 is out of range"):
         family_wise_alpha(0.001, 0)
     with pytest.raises(InputError, match="alpha"):
         family_wise_alpha(0.0, 5)

@@ -20,6 +20,7 @@ from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
     certified_radius,
+    failure_bound,
     lower_confidence_bound,
 )
 from smoothcert.engine.statistics.procedures import (
@@ -232,11 +233,15 @@ def _decision(procedure: Procedure, counts: Counts, top: int, n: int) -> Decisio
     return Decision(top, certified_radius(count, n, ALPHA, SIGMA), count, n, 0, n)
 
 
-def negative_variation() -> FixedCertify:
+@dataclass(frozen=True)
+class NegativeVariation(FixedCertify):
     """Adds to the bound what is to be taken off it."""
-    procedure = FixedCertify(SIGMA, n0=20, n=N, alpha=ALPHA)
-    object.__setattr__(procedure, "total_variation", -0.02)
-    return procedure
+
+    def certifies(self, count: int, n: int) -> bool:
+        return float(failure_bound(count, n, self.alpha)) - 0.02 < 0.5
+
+    def radius_of(self, count: int, n: int) -> float:
+        return self.sigma * -float(special.ndtri(failure_bound(count, n, self.alpha) - 0.02))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +251,7 @@ def negative_variation() -> FixedCertify:
         PointEstimate(SIGMA, n0=20, n=N, alpha=ALPHA),
         SeesTheLabel(SIGMA, n0=20, n=N, alpha=ALPHA),
         TwoLooks(SIGMA, n0=20, n=N, alpha=ALPHA),
-        negative_variation(),
+        NegativeVariation(SIGMA, n0=20, n=N, alpha=ALPHA),
     ],
     ids=["reused samples", "k / n", "sees the label", "two looks", "negative variation"],
 )

@@ -149,9 +149,9 @@ def test_predict_result() -> None:
     ("arguments", "words"),
     [
         ({"n": 9}, "n 9 is too small ever to certify at alpha 0.001: expected at least 10"),
-        ({"n": 0}, "too small"),
-        ({"n0": 0}, "n0 0 is too small: expected at least 1"),
-        ({"n": 10**10}, "too large"),
+        ({"n": 0}, "n 0 is out of range"),
+        ({"n0": 0}, "n0 0 is out of range: expected 1 <= n0"),
+        ({"n": 10**10}, "n 10000000000 is out of range"),
         ({"alpha": 0.0}, "alpha"),
         ({"alpha": 1e-17}, "alpha 1e-17 is out of range: expected 1e-12 <= alpha < 1"),
         ({"alpha": 1.5}, "alpha"),

@@ -1,3 +1,6 @@
+import hashlib
+import json
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -118,6 +121,15 @@ def test_describe_names_what_decides() -> None:
         assert other.describe()["plan"] != described["plan"]
 
 
+def test_what_is_described_is_the_plan_of_every_number_of_votes() -> None:
+    procedure = RadiusCertify(0.5, n=5000, tolerance=0.01)
+    planned = [procedure.planned(votes) for votes in range(501)]
+    whole = [[size, procedure.checks.get(size)] for size in planned]
+    described = procedure.describe()
+    assert described["n0"] == 500
+    assert described["plan"] == hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+
 def test_more_than_100_000_samples_certify_more() -> None:
     procedure = RadiusCertify(0.5, n=1_000_000, samples_price=0.03)
     assert procedure.planned(500) > 100_000
@@ -134,7 +146,7 @@ def test_more_than_100_000_samples_certify_more() -> None:
         ({"samples_price": 0.0}, "samples price 0.0"),
         ({"samples_price": float("inf")}, "samples price inf"),
         ({"tolerance": 0.01, "n": 5}, "n 5 is too small"),
-        ({"tolerance": 0.01, "pilot": 0}, "pilot 0 is too small"),
+        ({"tolerance": 0.01, "pilot": 0}, "pilot 0 is out of range"),
         ({"tolerance": 0.01, "alpha": 2.0}, "alpha"),
         ({"tolerance": 0.01, "alpha": 1e-58}, "alpha 1e-58 is out of range: expected 1e-12"),
     ],

@@ -73,7 +73,7 @@ def test_a_negative_total_variation_is_refused(
     ("change", "words"),
     [
         ({"procedure": "guess"}, "unknown"),
-        ({"n": None}, "describe|integers"),
+        ({"n": None}, "describe|integers|whole number"),
         ({"looks": [1, 2]}, "looks"),
         ({"alpha": 1e-17}, "alpha 1e-17 is out of range"),
     ],

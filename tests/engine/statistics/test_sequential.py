@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
+from smoothcert.engine.statistics import sequential
 from smoothcert.engine.statistics.bounds import LEAST_ALPHA, lower_confidence_bound
 from smoothcert.engine.statistics.sequential import (
     Floats,
@@ -213,3 +214,20 @@ def test_futile_counts_are_the_rare_ones() -> None:
 
 def test_without_beta_nothing_is_futile() -> None:
     assert np.all(futile_counts((10, 100), np.array([0.1, 0.4]), 0.0) == -1)
+
+
+@pytest.mark.parametrize(
+    ("n", "q"), [(60, 0.97), (60, 0.03), (128, 0.9), (512, 0.5), (40, 0.5), (2000, 0.999), (1, 0.5)]
+)
+def test_a_window_charges_what_it_leaves_out(n: int, q: float) -> None:
+    """Never less than that, or more would be crossed than is allowed; nor much more."""
+    first, window, lost = sequential._binomial(n, q)
+    p = Fraction(q)
+    exact = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+    inside = range(first, first + len(window))
+    assert all(
+        abs(found / float(exact[k]) - 1) < 1e-12 for k, found in zip(inside, window, strict=True)
+    )
+    outside = float(sum(exact) - sum(exact[k] for k in inside))
+    assert outside <= lost <= 1.02 * outside
+    assert (lost == 0.0) == (len(window) == n + 1)

@@ -259,7 +259,7 @@ def test_describe_names_what_decides() -> None:
     ("arguments", "words"),
     [
         ({"n": 10}, "n 10 is too small ever to certify at alpha 0.001: expected at least 11"),
-        ({"n": 10**7 + 1}, "n 10000001 is too large for a table: expected at most 10000000"),
+        ({"n": 10**7 + 1}, "n 10000001 is out of range: expected 1 <= n <= 10000000"),
         ({"alpha": 1e-17}, "alpha 1e-17 is out of range: expected 1e-12 <= alpha < 1"),
         ({"alpha": 1e-12, "n": 40}, "n 40 is too small .* expected at least 41"),
         ({"setting": "sloppy"}, "setting 'sloppy' is unknown: expected strict or fast"),

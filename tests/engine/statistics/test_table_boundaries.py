@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
@@ -199,3 +200,15 @@ def test_radius_steps() -> None:
 def test_radii_that_are_none(radii: list[float], words: str) -> None:
     with pytest.raises(InputError, match=words):
         radius_steps(radii)
+
+
+@pytest.mark.parametrize("total_variation", [0.0, 1e-5])
+def test_the_errors_of_arithmetic_are_on_the_safe_side(total_variation: float) -> None:
+    """A null is less than its tail of the Gaussian, and what is crossed from more: both by more
+    than any function of the library errs."""
+    steps = np.array([0, 5000, 250_000, 1_000_000])
+    null, others = table_boundaries._nulls(0.5, steps, total_variation)
+    for step, below, above in zip(steps.tolist(), null, others, strict=True):
+        tail = float(mpmath.ncdf(-mpmath.mpf(step) / 500_000))
+        assert 0.5e-7 * tail < tail - (below + total_variation) < 2e-7 * tail
+        assert 0.5e-7 * tail < (above - total_variation) - tail < 2e-7 * tail

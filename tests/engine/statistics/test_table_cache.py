@@ -37,6 +37,8 @@ def test_everything_and_nothing() -> None:
     assert crossing(0.3, looks, np.array([0, 0])) == pytest.approx(1.0)
     assert crossing(0.3, looks, np.array([11, 21])) == 0.0
     assert crossing(0.3, looks, np.array([10, 21])) == pytest.approx(0.7**10)
+    assert crossing(0.3, (1, 2), np.array([2, 1])) == pytest.approx(1 - 0.3**2)
+    assert crossing(0.3, (1, 2), np.array([1, 1])) == pytest.approx(1 - 0.3**2)
 
 
 def test_an_entry_is_of_its_settings_code_and_numbers(

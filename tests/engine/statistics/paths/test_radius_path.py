@@ -1,6 +1,7 @@
 """Radius mode's paths against every path there is, and against trials of its own."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,3 +108,32 @@ def test_a_size_that_the_pilot_does_not_plan_is_refused() -> None:
 def test_numbers_that_end_no_trial_are_refused(claim: Decision) -> None:
     with pytest.raises(InputError, match=r"n0 is 21|drawn is 319|n 299 is no|n 0 is no"):
         path_of(TINY).ranges(claim)
+
+
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_with_nothing_counted_a_class_that_was_given_up_is_possible(label: int) -> None:
+    told = {(Purpose.ESTIMATION, n): np.zeros(3, np.int64) for n in LOOKS}
+    told[Purpose.PILOT, 20] = np.eye(3, dtype=np.int64)[label] * 20
+    for procedure in (TINY, TINY_AWARE):
+        claim = decided(procedure.trial(label), of_prefixes(told))
+        assert claim.predict == ABSTAIN
+        assert claim.n > 0
+        assert path_of(procedure).objection(claim, label, Seen(3)) is None
+
+
+def test_a_pilot_that_plans_nothing_ends_with_no_votes() -> None:
+    path = path_of(TINY)
+    known = {(Purpose.PILOT, 20): np.array([4, 4, 3])}  # the others voted for no class
+    claim = decided(TINY.trial(0), of_prefixes(known))
+    assert claim == Decision(ABSTAIN, 0.0, 0, 0, 20, 20)
+    for seen in (Seen(3), Seen(3, known, lambda n: 0)):
+        assert path.objection(claim, 0, seen) is None
+        assert path.objection(replace(claim, count=1), 0, seen) is not None
+
+
+def test_counts_that_are_known_exactly_have_one_end() -> None:
+    for procedure, number in itertools.product((TINY, TINY_AWARE), range(12)):
+        known = counted([0.5, 0.7, 0.9, 1.0][number % 4], number, 20, LOOKS)
+        claim = decided(procedure.trial(0), of_prefixes(known))
+        path, seen = path_of(procedure), Seen(3, known, lambda n: 0)
+        assert [each for each in claims(procedure) if not path.objection(each, 0, seen)] == [claim]

@@ -13,7 +13,13 @@ from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import ABSTAIN
 from smoothcert.engine.statistics.paths.base import Seen, may_lead
 from smoothcert.engine.statistics.paths.following import PATHS, path_of
-from smoothcert.engine.statistics.procedures import Counts, Decision, FixedCertify, Predict
+from smoothcert.engine.statistics.procedures import (
+    Counts,
+    Decision,
+    FixedCertify,
+    Predict,
+    Procedure,
+)
 from smoothcert.engine.statistics.recorded import PROCEDURES
 from smoothcert.engine.statistics.transfer import TransferCertify
 
@@ -79,6 +85,17 @@ def test_predict(votes: list[int]) -> None:
     assert possible == reached
 
 
+def test_the_only_class_of_a_network_is_predicted() -> None:
+    known = {(Purpose.PREDICTION, 12): np.array([12])}
+    claim = decided(PREDICT.trial(), of_prefixes(known))
+    assert claim.predict == 0
+    assert path_of(PREDICT).objection(claim, 0, Seen(1, known)) is None
+    assert path_of(PREDICT).objection(claim, 0, Seen(1)) is None
+    few = Decision(0, 0.0, 2, 12, 0, 12)
+    seen = Seen(1, {(Purpose.PREDICTION, 12): np.array([2])})
+    assert path_of(PREDICT).objection(few, 0, seen) is not None
+
+
 def test_a_transfer_goes_on_where_the_fast_model_ended() -> None:
     procedure = TransferCertify(FIXED, 0.5, 20, 0.1)
     known = {
@@ -112,12 +129,45 @@ def test_who_may_lead() -> None:
     assert bounds((3, 3)) == [True]
 
 
+PREDICTED = Decision(0, 0.0, 12, 12, 0, 12)
+
+
+def test_ranges_are_those_that_a_trial_asks_for() -> None:
+    certified = Decision(0, 0.1, 12, 12, 6, 18)
+    selection, estimation = (Purpose.SELECTION, 0, 6), (Purpose.ESTIMATION, 0, 12)
+    assert ranges(FIXED, certified) == [selection, estimation]
+    assert ranges(PREDICT, PREDICTED) == [(Purpose.PREDICTION, 0, 12)]
+    transfer = TransferCertify(FIXED, 0.5, 20, 0.1)
+    paired = (Purpose.DISAGREEMENT, 0, 20)
+    assert ranges(transfer, replace(certified, drawn=38)) == [selection, estimation, paired]
+    abstained = replace(certified, predict=ABSTAIN, radius=0.0)
+    assert ranges(transfer, abstained) == [selection, estimation]
+
+
+def ranges(procedure: Procedure, claim: Decision) -> list[tuple[Purpose, int, int]]:
+    found = path_of(procedure).ranges(claim)
+    return [(each.purpose, each.first, each.count) for each in found]
+
+
 @pytest.mark.parametrize(
     ("claim", "words"),
     [
-        (Decision(0, 0.1, 9, 12, 5, 17), "n0 is 5: expected 6"),
-        (Decision(0, 0.1, 9, 13, 6, 19), "n is 13: expected 12"),
-        (Decision(0, 0.1, 9, 12, 6, 19), "drawn is 19: expected 18"),
+        (replace(PREDICTED, n0=1), "^n0 is 1: expected 0"),
+        (replace(PREDICTED, n=13), "^n is 13: expected 12"),
+        (replace(PREDICTED, drawn=13), "^drawn is 13: expected 12"),
+    ],
+)
+def test_numbers_that_are_not_predicts_are_refused(claim: Decision, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        path_of(PREDICT).ranges(claim)
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        (Decision(0, 0.1, 9, 12, 5, 17), "^n0 is 5: expected 6"),
+        (Decision(0, 0.1, 9, 13, 6, 19), "^n is 13: expected 12"),
+        (Decision(0, 0.1, 9, 12, 6, 19), "^drawn is 19: expected 18"),
     ],
 )
 def test_numbers_that_are_not_certifys_are_refused(claim: Decision, words: str) -> None:

@@ -82,6 +82,22 @@ def test_what_is_possible_is_what_some_counts_lead_to(
 
 
 @pytest.mark.parametrize("label_aware", [False, True])
+def test_counts_that_are_known_exactly_have_one_end(label_aware: bool) -> None:
+    procedure, path = tiny(label_aware), path_of(tiny(label_aware))
+    rng = np.random.default_rng(3)
+    ends = set()
+    for p in np.linspace(0.05, 1.0, 40):
+        votes = rng.random(LOOKS[-1]) >= p
+        prefixes = [np.bincount(votes[:n], minlength=2) for n in LOOKS]
+        known = prefixes_of(LOOKS, prefixes)
+        claim = decided(procedure.trial(0), of_prefixes(known))
+        seen = Seen(2, known, lambda n: 0)
+        assert {each for each in claims() if path.objection(each, 0, seen) is None} == {claim}
+        ends.add((claim.predict, claim.n, claim.drawn))
+    assert len(ends) > 5
+
+
+@pytest.mark.parametrize("label_aware", [False, True])
 def test_with_nothing_counted_every_end_of_a_trial_is_possible(label_aware: bool) -> None:
     procedure, path = tiny(label_aware), path_of(tiny(label_aware))
     every = [list(near(np.array([n // 2, n // 2]), n, n)) for n in LOOKS]
@@ -132,6 +148,24 @@ def test_a_stop_too_early_and_one_too_late_are_refused() -> None:
     level = procedure.table.level(3, looks[3])
     late = Decision(0, procedure.table.radius(level), looks[3], looks[3], 0, looks[3])
     assert "ends before" in str(path.objection(late, 0, Seen(2, sure, lambda n: 3)))
+
+
+def test_a_radius_is_held_from_the_first_look_that_gives_it() -> None:
+    """Votes that keep a level are no evidence for it a second time."""
+    procedure = TableCertify(0.5, (0.0, 0.25, 0.75), 5000)
+    table, path = procedure.table, path_of(procedure)
+    first, second = table.looks[:2]
+    assert table.level(0, 339) == table.level(1, 417) > 0
+    counts = {(Purpose.ESTIMATION, n): np.array([n * 339 // 512, 512]) for n in table.looks}
+    counts[Purpose.ESTIMATION, first] = np.array([339, first - 339])
+    counts[Purpose.ESTIMATION, second] = np.array([417, second - 417])
+    again = Decision(0, table.radius(table.level(1, 417)), 417, second, 0, second)
+    found = path.objection(again, 0, Seen(2, counts, lambda n: 0))
+    assert "holds a larger radius" in str(found)
+    assert path.objection(again, 0, Seen(2)) is None
+    once = decided(procedure.trial(), of_prefixes(counts))
+    assert (once.count, once.n, once.drawn) == (339, first, second)
+    assert path.objection(once, 0, Seen(2, counts, lambda n: 0)) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.memory import available_memory, check_fits
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+
+MACHINE = {"proc/meminfo": "MemTotal: 9000 kB\nMemAvailable:    8000 kB\n"}
+
+
+def test_the_machine_tells(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) is None
+    write(tmp_path, MACHINE)
+    assert available_memory(tmp_path) == 8000 * 1024
+
+
+@pytest.mark.parametrize(
+    ("line", "folder", "limit", "usage", "prefix"),
+    [
+        ("0::/a/b", "sys/fs/cgroup/a", "memory.max", "memory.current", ""),
+        (
+            "4:memory:/a/b",
+            "sys/fs/cgroup/memory/a",
+            "memory.limit_in_bytes",
+            "memory.usage_in_bytes",
+            "total_",
+        ),
+    ],
+)
+def test_a_group_around_this_one_limits(
+    tmp_path: Path, line: str, folder: str, limit: str, usage: str, prefix: str
+) -> None:
+    files = {
+        **MACHINE,
+        "proc/self/cgroup": f"{line}\n",
+        f"{folder}/{limit}": "5000\n",
+        f"{folder}/{usage}": "3000\n",
+    }
+    write(tmp_path, files)
+    assert available_memory(tmp_path) == 2000
+    # What files fill is given back.
+    stat = f"anon 7\n{prefix}active_file 400\n{prefix}inactive_file 100\n"
+    write(tmp_path, {f"{folder}/memory.stat": stat})
+    assert available_memory(tmp_path) == 2500
+    write(tmp_path, {f"{folder}/{limit}": "max\n"})
+    assert available_memory(tmp_path) == 8000 * 1024
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    check_fits(10**6, "an image")
+    if available_memory() is not None:
+        with pytest.raises(InputError, match=r"an image needs 1,000,000\.0 GB of memory"):
+            check_fits(10**15, "an image")
