@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.wording import printable, shown
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.run.audit import AuditReport, audit_log
 from smoothcert.engine.run.audit_manifest import LoggedRun
@@ -11,6 +12,7 @@ from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.selecting.index_file import IndexFile
 from smoothcert.export.foreign.options import ModelOptions
 from smoothcert.export.opening import open_model
+from smoothcert.numbers import numbers_of
 
 
 def audit(
@@ -44,8 +46,7 @@ def audit(
     See audit_log for what is compared, and AuditReport.escape for what may be missed. Raises
     InputError where source, model or manifest are not the log's.
     """
-    if rows < 0:
-        raise InputError(f"rows {rows} is too small: expected at least 0")
+    numbers = numbers_of(rows=rows, seed=seed)
     listed = None if indices is None else IndexFile.read(Path(indices))
     logged = LoggedRun.read(Path(log))
     opened = _logged_model(logged, model, "model", "model_path", "--model")
@@ -62,8 +63,7 @@ def audit(
         images,
         reference=reference,
         indices=listed,
-        rows=rows,
-        seed=seed,
+        **numbers,
         another_machine=another_machine,
     )
 
@@ -75,13 +75,15 @@ def _logged_model(
     manifest's `entry` describes."""
     found = given or logged.path(path)
     if not found:
-        raise InputError(f"the manifest of {logged.log} names no model file: give {option}")
+        raise InputError(
+            f"the manifest of {printable(logged.log)} names no model file: give {option}"
+        )
     opened = open_model(Path(found), _logged_options(logged, entry))
     sha256 = logged.run[entry]["sha256"]
     if opened.given_sha256 != sha256:
         raise InputError(
-            f"model {found} is not the log's: sha256 {opened.given_sha256[:16]}... against "
-            f"{sha256[:16]}...; give {option}"
+            f"model {printable(found)} is not the log's: sha256 {opened.given_sha256[:16]}... "
+            f"against {shown(sha256)[1:17]}...; give {option}"
         )
     return opened
 
@@ -89,8 +91,6 @@ def _logged_model(
 def _logged_options(logged: LoggedRun, entry: str) -> ModelOptions:
     """What the run was told of the model of the manifest's `entry`; raises InputError where that is
     of another form."""
-    where = f"the options of {entry} in the manifest of {logged.log}"
+    where = f"the options of {entry} in the manifest of {printable(logged.log)}"
     adapted = logged.run[entry].get("adapted", {})
-    if not isinstance(adapted, dict):
-        raise InputError(f"{where}: expected an object; was it edited?")
     return ModelOptions.recorded(adapted.get("options", {}), where)

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, Unpack
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import Interpolation
+from smoothcert.engine.log.log_file import check_log
 from smoothcert.engine.log.manifest import recorded_seed
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed, fresh_seed
@@ -24,6 +25,7 @@ from smoothcert.export.composite.noise_level import check_sigma
 from smoothcert.export.foreign.input_reading import OpenSidesError
 from smoothcert.export.foreign.options import Layout, ModelOptions
 from smoothcert.export.opening import open_model, open_reference
+from smoothcert.numbers import numbers_of
 from smoothcert.options import CertifyOptions
 
 
@@ -106,7 +108,7 @@ def certify(
     model   ONNX, a checkpoint that `export` understands, or a TensorRT plan
     source  see open_source
     log     OUT.tsv, its manifest beside it; the same call resumes one that was interrupted
-    sigma   in [0, 1]-pixel units, in (0, 4]
+    sigma   in [0, 1]-pixel units, in [0.0002, 4]
 
     With probability at least 1 - alpha per image over the noise, the smoothed classifier's
     prediction is constant within the L2 radius that the log states: for every real input within it
@@ -124,25 +126,33 @@ def certify(
     """
     if transfer_to is None and (n_zeta is not None or alpha_zeta is not None):
         raise InputError("n-zeta and alpha-zeta are of a transfer only: give --transfer-to too")
-    if transfer_to is not None and n_zeta is None:
-        n_zeta = max(1000, n // 10)
-    asked = CertifyOptions(
+    given = numbers_of(
         sigma=sigma,
         n0=n0,
         n=n,
         alpha=alpha,
-        radii=None if radii is None else tuple(sorted(set(radii))),
-        setting=setting,
+        radii=radii,
         tolerance=tolerance,
         samples_price=samples_price,
-        label_aware=label_aware,
         family_wise=family_wise,
         n_zeta=n_zeta,
         alpha_zeta=alpha_zeta,
     )
-    notes = {} if family_wise is None else {"family_wise": family_wise}
+    if transfer_to is not None and n_zeta is None:
+        given["n_zeta"] = max(1000, given["n"] // 10)
+    if radii is not None:
+        given["radii"] = tuple(sorted(set(given["radii"])))
+    asked = CertifyOptions(setting=setting, label_aware=label_aware, **given)
+    notes = {} if family_wise is None else {"family_wise": asked.family_wise}
     return _run(
-        model, source, log, sigma, asked.procedure, notes=notes, transfer_to=transfer_to, **options
+        model,
+        source,
+        log,
+        asked.sigma,
+        asked.procedure,
+        notes=notes,
+        transfer_to=transfer_to,
+        **numbers_of(**options),
     )
 
 
@@ -162,7 +172,15 @@ def predict(
     smoothed classifier's (or -1, abstention); the radius column is 0. Otherwise as `certify`, and
     as there neither image nor model may depend on the seed.
     """
-    return _run(model, source, log, sigma, lambda tau: Predict(n, alpha, tau), **options)
+    given = numbers_of(sigma=sigma, n=n, alpha=alpha)
+    return _run(
+        model,
+        source,
+        log,
+        given["sigma"],
+        lambda tau: Predict(given["n"], given["alpha"], tau),
+        **numbers_of(**options),
+    )
 
 
 def _run(
@@ -202,6 +220,8 @@ def _run(
     source_options = SourceOptions.among(of_files)
     law = LatticeGaussian(sigma)
     make_procedure(0.0)  # refuse useless settings before any file is opened
+    lists = (of_files.get("labels"), of_files.get("classes"))
+    check_log(Path(log), [model, source, transfer_to, indices, *lists])
     asked = Selection.of_options(skip, max, shard)
     subset = Subset.of_options(
         indices,

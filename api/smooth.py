@@ -14,6 +14,8 @@ from smoothcert.engine.backends.live_module import LiveModule
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
+from smoothcert.engine.base.ranges import BATCH, CLASSES, SIGMA
+from smoothcert.engine.base.wording import shown
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed, fresh_seed
 from smoothcert.engine.run.repeats import Repeats
@@ -42,7 +44,7 @@ class Smooth:
                      module is run in eval mode where it is, with the weights it has at each call;
                      afterwards it is in the mode it was in.
     num_classes      of the base classifier, at least 2
-    sigma            noise level in [0, 1]-pixel units, in (0, 4]
+    sigma            noise level in [0, 1]-pixel units, in [0.0002, 4]
     seed             64-bit seed of the noise: the same seed and image give the same samples; None:
                      fresh bits of the operating system's randomness
     snap             accept images off the 8-bit grid: they are moved to it, and the radius shrinks
@@ -65,6 +67,7 @@ class Smooth:
         seed: int | None = None,
         snap: bool = False,
     ) -> None:
+        CLASSES.check(num_classes, "num_classes")
         if num_classes < 2:
             raise InputError(
                 f"num_classes {num_classes} is too small: expected at least 2, since one class "
@@ -72,7 +75,7 @@ class Smooth:
             )
         self.base_classifier = base_classifier
         self.num_classes = num_classes
-        self.sigma = float(sigma)
+        self.sigma = float(SIGMA.check(sigma))
         self._law = LatticeGaussian(self.sigma)
         self._seed = fresh_seed() if seed is None else check_seed(seed)
         self._snap = snap
@@ -131,8 +134,7 @@ class Smooth:
     def _ready(
         self, shape: tuple[int, int, int], batch_size: int
     ) -> contextlib.AbstractContextManager[Backend]:
-        if batch_size < 1:
-            raise InputError(f"batch_size {batch_size} is too small: expected at least 1")
+        BATCH.check(batch_size, "batch_size")
         key = (shape, batch_size)
         if key not in self._opened:
             self._opened[key] = self._open(shape, batch_size)
@@ -159,8 +161,11 @@ class Smooth:
         not at all)."""
         if hasattr(x, "detach"):
             x = x.detach().cpu().double().numpy()
-        values = np.asarray(x, dtype=np.float64)
-        if values.ndim != 3:
+        try:
+            values = np.asarray(x, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InputError(f"x {shown(x)} is no array of numbers: expected [C, H, W]") from None
+        if values.ndim != 3 or not values.size:
             raise InputError(f"x has shape {values.shape}: expected one image [C, H, W]")
         scaled = values * LEVELS
         pixels = np.rint(scaled)

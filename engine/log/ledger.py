@@ -5,19 +5,22 @@ analysis scripts read it. A run may be killed at any point: what was appended st
 line is cut, and the same command goes on to the same bytes (the time column aside).
 """
 
-import contextlib
-import fcntl
+import io
 import json
 import os
+import stat
 import time
-from collections.abc import Callable, Mapping
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.errors import InputError, RunStoppedError, system_line
+from smoothcert.engine.base.files import sweep, write_atomically
+from smoothcert.engine.base.memory import check_fits
+from smoothcert.engine.log.log_file import LogFile, check_log
+from smoothcert.engine.log.log_rows import check_header, rows_in
 from smoothcert.engine.log.manifest import (
     differences,
     manifest_path,
@@ -25,13 +28,8 @@ from smoothcert.engine.log.manifest import (
     row_independence,
     write_manifest,
 )
-from smoothcert.engine.log.rows import (
-    Certificate,
-    check_labels,
-    columns_of,
-    header_of,
-    read_rows,
-)
+from smoothcert.engine.log.row_rules import RowRules
+from smoothcert.engine.log.rows import Certificate, columns_of, header_of
 
 _SYNC_SECONDS = 1.0
 
@@ -43,11 +41,15 @@ class Ledger:
     run      what decides every byte of the log but the time column: it must equal the manifest's
     session  this process's circumstances (machine, runtime, batch), recorded beside it
     earlier  (attribute) the sessions of the log that is resumed
+    rules    what a row that is there already must be, beside of its form (None: nothing more)
     check    is given the label and the digest of the pixels of each row that is there already, by
              image, before anything is written; it raises what forbids to go on
 
     Raises InputError where the file belongs to a different run (naming the difference), is
-    damaged, is being written by another process, or cannot be written.
+    damaged (naming the line), is being written by another process, or may not be written: nothing
+    is then changed, and nothing left behind. A run that is refused before its first row (by an
+    InputError within the block) takes with it what it made. RunStoppedError, here and below, is
+    raised where the system cannot write (a full disk); what is written is kept.
     """
 
     def __init__(
@@ -55,17 +57,21 @@ class Ledger:
         path: Path,
         run: dict[str, Any],
         session: dict[str, Any],
+        rules: RowRules | None = None,
         check: Callable[[Mapping[int, tuple[str, str]]], None] | None = None,
     ) -> None:
         # What JSON makes of it is what a resumed run will read back.
         run = json.loads(json.dumps(run))
         self.path = path
-        self._columns = columns_of(run)
-        self._header = header_of(self._columns)
-        self._file = _open_locked(path)
+        self._header = header_of(columns_of(run)).encode()
+        check_log(path)
+        self._log = LogFile(path)
+        self._file = self._log.file
+        self._rows: dict[int, bytes] = {}
+        self._new = not os.path.lexists(manifest_path(path))
         try:
-            self._rows = self._recover(run, check)
-            self.earlier = self._sessions()
+            manifest = self._recover(run, rules, check)
+            self.earlier = list(manifest["sessions"]) if self._rows else []
             self._own = len(self.earlier)
             sessions = [*self.earlier, dict(session)]
             self._manifest: dict[str, Any] = {
@@ -74,11 +80,11 @@ class Ledger:
                 "sessions": sessions,
             }
             self._write_manifest()
+            sweep(self._log.place)
             if self._file.tell() == 0:  # after the manifest: a log without one is nobody's
-                self._file.write(self._header)
-                self._file.flush()
+                self._write(self._header)
         except BaseException:
-            self._file.close()
+            self._take_back()
             raise
         self._synced = time.monotonic()
 
@@ -91,9 +97,23 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._file.closed:
+        if self._file.closed:
+            return
+        if isinstance(error, InputError) and not self._rows and self._log.made:
+            self._file.seek(0)
+            self._file.truncate()
+            self._take_back()
+            return
+        try:
             self._sync()
-            self._file.close()
+        finally:
+            with suppress(OSError):  # which has been said
+                self._file.close()
+
+    def _take_back(self) -> None:
+        """Close the log, and remove what was made here where the log holds nothing."""
+        if self._log.withdraw() and self._new:  # in this order: a log alone is nobody's
+            manifest_path(self.path).unlink(missing_ok=True)
 
     @property
     def done(self) -> frozenset[int]:
@@ -114,15 +134,15 @@ class Ledger:
         known = row_independence(self._manifest["run"], self._manifest["sessions"])
         if known is not None:
             self._manifest["row_independence"] = known
-        write_manifest(self.path, self._manifest)
+        with self._written():
+            write_manifest(self.path, self._manifest)
 
     def append(self, certificate: Certificate) -> None:
         """Add a row: handed to the system at once (a killed process loses nothing), and synced
         to the disk every second (a power cut loses a second)."""
-        line = certificate.line()
+        line = certificate.line().encode()
         self._rows[certificate.index] = line
-        self._file.write(line)
-        self._file.flush()
+        self._write(line)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self._sync()
 
@@ -133,78 +153,89 @@ class Ledger:
         """
         self._sync()
         if list(self._rows) != sorted(self._rows):
-            ordered = self._header + "".join(self._rows[i] for i in sorted(self._rows))
-            write_atomically(self.path, ordered.encode())
+            ordered = b"".join(self._rows[index] for index in sorted(self._rows))
+            with self._written():
+                mode = stat.S_IMODE(os.fstat(self._file.fileno()).st_mode)
+                write_atomically(self._log.place, self._header + ordered, mode)
         ending: dict[str, Any] = {"status": "complete"}
         if failed:
             reasons = [{"idx": index, "reason": failed[index]} for index in sorted(failed)]
             ending = {"status": "partial", "failed": reasons}
-        write_manifest(self.path, {**self._manifest, **ending, **summary})
+        self._manifest = {**self._manifest, **ending, **summary}
+        self._write_manifest()
         self._file.close()
 
+    def _write(self, line: bytes) -> None:
+        with self._written():
+            self._file.write(line)
+            self._file.flush()
+
     def _sync(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._written():
+            self._file.flush()
+            os.fsync(self._file.fileno())
         self._synced = time.monotonic()
 
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """Inside, something is written; raises RunStoppedError for what the system says of it."""
+        try:
+            yield
+        except OSError as error:
+            if error.filename is None:
+                error.filename = str(self.path)
+            raise RunStoppedError(system_line(error)) from error
+
     def _recover(
-        self, run: dict[str, Any], check: Callable[[Mapping[int, tuple[str, str]]], None] | None
-    ) -> dict[int, str]:
-        """Check that the log is this run's, cut a torn last line, and return its rows."""
+        self,
+        run: dict[str, Any],
+        rules: RowRules | None,
+        check: Callable[[Mapping[int, tuple[str, str]]], None] | None,
+    ) -> dict[str, Any]:
+        """Check that the log is this run's, take its rows, and cut a torn last line; returns its
+        manifest, empty where there is none."""
+        size = os.fstat(self._file.fileno()).st_size
+        check_fits(2 * size, f"{self.path}, read whole,", "a log, in a smaller file")
         self._file.seek(0)
         content = self._file.read()
-        if content and not manifest_path(self.path).exists():
-            raise InputError(
-                f"{self.path} exists and has no manifest beside it: expected a new file or a log "
-                "of this command; choose another output"
-            )
-        if content:
-            found = differences(read_manifest(self.path)["run"], run)
-            if found:
-                raise InputError(
-                    f"{self.path} was made by a different command: {'; '.join(found)}; "
-                    "choose another output, or the same options to resume"
-                )
-        complete = content[: content.rfind("\n") + 1]
-        rows = read_rows(self.path, complete, self._columns)
-        check_labels(self.path, rows, self._columns, run)
-        if rows and check is not None:
-            of_image = itemgetter(self._columns.index("label"), self._columns.index("pixels"))
-            check({index: of_image(line.rstrip("\n").split("\t")) for index, line in rows.items()})
-        self._file.seek(len(complete.encode()))
+        manifest = self._own_manifest(run, whole=bool(content))
+        complete = content[: content.rfind(b"\n") + 1]
+        if complete:
+            found = {row.index: row for row in rows_in(self.path, io.BytesIO(complete), run, rules)}
+            if found and check is not None:
+                check({i: (row.fields["label"], row.fields["pixels"]) for i, row in found.items()})
+            self._rows = {index: row.line for index, row in found.items()}
+        elif not self._header.startswith(content):
+            check_header(self.path, content, columns_of(run))
+        self._file.seek(len(complete))
         self._file.truncate()
-        return rows
+        return manifest
 
-    def _sessions(self) -> list[Any]:
-        """Those of the log that is resumed."""
-        if self._rows:
-            with contextlib.suppress(KeyError):
-                return list(read_manifest(self.path)["sessions"])
-        return []
-
-
-def _open_locked(path: Path) -> Any:
-    """Open for reading and writing, created if absent, under an exclusive lock."""
-    while True:
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
+    def _own_manifest(self, run: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+        """The manifest that is there already, which must be this run's; `whole`: beside a log, not
+        alone, as a run leaves it that is killed at its start."""
+        path = manifest_path(self.path)
+        if self._new:
+            if whole:
+                raise InputError(
+                    f"{self.path} exists and has no manifest beside it: expected a new file or a "
+                    "log of this command; choose another output"
+                )
+            return {}
+        manifest = read_manifest(self.path)
+        if found := differences(manifest["run"], run):
+            what, instead = (
+                (self.path, "the same options to resume")
+                if whole
+                else (path, f"remove it where its log {self.path} is not to come back")
+            )
             raise InputError(
-                f"{path} cannot be written ({error.strerror}): expected a path in a writable folder"
-            ) from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(handle)
+                f"{what} was made by a different command: {'; '.join(found)}; choose another "
+                f"output, or {instead}"
+            )
+        if not whole and manifest.get("status") != "running":
             raise InputError(
-                f"{path} is being written by another process: expected one writer; wait for it, "
-                "or choose another output"
-            ) from None
-        # A finishing writer replaces the file; a lock on the replaced one would guard nothing.
-        try:
-            current = path.stat().st_ino == os.fstat(handle).st_ino
-        except FileNotFoundError:
-            current = False
-        if current:
-            return os.fdopen(handle, "r+", encoding="utf-8", newline="")
-        os.close(handle)
+                f"{path} is of a finished run, and its log {self.path} is gone: expected both or "
+                "none of them; bring it back, remove the manifest too, or choose another output"
+            )
+        return manifest

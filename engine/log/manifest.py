@@ -1,18 +1,18 @@
 """The manifest: `OUT.tsv.json` beside a log, which says what the log certifies."""
 
 import json
-from collections.abc import Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.wording import printable
 
-if TYPE_CHECKING:  # scipy behind it takes longer than reading a manifest
-    from smoothcert.engine.statistics.procedures import Procedure
-
-_Recorded = TypeVar("_Recorded")
+if TYPE_CHECKING:
+    from smoothcert.engine.log.manifest_schema import Purpose
+    from smoothcert.engine.statistics.procedures import Procedure  # scipy behind it takes longer
 
 
 def manifest_path(log: Path) -> Path:
@@ -62,42 +62,60 @@ def describe_run(
 
 
 def read_json(log: Path) -> dict[str, Any] | None:
-    """The JSON object beside a log, of whoever wrote it; None where there is none.
+    """The manifest beside a log, of whoever wrote it, for an analysis: its entries may be few, and
+    are of their types. None where there is none.
 
     Raises InputError where it is damaged.
     """
+    from smoothcert.engine.log.manifest_schema import Purpose
+
+    return _read(log, Purpose.ANALYSIS)
+
+
+def read_manifest(log: Path, purpose: "Purpose | None" = None) -> dict[str, Any]:
+    """The manifest of a log, with the entries that `purpose` needs (None: to resume its run), all
+    of the types and in the ranges that manifest_schema.py says.
+
+    Raises InputError, in one line that names the entry, where it is missing or another thing.
+    """
+    from smoothcert.engine.log.manifest_schema import Purpose
+
+    manifest = _read(log, Purpose.RESUME if purpose is None else purpose)
+    if manifest is None:
+        raise InputError(
+            f"{printable(manifest_path(log))} does not exist: expected the manifest of "
+            f"{printable(log)}"
+        )
+    return manifest
+
+
+def _read(log: Path, purpose: "Purpose") -> dict[str, Any] | None:
+    from smoothcert.engine.log.manifest_reading import read  # msgspec behind it takes a while
+
     path = manifest_path(log)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as a manifest ({error}): expected JSON") from None
-    if not isinstance(manifest, dict):
-        raise InputError(f"{path} is no manifest: expected a JSON object")
-    return manifest
-
-
-def read_manifest(log: Path) -> dict[str, Any]:
-    """The manifest of a log; raises InputError where it is missing or damaged."""
-    path, manifest = manifest_path(log), read_json(log)
-    if manifest is None:
-        raise InputError(f"{path} does not exist: expected the manifest of {log}")
-    if not isinstance(manifest.get("run"), dict):
-        raise InputError(f"{path} is no manifest of a run: expected a JSON object with `run`")
-    return manifest
+    except (OSError, ValueError):
+        pass  # which is for `read` to tell
+    return read(path, purpose)
 
 
 def write_manifest(log: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest of a log, whole or not at all."""
-    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(manifest_path(log), text.encode())
+    write_atomically(manifest_path(log), manifest_text(manifest).encode())
+
+
+def manifest_text(manifest: Mapping[str, Any]) -> str:
+    """A manifest as it is written."""
+    return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
 
 
 def recorded(log: Path, name: str) -> str | None:
     """`backend` or `precision` that a log was started with; None where there is none to resume."""
-    value = (_to_resume(log) or {}).get(name)
-    return None if value is None else str(value)
+    found: str | None = (_to_resume(log) or {}).get(name)
+    return found
 
 
 def recorded_seed(log: Path) -> int | None:
@@ -105,34 +123,27 @@ def recorded_seed(log: Path) -> int | None:
 
     Raises InputError where its manifest is damaged or says none.
     """
-    return _recorded_as(log, "seed", int, "an integer")
+    seed: int | None = (_to_resume(log, "run.seed") or {}).get("seed")
+    return seed
 
 
 def recorded_selection(log: Path) -> dict[str, Any] | None:
     """The description of the selection that a log was started with; None where there is none to
     resume. Raises InputError where its manifest is damaged or says none."""
-    return _recorded_as(log, "selection", dict, "an object")
+    return (_to_resume(log, "run.selection") or {}).get("selection")
 
 
-def _recorded_as(log: Path, name: str, kind: type[_Recorded], expected: str) -> _Recorded | None:
-    """An entry of the run that a log was begun with, which must be there and of that kind."""
-    run = _to_resume(log)
-    if run is None:
+def _to_resume(log: Path, *needed: str) -> dict[str, Any] | None:
+    """`run` of the manifest of a log that was begun, if only just: the manifest is written first.
+    With the entries that are needed; None where there is none."""
+    from smoothcert.engine.log.manifest_reading import check_required
+
+    path = manifest_path(log)
+    if not path.exists():
         return None
-    value = run.get(name)
-    if not isinstance(value, kind):
-        raise InputError(
-            f"{manifest_path(log)} records the {name} {value!r:.40}: expected {expected}; choose "
-            "another output"
-        )
-    return value
-
-
-def _to_resume(log: Path) -> dict[str, Any] | None:
-    """`run` of the manifest of a log that was begun; None where there is none."""
-    if not (log.is_file() and log.stat().st_size and manifest_path(log).exists()):
-        return None
-    run: dict[str, Any] = read_manifest(log)["run"]
+    manifest = read_manifest(log)
+    check_required(manifest, path, needed, "a run that is resumed")
+    run: dict[str, Any] = manifest["run"]
     return run
 
 
@@ -143,13 +154,13 @@ def row_independence(
     name: `proven` of its graph in every session, or else `probed`. None where no session says."""
     found: dict[str, str] = {}
     for session in sessions:
-        backend = session.get("backend") or {}
+        backend = session.get("backend", {})
         for model, opened in (
             (run.get("model"), backend),
-            (run.get("transfer_to"), backend.get("reference") or {}),
+            (run.get("transfer_to"), backend.get("reference", {})),
         ):
             said = opened.get("row_independence")
-            if not (isinstance(said, dict) and isinstance(model, dict)):
+            if said is None or model is None:
                 continue
             name, verdict = str(model.get("name")), str(said.get("verdict"))
             if found.setdefault(name, verdict) != verdict:
@@ -168,7 +179,7 @@ def changed_circumstances(
     log: none of it decides a certificate, and each may turn a vote by rounding."""
 
     def circumstances(described: Mapping[str, Any]) -> dict[str, Any]:
-        backend = described.get("backend") or {}
+        backend = described.get("backend", {})
         return {name: described.get(name) for name in _CIRCUMSTANCES} | {
             name: backend.get(name) for name in _OF_A_BACKEND if name in backend
         }
@@ -180,30 +191,33 @@ def changed_circumstances(
 
 
 def differences(logged: Mapping[str, Any], asked: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Where two run descriptions differ: 'sigma 0.25 (log) against 0.5 (asked)'."""
-    found = []
-    for key in sorted({*logged, *asked}):
-        old, new = logged.get(key), asked.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{prefix}{key}.")
-        elif old != new:
-            old, new = _from_where_they_differ(old, new)
-            found.append(f"{prefix}{key} {old} (log) against {new} (asked)")
-    return found
+    """Where two run descriptions differ, some of it where it is much: 'sigma 0.25 (log) against 0.5
+    (asked)'. Each is one line, whatever the log says."""
+    found = list(islice(_differing(logged, asked, prefix), _MOST + 1))
+    return found if len(found) <= _MOST else [*found[:_MOST], "and more"]
 
 
+_MOST = 20
 _LONGEST = 120
 
 
-def _from_where_they_differ(*texts: Any) -> tuple[Any, ...]:
-    """Long lists of images, of which a person is shown the part that differs."""
-    if not any(isinstance(text, str) and len(text) > _LONGEST for text in texts):
+def _differing(logged: Mapping[str, Any], asked: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    for key in sorted({*logged, *asked}):
+        old, new = logged.get(key), asked.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from _differing(old, new, f"{prefix}{key}.")
+        elif old != new:
+            old, new = _from_where_they_differ(printable(old), printable(new))
+            yield f"{printable(f'{prefix}{key}')[:_LONGEST]} {old} (log) against {new} (asked)"
+
+
+def _from_where_they_differ(*texts: str) -> tuple[str, ...]:
+    """Of long texts (lists of images), the part that differs; the others as they are."""
+    if all(len(text) <= _LONGEST for text in texts):
         return texts
-    same = 0
-    if all(isinstance(text, str) for text in texts):
-        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
     start = max(0, same - 20)
     return tuple(
-        f"{'...' if start else ''}{text[start : start + 40]}..." if isinstance(text, str) else text
+        f"{'...' if start else ''}{text[start : start + 40]}{'...' if text[start + 40 :] else ''}"
         for text in texts
     )

@@ -1,13 +1,9 @@
-"""The rows of a log: a decided image as one line of text, and back."""
+"""A row of a log: a decided image as one line of text, and back."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.sources.selecting.subset import is_unlabelled
 from smoothcert.engine.statistics.procedures import Decision, Transfer
 
 COLUMNS = (
@@ -24,9 +20,6 @@ COLUMNS = (
     "covers",
     "pixels",
 )
-
-INDEX = re.compile(r"0|[1-9][0-9]{0,9}")
-"""An image's index as a row begins with it."""
 
 TRANSFER_COLUMNS = (
     "predict_transfer",
@@ -137,59 +130,3 @@ def format_time(seconds: float) -> str:
     micro = round(seconds * 1e6)
     minutes, micro = divmod(micro, 60_000_000)
     return f"{minutes // 60}:{minutes % 60:02d}:{micro // 10**6:02d}.{micro % 10**6:06d}"
-
-
-def read_rows(path: Path, text: str, columns: tuple[str, ...]) -> dict[int, str]:
-    """The complete rows of a log by index; raises InputError naming the first bad line."""
-    lines = text.splitlines(keepends=True)
-    header = header_of(columns)
-    if lines and "pixels" in columns and lines[0] == header_of(earlier_columns(columns)):
-        raise InputError(
-            f"{path} has no column pixels, which says what images were certified: an earlier "
-            "version wrote it; go on with that version, or choose another output"
-        )
-    if lines and lines[0] != header:
-        raise InputError(
-            f"{path} has the header {lines[0].rstrip()!r}: expected {header.rstrip()!r}; "
-            "choose another output"
-        )
-    rows: dict[int, str] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        index, tab, rest = line.partition("\t")
-        if not (INDEX.fullmatch(index) and tab) or rest.count("\t") != len(columns) - 2:
-            raise InputError(f"{path} line {number} is no row of a log: {line.rstrip()[:80]!r}")
-        if int(index) in rows:
-            raise InputError(f"{path} line {number} repeats image {index}: expected each once")
-        rows[int(index)] = line
-    return rows
-
-
-def check_labels(
-    path: Path, rows: Mapping[int, str], columns: tuple[str, ...], run: Mapping[str, Any]
-) -> None:
-    """Raise InputError unless the label of a row of a run is -1 exactly where its source is
-    unlabelled."""
-    source, place = run.get("source"), columns.index("label")
-    unlabelled = isinstance(source, dict) and is_unlabelled(source)
-    for index, line in rows.items():
-        label = line.split("\t", place + 1)[place]
-        if (label == "-1") != unlabelled:
-            kind = "an unlabelled" if unlabelled else "a labelled"
-            raise InputError(
-                f"{path} has label {label[:20]!r} for image {index} of {kind} source: was it "
-                "edited? choose another output"
-            )
-
-
-def read_fields(path: Path, columns: tuple[str, ...]) -> dict[int, dict[str, str]]:
-    """The complete rows of a log by index, each as text by column; raises InputError as read_rows
-    does, and for a file that cannot be read."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as a log ({error})") from None
-    rows = read_rows(path, text[: text.rfind("\n") + 1], columns)
-    return {
-        index: dict(zip(columns, line.rstrip("\n").split("\t"), strict=True))
-        for index, line in rows.items()
-    }

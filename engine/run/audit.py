@@ -10,16 +10,17 @@ from dataclasses import dataclass
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.wording import shown
+from smoothcert.engine.log.arithmetic import check_arithmetic
 from smoothcert.engine.log.rows import Certificate, columns_of
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import fresh_seed
 from smoothcert.engine.run.audit_manifest import LoggedRun
-from smoothcert.engine.run.audit_rows import LoggedRows, check_arithmetic, read_rows_under_audit
+from smoothcert.engine.run.audit_rows import LoggedRows, read_rows_under_audit
 from smoothcert.engine.run.audit_selection import reselected
 from smoothcert.engine.run.certification import described_run
 from smoothcert.engine.run.execution import Job, describe_session
-from smoothcert.engine.run.manifest_types import shown
 from smoothcert.engine.run.repeating import FOREIGN_TOLERANCE, LEAST_TOLERANCE, Repeated, repeat
 from smoothcert.engine.run.repeats import is_bitwise
 from smoothcert.engine.sources.base import FailedImage, ImageSource

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.wording import printable, shown
 from smoothcert.engine.log.manifest import manifest_path, read_manifest, row_independence
-from smoothcert.engine.run.manifest_types import check_types, shown
+from smoothcert.engine.log.manifest_reading import check_required
+from smoothcert.engine.log.manifest_schema import Purpose
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.sources.selection import Selection
 
@@ -24,10 +26,9 @@ _OF_FILES = (
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A manifest, of types that can be worked with.
+    """A manifest under audit: its entries are of their types and in their ranges, true or not.
 
-    run       its `run`; what an audit does not recompute (sigma, alpha, seed, n, ...) is a number
-    sessions  those that are objects
+    run, sessions  its entries of these names
     """
 
     log: Path
@@ -40,42 +41,30 @@ class LoggedRun:
     def read(cls, log: Path) -> "LoggedRun":
         """The manifest of a log; raises InputError, in one line, where no audit can start from
         it."""
-        manifest, path = read_manifest(log), manifest_path(log)
+        manifest, path = read_manifest(log, Purpose.AUDIT), manifest_path(log)
         run = manifest["run"]
-        check_types(run, path)
+        if "transfer_to" in run:
+            check_required(manifest, path, ("run.transfer_to.sha256",), Purpose.AUDIT.value)
         try:
             selection = Selection.of_description(run["selection"])
-        except KeyError as error:
-            raise InputError(
-                f"{path} has no {error.args[0]!r} in its selection: was it edited?"
-            ) from None
         except InputError as error:
             raise InputError(f"{path} has a selection that is none ({error})") from None
-        sessions = manifest.get("sessions")
-        if not isinstance(sessions, list):
-            sessions = []
-        return cls(log, manifest, run, [s for s in sessions if isinstance(s, dict)], selection)
+        return cls(log, manifest, run, manifest["sessions"], selection)
 
     def path(self, name: str) -> str | None:
         """Where the last session found a model file: `model_path` or `reference_path`."""
-        found = self.sessions[-1].get(name) if self.sessions else None
-        return found if isinstance(found, str) else None
+        return self.sessions[-1].get(name) if self.sessions else None
 
     @property
     def tuned(self) -> bool:
         """Whether kernels were chosen by measurement, which may choose others next time."""
-        return any(self._backend(session).get("tuned") for session in self.sessions)
+        return any(session.get("backend", {}).get("tuned") for session in self.sessions)
 
     @property
     def one_row(self) -> bool:
         """Whether the model is one function of a row at a batch of one alone."""
-        known = [self._backend(session).get("row_independence") for session in self.sessions]
-        return any(isinstance(each, dict) and each.get("batch") == 1 for each in known)
-
-    @staticmethod
-    def _backend(session: Mapping[str, Any]) -> Mapping[str, Any]:
-        found = session.get("backend")
-        return found if isinstance(found, dict) else {}
+        opened = [session.get("backend", {}) for session in self.sessions]
+        return any(each.get("row_independence", {}).get("batch") == 1 for each in opened)
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -127,8 +116,8 @@ class LoggedRun:
                 f"manifest: images {shown(self.manifest.get('images'))} where {len(expected)} are "
                 "selected"
             )
-        if not self.sessions or len(self.sessions) != len(self.manifest["sessions"]):
-            findings.append("manifest: sessions are no list of objects, of which there is one")
+        if not self.sessions:
+            findings.append("manifest: sessions are none, of which there is one")
         family, together = self.run.get("family_wise"), selection.whole.indices(images)
         if family is not None and len(together) > family:
             findings.append(
@@ -138,17 +127,18 @@ class LoggedRun:
 
     def _failures(self) -> str:
         failed = self.manifest.get("failed")
-        if not (isinstance(failed, list) and failed and isinstance(failed[0], dict)):
-            return f"failed is {shown(failed)}, and names no image"
+        if not failed:
+            return "failed names no image"
+        first = failed[0]
         return (
-            f"{len(failed)} images could not be certified (image {shown(failed[0].get('idx'))}: "
-            f"{one_line(failed[0].get('reason'))}); repair them and run its command again"
+            f"{len(failed)} images could not be certified (image {first['idx']}: "
+            f"{printable(one_line(first['reason']))}); repair them and run its command again"
         )
 
 
-def _as_known(said: Any, known: Mapping[str, str] | None) -> bool:
+def _as_known(said: Mapping[str, str] | None, known: Mapping[str, str] | None) -> bool:
     """Whether a manifest claims no more than is found here; another backend may prove less."""
-    if not isinstance(said, dict) or known is None:
+    if said is None or known is None:
         return said is None and known is None
     return said.keys() == known.keys() and all(
         said[name] in (verdict, "probed") for name, verdict in known.items()

@@ -6,10 +6,10 @@ from typing import Any
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.wording import shown
 from smoothcert.engine.run.audit_manifest import LoggedRun
 from smoothcert.engine.run.clean import CleanPredictions
 from smoothcert.engine.run.execution import Job
-from smoothcert.engine.run.manifest_types import shown
 from smoothcert.engine.run.repeating import tolerated
 from smoothcert.engine.run.selecting import only_correct
 from smoothcert.engine.sources.base import ImageSource

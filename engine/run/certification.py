@@ -11,6 +11,7 @@ from smoothcert.engine.backends.base import AUTO, PASSED_OVER, ROW_INDEPENDENCE,
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.manifest import changed_circumstances, describe_run, recorded
+from smoothcert.engine.log.row_rules import RowRules
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import NOISE_LAW
 from smoothcert.engine.run.execution import Executor, Job, NewMachine
@@ -134,7 +135,9 @@ def certify_images(
         session = {**executor.open(job), **paths}
         run = described_run(job, session, source, selection, notes)
         start = time.perf_counter()
-        with Ledger(log, run, session, partial(check_images, log, source)) as ledger:
+        rules = RowRules(job.procedure, job.model.num_classes, len(source), indices)
+        images_unchanged = partial(check_images, log, source)
+        with Ledger(log, run, session, rules, images_unchanged) as ledger:
             _tell(watcher, job, source, session["backend"])
             todo = [index for index in indices if index not in ledger.done]
             most = job.procedure.max_samples

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Literal, NoReturn
 
 from smoothcert.engine.backends.device.driver import gpus
-from smoothcert.engine.base.cores import usable_cores
+from smoothcert.engine.base.cores import cores_for, usable_cores
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
 from smoothcert.engine.run.execution import (
     Executor,
@@ -74,7 +74,11 @@ class ProcessExecutor:
     def open(self, job: Job) -> dict[str, Any]:
         """See Executor.open. The first worker opens its backend alone: what it measures or builds,
         the others find in the cache."""
-        threads = job.compute.threads or max(1, usable_cores() // len(self._devices))
+        threads = (
+            max(1, usable_cores() // len(self._devices))
+            if job.compute.threads is None
+            else cores_for(job.compute.threads)
+        )
         try:
             for batch in (self._devices[:1], self._devices[1:]):
                 started = [
@@ -210,6 +214,8 @@ def _work(connection: Connection, job: Job) -> None:
         return  # the parent is gone
     except InputError as error:
         connection.send(("input", str(error)))
+    except RunStoppedError as error:
+        connection.send(("broken", str(error)))
     except Exception as error:  # the parent must hear of it, whatever it is
         traceback.print_exc()
         connection.send(("broken", one_line(error, None)))

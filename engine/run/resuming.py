@@ -22,11 +22,6 @@ def check_images(log: Path, source: ImageSource, logged: Mapping[int, tuple[str,
     photograph of the same size, or labels that were corrected in a large array, would otherwise
     share a log with those that were there before.
     """
-    if foreign := [index for index in logged if index >= len(source)]:
-        raise InputError(
-            f"{log} has a row of image {foreign[0]}, which is not in the source of {len(source)} "
-            "images: was it edited? choose another output"
-        )
     for index, (label, _) in logged.items():
         if label != str(source.label(index)):
             raise InputError(

@@ -40,10 +40,9 @@ def test_another_machines_log_is_compared_as_such(log: Path, source: Path) -> No
     assert (report.exact, report.findings) == (False, [])
 
 
-@pytest.mark.parametrize("path", [7, None, ["x"], ""])
-def test_a_model_path_that_is_none_asks_for_one(path: object, log: Path, source: Path) -> None:
+def test_a_model_path_that_is_none_asks_for_one(log: Path, source: Path) -> None:
     manifest = read_manifest(log)
-    manifest["sessions"][-1]["model_path"] = path
+    manifest["sessions"][-1]["model_path"] = ""
     write_manifest(log, manifest)
     with pytest.raises(InputError, match="names no model file: give --model"):
         smoothcert.audit(log, source)
@@ -64,7 +63,7 @@ def test_a_manifest_that_names_no_model_asks_for_one(log: Path, source: Path) ->
 
 
 def test_fewer_than_no_rows_are_refused(log: Path, source: Path) -> None:
-    with pytest.raises(InputError, match="rows -1 is too small"):
+    with pytest.raises(InputError, match="rows -1 is out of range: expected 0 <= rows"):
         smoothcert.audit(log, source, rows=-1)
 
 
@@ -107,7 +106,8 @@ def test_other_options_than_the_runs_are_findings(adapted_log: tuple[Path, Path,
         ([], "expected an object; was it edited"),
         ({"options": "none"}, "expected an object of model options"),
         ({"options": {"colour": 1}}, "expected an object of model options"),
-        ({"options": {"mean": [10**400]}}, "another mean than it can be"),
+        ({"options": {"mean": ["0.5"]}}, "another mean than it can be"),
+        ({"options": {"mean": [10**400]}}, r"has run\.model\.adapted\.options\.mean\[0\] a whole"),
         ({"options": {"threshold": 0.5, "input_shape": [3, 8, 8]}}, "--threshold is of a single"),
     ],
 )

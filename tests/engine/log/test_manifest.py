@@ -48,7 +48,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_json(log) is None
     with pytest.raises(InputError, match="does not exist: expected the manifest of"):
         read_manifest(log)
-    manifest = {"run": {"backend": "openvino", "model": {"name": "m\u00f6del"}}}
+    manifest = {"run": {"backend": "openvino", "model": {"name": "m\u00f6del"}}, "sessions": []}
     write_manifest(log, manifest)
     assert manifest_path(log).name == "out.tsv.json"
     assert "m\u00f6del" in manifest_path(log).read_text(encoding="utf-8")
@@ -56,7 +56,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [("{", "expected JSON"), ("[]", "JSON object"), ('{"run": 3}', "`run`")]
+    ("content", "words"),
+    [
+        ("{", "expected JSON"),
+        ("[]", "JSON object"),
+        ('{"run": 3}', "has run 3: expected an object"),
+        ('{"sessions": []}', "has no run, which a run that is resumed needs"),
+        ('{"run": {}}', "has no sessions, which"),
+    ],
 )
 def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str, words: str) -> None:
     log = tmp_path / "out.tsv"
@@ -67,27 +74,21 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str, words: str
 
 def test_a_backend_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) -> None:
     log = tmp_path / "out.tsv"
-    write_manifest(log, {"run": {"backend": "openvino"}})
     assert recorded(log, "backend") is None
-    log.touch()
-    assert recorded(log, "backend") is None
-    log.write_text("idx")
+    write_manifest(log, {"run": {"backend": "openvino"}, "sessions": []})  # before the log
     assert recorded(log, "backend") == "openvino"
-    write_manifest(log, {"run": {}})
+    write_manifest(log, {"run": {}, "sessions": []})
     assert recorded(log, "backend") is None
 
 
 def test_a_seed_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) -> None:
     log = tmp_path / "out.tsv"
-    write_manifest(log, {"run": {"seed": 2**64 - 1}})
     assert recorded_seed(log) is None
-    log.touch()
-    assert recorded_seed(log) is None
-    log.write_text("idx")
+    write_manifest(log, {"run": {"seed": 2**64 - 1}, "sessions": []})
     assert recorded_seed(log) == 2**64 - 1
     for run in ({}, {"seed": "7"}, {"seed": 7.0}):
-        write_manifest(log, {"run": run})
-        with pytest.raises(InputError, match="records the seed"):
+        write_manifest(log, {"run": run, "sessions": []})
+        with pytest.raises(InputError, match=r"has (no )?run\.seed"):
             recorded_seed(log)
 
 
@@ -118,16 +119,24 @@ def test_differences_of_long_lists_are_shown_from_where_they_differ() -> None:
     assert len(differences({"a": "x" * 100}, {"a": 1})[0]) > 100  # as it is
 
 
+def test_differences_are_one_line_of_whatever_length_the_log_is() -> None:
+    (words,) = differences({"a\n\x1b": "b\n" * 999}, {})
+    assert words.isprintable()
+    assert len(words) < 160
+    many = differences({f"{i:03d}": "x" for i in range(999)}, {})
+    assert len(many) == 21
+    assert many[-1] == "and more"
+
+
 def test_a_selection_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) -> None:
     log = tmp_path / "out.tsv"
     assert recorded_selection(log) is None
-    write_manifest(log, {"run": {"selection": {"skip": 2}}})
-    assert recorded_selection(log) is None  # nothing was begun
-    log.write_text("idx")
+    write_manifest(log, {"run": {"selection": {"skip": 2}}, "sessions": []})
     assert recorded_selection(log) == {"skip": 2}
-    write_manifest(log, {"run": {"selection": [1]}})
-    with pytest.raises(InputError, match="records the selection"):
-        recorded_selection(log)
+    for run in ({}, {"selection": [1]}):
+        write_manifest(log, {"run": run, "sessions": []})
+        with pytest.raises(InputError, match=r"has (no )?run\.selection"):
+            recorded_selection(log)
 
 
 def test_row_independence_is_the_weakest_of_all_sessions() -> None:

@@ -1,40 +1,46 @@
 """Merging refuses everything that is not exactly the shards of one run."""
 
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from smoothcert.engine.base import files
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log import merge
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.manifest import manifest_path, read_manifest
 from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.log.rows import Certificate
-from smoothcert.engine.statistics.procedures import Decision
+from smoothcert.engine.statistics.procedures import Decision, FixedCertify
+
+DECIDED = Decision(1, FixedCertify(0.25, 10, 100).radius_of(90, 100), 90, 100, 10, 110)
 
 
 def shard(tmp_path: Path, i: int, k: int, **changes: Any) -> Path:
     """The complete log of shard i of k over 7 images."""
     path = tmp_path / f"{i}of{k}.tsv"
     run = {
+        **FixedCertify(0.25, 10, 100).describe(),
         "sigma": 0.25,
+        "total_variation": 0.0,
+        "model": {"name": "m.onnx", "classes": 4},
         "source": {"images": 7},
         "selection": {"skip": 1, "max": -1, "shard": i, "shards": k},
         **changes,
     }
     with Ledger(path, run, {"shard": i}) as ledger:
         for index in range(i, 7, k):
-            ledger.append(
-                Certificate(index, 1, Decision(1, 0.25, 90, 100, 10, 110), 1.0, f"{index:016x}")
-            )
+            ledger.append(Certificate(index, 1, DECIDED, 1.0, f"{index:016x}"))
         ledger.finish({"images": len(range(i, 7, k))})
     return path
 
 
 def test_merge(tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
-    assert merge_shards(out, [shard(tmp_path, i, 3) for i in (2, 0, 1)]) == 7
+    assert merge_shards(out, [shard(tmp_path, i, 3) for i in (2, 0, 1)]).rows == 7
     indices = [line.split("\t")[0] for line in out.read_text().splitlines()]
     assert indices == ["idx", *map(str, range(7))]
     digests = [line.split("\t")[-1] for line in out.read_text().splitlines()]
@@ -44,8 +50,27 @@ def test_merge(tmp_path: Path) -> None:
     assert len(manifest["sessions"]) == 3
 
 
+@pytest.mark.parametrize("change", ["a row less", "another row"])
+def test_a_shard_that_changes_meanwhile_is_refused(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its rows were checked, and before they are written."""
+    parts = [shard(tmp_path, i, 2) for i in range(2)]
+    lines = parts[1].read_bytes().splitlines(keepends=True)
+    lines[-1] = b"" if change == "a row less" else lines[-1].replace(b"0005\n", b"0006\n")
+
+    def replacing(path: Path, **options: Any) -> AbstractContextManager[BinaryIO]:
+        parts[1].write_bytes(b"".join(lines))
+        return files.replacing(path, **options)
+
+    monkeypatch.setattr(merge, "replacing", replacing)
+    with pytest.raises(InputError, match=r"1of2\.tsv has changed since it was checked"):
+        merge_shards(tmp_path / "out.tsv", parts)
+    assert not list(tmp_path.glob("*out.tsv*"))
+
+
 def test_what_is_known_of_the_model_is_merged(tmp_path: Path) -> None:
-    parts = [shard(tmp_path, i, 2, model={"name": "m.onnx"}) for i in range(2)]
+    parts = [shard(tmp_path, i, 2, model={"name": "m.onnx", "classes": 4}) for i in range(2)]
     for part, verdict in zip(parts, ("proven", "probed"), strict=True):
         manifest = read_manifest(part)
         manifest["sessions"][0]["backend"] = {"row_independence": {"verdict": verdict}}
@@ -104,16 +129,18 @@ def test_lost_extra_and_double_rows(tmp_path: Path) -> None:
     parts[1].write_text("".join(lines[:-1]))
     refused(tmp_path, parts, "lacks image 5")
     parts[1].write_text(whole + lines[1].replace("1\t", "6\t", 1))
-    refused(tmp_path, parts, "has image 6, which is not of its shard")
+    refused(tmp_path, parts, "line 5 .* is of image 6, which is not one of those selected")
+    parts[1].write_text(whole + lines[-1])
+    refused(tmp_path, parts, "line 5 repeats image 5")
     parts[1].write_text(whole + lines[1])
-    refused(tmp_path, parts, "repeats image 1")
+    refused(tmp_path, parts, "line 5 comes after image 5, and is of image 1")
 
 
 def test_labels_that_the_source_has_not(tmp_path: Path) -> None:
     parts = [shard(tmp_path, i, 2) for i in range(2)]
     text = parts[1].read_text()
     parts[1].write_text(text.replace("3\t1\t1\t", "3\t-1\t1\t", 1))
-    refused(tmp_path, parts, "label '-1' for image 3 of a labelled source")
+    refused(tmp_path, parts, "line 3 .* has label -1, of a labelled source")
 
 
 def chosen(i: int, images: str = "1,3-5,6") -> dict[str, object]:
@@ -123,13 +150,13 @@ def chosen(i: int, images: str = "1,3-5,6") -> dict[str, object]:
 def test_chosen_images_are_those_of_the_whole_selection(tmp_path: Path) -> None:
     """Of 1 3 4 5 6, the first shard has 1 4 6."""
     parts = [shard(tmp_path, i, 2, selection=chosen(i)) for i in range(2)]
-    refused(tmp_path, parts, r"lacks image 1 \(1 in all\)")
+    refused(tmp_path, parts, "line 2 .* image 0, which is not one of those selected")
     for part, rows in zip(parts, ((1, 4, 6), (3, 5)), strict=True):
         lines = part.read_text().splitlines(keepends=True)
         row = lines[1].partition("\t")[2]
         part.write_text(lines[0] + "".join(f"{index}\t{row}" for index in rows))
     out = tmp_path / "out.tsv"
-    assert merge_shards(out, parts) == 5
+    assert merge_shards(out, parts).rows == 5
     assert read_manifest(out)["run"]["selection"] == {**chosen(0), "shards": 1}
     assert [line[0] for line in out.read_text().splitlines()[1:]] == ["1", "3", "4", "5", "6"]
 
@@ -143,6 +170,7 @@ def test_a_choice_that_is_none(tmp_path: Path) -> None:
         part = shard(tmp_path, 0, 1, selection={**chosen(0, images), "shards": 1})
         refused(tmp_path, [part], words)
         part.unlink()
+        manifest_path(part).unlink()
 
 
 def test_shards_that_chose_other_images(tmp_path: Path) -> None:
@@ -159,12 +187,12 @@ def test_shards_that_chose_other_images(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_endless_images_ends_at_once(tmp_path: Path) -> None:
-    part = shard(tmp_path, 0, 1, source={"images": 10**15})
-    refused(tmp_path, [part], f"lacks image 7 \\({10**15 - 7} in all\\)")
+    part = shard(tmp_path, 0, 1, source={"images": 10**9})
+    refused(tmp_path, [part], f"lacks image 7 \\({10**9 - 7} in all\\)")
 
 
 def test_missing_files(tmp_path: Path) -> None:
     refused(tmp_path, [tmp_path / "absent.tsv"], "does not exist")
     part = shard(tmp_path, 0, 1)
     part.unlink()
-    refused(tmp_path, [part], "cannot be read")
+    refused(tmp_path, [part], "does not exist")

@@ -134,7 +134,7 @@ def test_rows_of_no_image_of_the_source_are_refused(
     out = tmp_path / "out.tsv"
     run()
     edit(out, 10, "idx", lambda _: "4294967295")
-    with pytest.raises(InputError, match="row of image 4294967295, which is not in the source"):
+    with pytest.raises(InputError, match=r"line 11 .* image 4294967295, which is not in"):
         run()
 
 

@@ -269,8 +269,8 @@ with Connection("local", 1, 0) as connection:
     ("options", "words"),
     [
         (("ray://x:1", 1), "expected local, auto or HOST:PORT"),
-        (("local", 0), "workers 0 is too small"),
-        (("local", 1, 0), "threads 0 is too small"),
+        (("local", 0), "workers 0 is out of range"),
+        (("local", 1, 0), "threads 0 is out of range"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(

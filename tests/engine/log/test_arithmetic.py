@@ -1,0 +1,83 @@
+"""A row's own numbers: each column that the others imply is told apart from what stands there."""
+
+from dataclasses import replace
+
+import pytest
+
+from smoothcert.engine.log.arithmetic import check_arithmetic
+from smoothcert.engine.log.rows import Certificate
+from smoothcert.engine.statistics.bounds import ABSTAIN
+from smoothcert.engine.statistics.procedures import Decision, FixedCertify, Predict, Procedure
+from smoothcert.engine.statistics.transfer import NO_TRANSFER, TransferCertify
+
+FIXED = FixedCertify(0.5, 10, 100)
+PREDICT = Predict(100)
+TRANSFER = TransferCertify(FIXED, 0.5, 1000)
+RADIUS = FIXED.radius_of(99, 100)
+CERTIFIED = Decision(3, RADIUS, 99, 100, 10, 110)
+OF_REFERENCE = TRANSFER.transfer_of(3, RADIUS, 4)
+TRANSFERRED = replace(CERTIFIED, drawn=1110, transfer=OF_REFERENCE)
+
+
+def problems(decision: Decision, procedure: Procedure = FIXED, **changed: str) -> list[str]:
+    row = Certificate(5, 3, decision, 1.0, "0" * 16)
+    return check_arithmetic(row, {**row.fields(), **changed}, procedure, 4)
+
+
+@pytest.mark.parametrize(
+    ("decision", "procedure"),
+    [
+        (CERTIFIED, FIXED),
+        (Decision(ABSTAIN, 0.0, 50, 100, 10, 110), FIXED),
+        (Decision(1, 0.0, 95, 100, 0, 100), PREDICT),
+        (Decision(ABSTAIN, 0.0, 50, 100, 0, 100), PREDICT),
+        (TRANSFERRED, TRANSFER),
+        (Decision(ABSTAIN, 0.0, 50, 100, 10, 110, NO_TRANSFER), TRANSFER),
+    ],
+)
+def test_rows_that_agree_with_themselves(decision: Decision, procedure: Procedure) -> None:
+    assert problems(decision, procedure) == []
+    assert problems(decision, procedure, time="9:59:59.000000") == []
+
+
+@pytest.mark.parametrize(
+    "column", ["radius", "correct", "covers", "radius_transfer", "covers_transfer", "zeta_upper"]
+)
+def test_each_column_that_is_implied(column: str) -> None:
+    found = problems(TRANSFERRED, TRANSFER, **{column: "0.1"})
+    assert len(found) == 1
+    assert found[0].startswith(f"image 5: {column} 0.1 where predict 3 with 99 of 100 and 4 losses")
+
+
+@pytest.mark.parametrize(
+    ("decision", "procedure", "why"),
+    [
+        (replace(CERTIFIED, predict=4), FIXED, "predict 4 is no class of the 4"),
+        (replace(CERTIFIED, predict=-2), FIXED, "predict -2 is no class"),
+        (replace(CERTIFIED, count=101), FIXED, "contradict each other"),
+        (replace(CERTIFIED, drawn=109), FIXED, "contradict each other"),
+        (replace(CERTIFIED, n=10**4299), FIXED, "contradict each other"),
+        (replace(CERTIFIED, n=99, drawn=109), FIXED, "n is 99: expected 100"),
+        (replace(CERTIFIED, count=50), FIXED, "which 50 of 100 do not certify"),
+        (replace(CERTIFIED, predict=ABSTAIN, radius=0.0), FIXED, "abstain"),
+        (Decision(1, 0.0, 5, 100, 0, 100), PREDICT, "do not certify"),
+        (
+            replace(TRANSFERRED, transfer=replace(OF_REFERENCE, losses=1001)),
+            TRANSFER,
+            "losses 1001 of n_zeta 1000",
+        ),
+        (
+            replace(TRANSFERRED, transfer=replace(OF_REFERENCE, n_zeta=999)),
+            TRANSFER,
+            "losses 4 of n_zeta 999 where 1000",
+        ),
+    ],
+)
+def test_numbers_that_no_trial_ends_with(
+    decision: Decision, procedure: Procedure, why: str
+) -> None:
+    (problem,) = problems(decision, procedure)
+    assert problem.startswith("image 5: ")
+    assert why in problem
+    assert problem.isprintable()
+    assert len(problem) < 300
