@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.analysis.log import Log
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import ALPHA, RHO
 
 DEFAULT_RHO = 0.001
 
@@ -48,11 +48,8 @@ def wrong_certificates(images: int, alpha: float, rho: float) -> int:
     # Not at the top: it takes longer to load than most tables take to make.
     from scipy import special
 
-    for name, value in (("alpha", alpha), ("rho", rho)):
-        if not LEAST_ALPHA <= value < 1.0:
-            raise InputError(
-                f"{name} {value} is out of range: expected {LEAST_ALPHA:g} <= {name} < 1"
-            )
+    ALPHA.check(alpha)
+    RHO.check(rho)
     wrong = 0
     # P[Bin > wrong] as an incomplete beta integral; the quantile is near images * alpha.
     while wrong < images and special.betainc(wrong + 1, images - wrong, alpha) > rho:

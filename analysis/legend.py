@@ -49,8 +49,8 @@ def _models(logs: Sequence[Log]) -> list[str | None]:
 
 
 def _model(log: Log) -> dict[str, Any]:
-    model = log.run.get("model")
-    return model if isinstance(model, dict) else {}
+    model: dict[str, Any] = log.run.get("model", {})
+    return model
 
 
 def _string(model: dict[str, Any], key: str) -> str | None:

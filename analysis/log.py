@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from smoothcert.analysis.reading.fields import integers, shown
+from smoothcert.analysis.reading.fields import integers
 from smoothcert.analysis.reading.names import COUNTS
 from smoothcert.analysis.reading.rows import rows_of
 from smoothcert.analysis.reading.table import split_table
@@ -24,7 +24,7 @@ class Log:
     radius    float64, [0, 1]-pixel units; 0.0 where the row abstained or only predicts
     seconds   float64, the row's `time`
     count, n, n0, drawn, covers  int64, or None for a log of the original code
-    manifest  the JSON object beside the log, or None
+    manifest  the JSON object beside the log, its entries of the types of a manifest; or None
     radius_column, torn   whether the file has one; whether it ended within a line, left out here
     labelled  False where the images have no labels: -1 in every row, and nothing is correct
     numbered  whether idx numbers the rows, for want of such a column
@@ -73,32 +73,30 @@ class Log:
     @property
     def run(self) -> dict[str, Any]:
         """The manifest's description of the run; empty without a manifest."""
-        run = (self.manifest or {}).get("run")
-        return run if isinstance(run, dict) else {}
+        run: dict[str, Any] = (self.manifest or {}).get("run", {})
+        return run
 
     @property
     def sigma(self) -> float | None:
-        """The noise level, where the manifest tells; raises InputError where it is none."""
-        return self._level("sigma", 1e6)
+        """The noise level, where the manifest tells."""
+        return self._level("sigma")
 
     @property
     def alpha(self) -> float | None:
-        """Each row's failure probability, where the manifest tells; raises InputError where it
-        is none."""
-        return self._level("alpha", 1.0)
+        """Each row's failure probability, where the manifest tells."""
+        return self._level("alpha")
 
     @property
     def alpha_zeta(self) -> float | None:
-        """What a transfer adds to it, where the manifest tells of one; InputError as `alpha`."""
-        return self._level("alpha_zeta", 1.0)
+        """What a transfer adds to it, where the manifest tells of one."""
+        return self._level("alpha_zeta")
 
     @property
     def row_independence(self) -> dict[str, str]:
         """By model file, how it is known that a row's votes are a function of that row alone:
         "proven" or "probed"; empty where the manifest does not tell."""
-        verdicts = (self.manifest or {}).get("row_independence")
-        found = verdicts if isinstance(verdicts, dict) else {}
-        return {name: verdict for name, verdict in found.items() if isinstance(verdict, str)}
+        verdicts: dict[str, str] = (self.manifest or {}).get("row_independence", {})
+        return verdicts
 
     @property
     def table_radii(self) -> tuple[float, ...] | None:
@@ -107,9 +105,9 @@ class Log:
         Elsewhere its certified accuracy is only a lower bound of what more samples would show.
         """
         radii = self.run.get("radii")
-        if self.run.get("procedure") != "table" or not isinstance(radii, list):
+        if self.run.get("procedure") != "table" or radii is None:
             return None
-        return tuple(sorted(float(r) for r in radii if isinstance(r, int | float)))
+        return tuple(sorted(map(float, radii)))
 
     @property
     def has_radii(self) -> bool:
@@ -132,17 +130,9 @@ class Log:
         fixed = self.run.get("procedure") in ("certify", "predict") and "n_zeta" not in self.run
         return self.manifest is not None and not self.complete and not fixed
 
-    def _level(self, name: str, below: float) -> float | None:
+    def _level(self, name: str) -> float | None:
         value = self.run.get(name)
-        if value is None:
-            return None
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not 0.0 < value < below:
-            raise InputError(
-                f"{manifest_path(self.path)} has {name} {shown(value)}: expected a number above 0 "
-                f"and below {below:g}"
-            )
-        return float(value)
+        return None if value is None else float(value)
 
 
 def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
@@ -188,11 +178,16 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
     )
 
 
+def files_of(logs: Sequence[Log]) -> list[Path]:
+    """The files that logs were read from, their manifests included: nothing may write over them."""
+    return [file for log in logs for file in (log.path, manifest_path(log.path))]
+
+
 def _refuse_missing(path: Path, manifest: dict[str, Any] | None, rows: int) -> None:
     """Raise InputError where a finished run has not as many rows as it wrote."""
     images = (manifest or {}).get("images")
     finished = manifest is not None and manifest.get("status") == "complete"
-    if finished and type(images) is int and images != rows:
+    if finished and images is not None and images != rows:
         raise InputError(
             f"{path} has {rows} rows and its manifest says complete, with {images}: expected all "
             "of them; restore the file, or run the same command again"

@@ -53,9 +53,7 @@ def open_logs(named: Sequence[Path], columns: Sequence[str] | None = None) -> Op
 
 
 def _read(path: Path, columns: Sequence[str] | None) -> Log:
-    log = read_log(path, columns)
-    _ = log.sigma  # which every table needs: a damaged manifest is told here, not there
-    return log
+    return read_log(path, columns)
 
 
 def _files(named: Sequence[Path], columns: Sequence[str] | None) -> tuple[list[Path], list[str]]:

@@ -1,6 +1,7 @@
 """Pictures of noisy images: what the base classifier sees while an image is certified."""
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import LEVELS
+from smoothcert.engine.base.outputs import check_output
+from smoothcert.engine.base.ranges import PICTURED_SIGMA
+from smoothcert.engine.base.regular import read_regular
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import Purpose
 
@@ -34,6 +39,7 @@ def noisy_image(
 
     The classifier sees unclipped pixels. Raises InputError for a sigma or seed out of range.
     """
+    PICTURED_SIGMA.check(sigma)
     if sigma == 0:
         return image.copy()
     law = LatticeGaussian(sigma)
@@ -122,9 +128,14 @@ def _write(files: Mapping[Path, bytes], force: bool) -> None:
     """Write all of the files or none of them."""
     missing = []
     for path, content in files.items():
-        same = path.is_file() and path.read_bytes() == content
-        if path.exists() and not same and not force:
-            raise InputError(f"{path} exists and differs: choose another folder, or --force")
+        there = os.path.lexists(path)
+        if there:
+            check_output(path, "picture", replace=True)
+        same = there and path.stat().st_size == len(content) and read_regular(path) == content
+        if there and not same and not force:
+            raise InputError(
+                f"{printable(path)} exists and differs: choose another folder, or --force"
+            )
         if not same:
             missing.append(path)
     for path in missing:
@@ -133,5 +144,6 @@ def _write(files: Mapping[Path, bytes], force: bool) -> None:
             write_atomically(path, files[path])
         except OSError as error:
             raise InputError(
-                f"{path} cannot be written ({error.strerror}): expected a writable folder"
+                f"{printable(path)} cannot be written ({error.strerror}): expected a writable "
+                "folder"
             ) from None

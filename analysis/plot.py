@@ -11,10 +11,11 @@ from PIL import Image
 from smoothcert.analysis.accuracy import DEFAULT_RHO, MEASURES
 from smoothcert.analysis.curve import Curve, certified_curve, drawn_steps
 from smoothcert.analysis.legend import legend_labels
-from smoothcert.analysis.log import Log
+from smoothcert.analysis.log import Log, files_of
 from smoothcert.analysis.table import all_labelled, lower_accuracy
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.outputs import check_output
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,17 +51,15 @@ _INSIDE_LENGTH = 44
 _MOST_BAND_POINTS = 20_000
 
 
-def check_plot_path(path: Path) -> None:
-    """Raise InputError unless a plot can be written there: suffix, folder, and matplotlib."""
+def check_plot_path(path: Path, inputs: Sequence[str | Path | None] = ()) -> None:
+    """Raise InputError unless a plot can be written there: suffix, folder, and matplotlib, and what
+    is there is none of the inputs."""
     if path.suffix.lower() not in PLOT_SUFFIXES:
         raise InputError(
             f"plot {path} has the suffix {path.suffix!r}: expected one of "
             + ", ".join(PLOT_SUFFIXES)
         )
-    if not path.parent.is_dir():
-        raise InputError(f"{path.parent} is no folder: expected a plot in an existing folder")
-    if path.is_dir():
-        raise InputError(f"plot {path} is a folder: expected a file")
+    check_output(path, "plot", replace=True, inputs=inputs)
     require("matplotlib", "report", "a plot")
 
 
@@ -72,9 +71,7 @@ def write_plot(
     The same logs give the same bytes with the same matplotlib. Raises InputError as
     check_plot_path and accuracy_figure, and where the file cannot be written.
     """
-    check_plot_path(path)
-    if any(path.absolute() == log.path.absolute() for log in logs):
-        raise InputError(f"plot {path} is a log to be drawn: expected another file")
+    check_plot_path(path, files_of(logs))
     with _style():
         content = _encoded(accuracy_figure(logs, alpha, rho), path.suffix.lower())
     try:

@@ -21,11 +21,8 @@ def population(log: Log) -> str | None:
 
 def correct_of_tried(log: Log) -> tuple[int, int] | None:
     """How many images --only-correct kept, of how many; None where the manifest says neither."""
-    selection = log.run.get("selection")
-    outcome = selection.get("only_correct") if isinstance(selection, dict) else None
-    if not isinstance(outcome, dict):
+    outcome = log.run.get("selection", {}).get("only_correct")
+    if outcome is None:
         return None
-    correct, tried = outcome.get("correct"), outcome.get("tried")
-    if not (type(correct) is int and type(tried) is int and 0 < correct <= tried < 2**53):
-        return None
-    return correct, tried
+    correct, tried = outcome["correct"], outcome["tried"]
+    return (correct, tried) if 0 < correct <= tried else None

@@ -159,11 +159,10 @@ def _refuse_misfits(log: Log, reference: Log) -> None:
 
 
 def _digest(log: Log, what: str, key: str) -> str | None:
-    described = log.run.get(what)
-    value = described.get(key) if isinstance(described, dict) else None
-    return value if isinstance(value, str) else None
+    value: str | None = log.run.get(what, {}).get(key)
+    return value
 
 
 def _samples(log: Log) -> int | None:
-    n = log.run.get("n")
-    return n if isinstance(n, int) and not isinstance(n, bool) else None
+    n: int | None = log.run.get("n")
+    return n

@@ -7,6 +7,7 @@ import numpy as np
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.reading.fields import decimals, integers
 from smoothcert.analysis.reading.table import split_table
+from smoothcert.analysis.reading.text import whole_lines
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.rows import TRANSFER_COLUMNS
 
@@ -18,7 +19,8 @@ def transferred(log: Log) -> Log:
     where the manifest does not tell both). Raises InputError for a log without a transfer.
     """
     # Rows that were appended after `log` was read are left out.
-    lines = log.path.read_text(encoding="utf-8").split("\n")[: len(log) + 1]
+    whole, torn = whole_lines(log.path, finished=False)
+    lines = [*whole, torn][: len(log) + 1]
     table = split_table(log.path, lines, further=TRANSFER_COLUMNS)
     if not set(TRANSFER_COLUMNS) <= set(table.columns):
         raise InputError(

@@ -5,6 +5,7 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.ranges import CLASSES
 from smoothcert.engine.sources import ImageSource, open_source
 from smoothcert.engine.sources.base import split_of
 from smoothcert.export.datasets import DATASETS
@@ -79,6 +80,7 @@ def open_data(
         or (implied.num_classes if implied else None)
         or 1 + max(map(train.label, range(len(train))))
     )
+    CLASSES.check(num_classes)
     if num_classes < 2:
         raise InputError(f"{source}: holds {num_classes} class: expected at least 2 to tell apart")
     if len(train) < 2:

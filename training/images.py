@@ -1,5 +1,6 @@
 """Images on their way to the network: an array held in memory, or photographs read by workers."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -8,9 +9,11 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.memory import check_fits
 from smoothcert.engine.sources import ImageSource, PhotographSource
+from smoothcert.engine.sources.base import UNREADABLE
 from smoothcert.engine.sources.photograph import to_array
 from smoothcert.training.augmentation import crop_and_flip, random_resized_crop
 from smoothcert.training.order import Stream, generator
@@ -57,7 +60,9 @@ class MemoryImages:
     """All images of a source as one uint8 tensor on the device."""
 
     def __init__(self, source: ImageSource, augment: bool, device: torch.device) -> None:
-        pixels = np.empty((len(source), *source.image(0).shape), dtype=np.uint8)
+        shape = (len(source), *source.image(0).shape)
+        check_fits(math.prod(shape), f"images {list(shape)}, which are kept,", "fewer or smaller")
+        pixels = np.empty(shape, dtype=np.uint8)
         for index in range(len(source)):
             pixels[index] = source.image(index)
         self._images = torch.from_numpy(pixels).to(device)
@@ -148,8 +153,8 @@ class _Steps(Dataset[Batch | InputError]):
         chosen = self._indices[step].tolist()
         try:
             pixels = np.stack([self._pixels(index) for index in chosen])
-        except InputError as error:
-            return error
+        except UNREADABLE as error:
+            return error if isinstance(error, InputError) else InputError(one_line(error, None))
         labels = torch.tensor(list(map(self._source.label, chosen)))
         return torch.from_numpy(pixels), labels
 

@@ -4,9 +4,9 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.outputs import check_output
 from smoothcert.engine.log.manifest import differences
+from smoothcert.export.weights.content import read_content
 from smoothcert.training import epoch_log
 from smoothcert.training.data import TrainingData
 from smoothcert.training.network import load_original_state, original_state
@@ -24,6 +26,9 @@ from smoothcert.training.settings import TrainSettings
 
 CHECKPOINT = "checkpoint.pth.tar"
 LOG = "log.txt"
+
+_LONGEST = 1e12
+"""Seconds of an epoch: more than any takes."""
 
 
 class TrainingFolder:
@@ -50,6 +55,8 @@ class TrainingFolder:
             raise InputError(
                 f"{path} cannot be made ({error.strerror}): expected a folder to write to"
             ) from None
+        for file in (self.checkpoint, self._log):
+            check_output(file, "training's", replace=True)
         if self._log.exists() and not self.checkpoint.exists():
             raise InputError(
                 f"{self._log} exists without {CHECKPOINT}: expected an empty folder or one of this "
@@ -74,12 +81,13 @@ class TrainingFolder:
             os.close(handle)
 
     def resume(self, network: nn.Sequential, optimizer: Optimizer) -> list[epoch_log.Epoch]:
-        """Load the checkpoint, if there is one; returns the epochs that are done."""
+        """Load the checkpoint, if there is one; returns the epochs that are done. Raises InputError
+        where it is of another training, or holds what this command does not write."""
         if not self.checkpoint.exists():
             return []
         saved = self._read()
-        found = differences(saved["run"], self._run)
         done = [epoch_log.Epoch(*row) for row in saved["log"]]
+        found = differences(saved["run"], self._run)
         if len(done) > self._settings.epochs:
             found.append(f"epochs {len(done)} (log) against {self._settings.epochs} (asked)")
         if found:
@@ -88,8 +96,15 @@ class TrainingFolder:
                 f"{'; '.join(found).replace('(log)', '(trained)')}: expected the same command; "
                 "choose another folder"
             )
+        own = original_state(network, self._data.dataset)
+        if not _is_like(saved.get("state_dict"), own):
+            raise self._foreign("its state_dict is not of this architecture")
+        settings = optimizer.state_dict()["param_groups"]  # of the run, which is the same
+        momenta = _momenta(saved.get("optimizer"), list(network.parameters()))
+        if momenta is None:
+            raise self._foreign("its optimizer is not of this architecture")
         load_original_state(network, saved["state_dict"], self._data.dataset)
-        optimizer.load_state_dict(saved["optimizer"])
+        optimizer.load_state_dict({"state": momenta, "param_groups": settings})
         return done
 
     def write(
@@ -126,20 +141,82 @@ class TrainingFolder:
         write_atomically(self._log, epoch_log.text(epochs).encode())
 
     def _read(self) -> dict[str, Any]:
+        """The checkpoint's entries, of which `run` is JSON's and `log` has the lines of epochs."""
         try:
-            saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        except Exception as error:  # damaged archives raise whatever their layer raises
-            reason = one_line(error)
+            saved = read_content(self.checkpoint)
+        except InputError as error:
+            why = str(error).partition(": expected")[0]
             raise InputError(
-                f"{self.checkpoint} cannot be read ({reason}): expected the checkpoint of this "
-                "command; choose another folder"
+                f"{why}: expected the checkpoint of this command; choose another folder"
             ) from None
         if not isinstance(saved, dict) or "run" not in saved or "log" not in saved:
-            raise InputError(
-                f"{self.checkpoint} was not written by `smoothcert train`: expected an empty "
-                "folder or one of this command; choose another"
-            )
-        return saved
+            raise self._foreign("it has no run and log")
+        try:
+            run = json.loads(json.dumps(saved["run"]))
+        except (TypeError, ValueError, RecursionError):
+            run = None
+        if not isinstance(run, dict):
+            raise self._foreign("its run is none")
+        if not _is_log(saved["log"]):
+            raise self._foreign("its log is not of epochs")
+        return {**saved, "run": run}
+
+    def _foreign(self, why: str) -> InputError:
+        return InputError(
+            f"{self.checkpoint} was not written by `smoothcert train` ({why}): expected an empty "
+            "folder or one of this command; choose another"
+        )
+
+
+def _is_log(log: object) -> bool:
+    """Whether it has a line for each epoch, from the first on, as `TrainingFolder.write` does."""
+    return isinstance(log, list) and all(
+        isinstance(row, list)
+        and len(row) == len(fields(epoch_log.Epoch))
+        and isinstance(row[0], int)
+        and row[0] == epoch
+        and all(isinstance(value, float) for value in row[1:])
+        and 0 <= row[1] < _LONGEST
+        for epoch, row in enumerate(log)
+    )
+
+
+def _is_like(state: object, own: Mapping[str, torch.Tensor]) -> bool:
+    """Whether it has the tensors of a network's own state: their names, shapes and types."""
+    return (
+        isinstance(state, dict)
+        and state.keys() == own.keys()
+        and all(_is_tensor(state[name], tensor) for name, tensor in own.items())
+    )
+
+
+def _momenta(state: object, weights: list[nn.Parameter]) -> dict[int, Any] | None:
+    """What an optimizer's state says of each weight; None where that is not SGD's."""
+    saved = state.get("state") if isinstance(state, dict) else None
+    if not isinstance(saved, dict):
+        return None
+    found = {}
+    for number, entries in saved.items():
+        known = isinstance(number, int) and 0 <= number < len(weights) and isinstance(entries, dict)
+        if not known or entries.keys() != {"momentum_buffer"}:
+            return None
+        buffer = entries["momentum_buffer"]
+        if buffer is not None:
+            if not _is_tensor(buffer, weights[number]):
+                return None
+            buffer = buffer.clone()  # its values may share memory in the file, and are updated here
+        found[number] = {"momentum_buffer": buffer}
+    return found
+
+
+def _is_tensor(value: object, like: torch.Tensor) -> bool:
+    return (
+        isinstance(value, torch.Tensor)
+        and value.shape == like.shape
+        and value.dtype == like.dtype
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+    )
 
 
 def _run(settings: TrainSettings, data: TrainingData, world: int) -> dict[str, Any]:

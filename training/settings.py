@@ -4,9 +4,37 @@ import math
 from dataclasses import dataclass
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.noise.lattice import MAX_SIGMA
+from smoothcert.engine.base.ranges import (
+    CONSISTENCY,
+    ETA,
+    GAMMA,
+    LR,
+    LR_STEP,
+    MOMENTUM,
+    NOISES,
+    PICTURED_SIGMA,
+    SEED,
+    TRAINING_BATCH,
+    TRAINING_EPOCHS,
+    WEIGHT_DECAY,
+)
 
 SCHEDULES = ("step", "one-cycle")
+
+_RANGES = {
+    "sigma": PICTURED_SIGMA,
+    "epochs": TRAINING_EPOCHS,
+    "batch": TRAINING_BATCH,
+    "lr": LR,
+    "lr_step": LR_STEP,
+    "gamma": GAMMA,
+    "momentum": MOMENTUM,
+    "weight_decay": WEIGHT_DECAY,
+    "consistency": CONSISTENCY,
+    "consistency_noises": NOISES,
+    "eta": ETA,
+    "seed": SEED,
+}
 
 # The share of a one-cycle run in which the learning rate rises.
 _RISE = 0.2
@@ -16,7 +44,7 @@ _RISE = 0.2
 class TrainSettings:
     """SGD on noisy images; the defaults are those of the original code.
 
-    sigma         noise level in [0, 1]-pixel units, in [0, 4]
+    sigma         noise level in [0, 1]-pixel units, 0 or in [0.0002, 4]
     batch         images per step, of all processes together
     schedule      "step": lr * gamma^(epoch // lr_step); "one-cycle": a linear rise to lr over the
                   first fifth of the run, then a half cosine down to 0
@@ -24,7 +52,7 @@ class TrainSettings:
     consistency   weight of the consistency regulariser (consistency.py), 0 for none; it sees
                   consistency_noises noisy copies of each image, eta weighs its entropy term
 
-    Raises InputError for values out of range.
+    Raises InputError for values out of range (engine/base/ranges.py).
     """
 
     arch: str
@@ -46,27 +74,8 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with."""
-        for name, value, least in (
-            ("epochs", self.epochs, 1),
-            ("batch", self.batch, 2),
-            ("lr-step", self.lr_step, 1),
-            ("consistency-noises", self.consistency_noises, 2),
-            ("seed", self.seed, 0),
-        ):
-            if value < least:
-                raise InputError(f"{name} {value} is too small: expected at least {least}")
-        for name, number, low, high in (
-            ("sigma", self.sigma, 0.0, MAX_SIGMA),
-            ("lr", self.lr, 0.0, math.inf),
-            ("gamma", self.gamma, 0.0, 1.0),
-            ("momentum", self.momentum, 0.0, 1.0),
-            ("weight-decay", self.weight_decay, 0.0, math.inf),
-            ("consistency", self.consistency, 0.0, math.inf),
-            ("eta", self.eta, 0.0, math.inf),
-        ):
-            if not low <= number <= high or math.isinf(number):
-                upper = f"at most {high:g}" if math.isfinite(high) else "finite"
-                raise InputError(f"{name} {number} is out of range: expected >= {low:g}, {upper}")
+        for name, range_ in _RANGES.items():
+            range_.check(getattr(self, name))
         if self.schedule not in SCHEDULES:
             raise InputError(
                 f"schedule {self.schedule!r} is unknown: expected {' or '.join(SCHEDULES)}"

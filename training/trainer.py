@@ -12,6 +12,7 @@ from torch.nn import functional
 from torch.optim import SGD
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import DECODERS
 from smoothcert.engine.sources import ImageSource
 from smoothcert.training.data import TrainingData
 from smoothcert.training.epoch_log import Epoch
@@ -77,9 +78,10 @@ def train(
     device   "cpu", "cuda" or "cuda:0"; None: the GPU if there is one. Under torchrun every
              process calls this, and the batch is divided among them.
     workers  processes that decode photographs
-    Raises InputError where the folder holds another training, and where the loss diverges; the
-    last epoch's checkpoint is then kept.
+    Raises InputError where workers are out of range, where the folder holds another training, and
+    where the loss diverges; the last epoch's checkpoint is then kept.
     """
+    DECODERS.check(workers)
     with processes(device) as place:
         files = TrainingFolder(folder, settings, data, place.world)
         with files.locked() if place.first else nullcontext():

@@ -4,10 +4,13 @@ import codecs
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.regular import open_regular, read_regular
+from smoothcert.engine.base.wording import printable
 
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _BEGINNING = 1 << 16
+_LOG = "a certification log"
 
 
 class EmptyLogError(InputError):
@@ -25,7 +28,8 @@ def whole_lines(path: Path, finished: bool) -> tuple[list[str], str]:
     *lines, torn = text.split("\n")
     if torn and finished:
         raise InputError(
-            f"{path} ends within line {len(lines) + 1} though its manifest says complete: "
+            f"{printable(path)} ends within line {len(lines) + 1} though its manifest says "
+            "complete: "
             "expected whole lines; restore the file, or run the same command again"
         )
     return lines, torn
@@ -35,25 +39,19 @@ def beginning(path: Path) -> list[str] | None:
     """The first lines of a file, at most 64 KiB of it, the last one torn; None where it is no
     text, or cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(_BEGINNING)
-    except OSError:
+    except (InputError, OSError):
         return None
     text = content.decode("utf-16" if content.startswith(_WIDE) else "utf-8-sig", "replace")
     return None if "\0" in text else text.splitlines()
 
 
 def _text(path: Path) -> str:
+    content = read_regular(path, _LOG)
+    wide = content.startswith(_WIDE)
     try:
-        content = path.read_bytes()
-        wide = content.startswith(_WIDE)
         text = content.decode("utf-16" if wide else "utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: expected a certification log") from None
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}): expected a certification log"
-        ) from None
     except UnicodeDecodeError:
-        raise InputError(f"{path} cannot be read as text: expected a certification log") from None
+        raise InputError(f"{printable(path)} cannot be read as text: expected {_LOG}") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")

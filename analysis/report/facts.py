@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from smoothcert.analysis.log import Log
@@ -43,7 +44,7 @@ def plain(value: object) -> str:
     elif isinstance(value, list | tuple):
         text = ", ".join(plain(v) for v in value[:100]) + (", ..." if len(value) > 100 else "")
     elif isinstance(value, dict):
-        text = ", ".join(f"{key} {plain(v)}" for key, v in value.items())
+        text = ", ".join(f"{key} {plain(v)}" for key, v in islice(value.items(), 100))
     else:
         text = str(value)
     if len(text) > _LONGEST:
@@ -55,7 +56,7 @@ def facts(log: Log) -> Facts:
     """What the manifest of a log records; no paths, which are nobody's business in a report."""
     run, model, source = log.run, _part(log.run, "model"), _part(log.run, "source")
     procedure = run.get("procedure")
-    sessions = [s for s in _list((log.manifest or {}).get("sessions")) if isinstance(s, dict)]
+    sessions: list[dict[str, Any]] = (log.manifest or {}).get("sessions", [])
     runtimes = {plain(_part(s, "backend").get("runtime")) for s in sessions}
     pairs: list[tuple[str, object]] = [
         ("model", model.get("name")),
@@ -105,8 +106,8 @@ def images_selected(log: Log) -> int | None:
     """How many images the run is to certify, where the manifest tells."""
     try:
         chosen = Selection.of_description(_part(log.run, "selection"))
-        return len(chosen.indices(int(_part(log.run, "source")["images"])))
-    except (KeyError, TypeError, ValueError, OverflowError, InputError):
+        return len(chosen.indices(_part(log.run, "source")["images"]))
+    except (KeyError, InputError):  # not recorded, and a choice that is none
         return None
 
 
@@ -146,13 +147,9 @@ def _session(session: Mapping[str, Any]) -> list[tuple[str, str]]:
         "Python": session.get("python"),
         "packages": session.get("packages"),
     }
-    return [(plain(name), plain(value)) for name, value in pairs.items()]
+    return [(plain(name), plain(value)) for name, value in islice(pairs.items(), 100)]
 
 
 def _part(mapping: Mapping[str, Any], name: str) -> dict[str, Any]:
-    part = mapping.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+    part: dict[str, Any] = mapping.get(name, {})
+    return part

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 from smoothcert.analysis.accuracy import DEFAULT_RHO
-from smoothcert.analysis.log import Log
+from smoothcert.analysis.log import Log, files_of
 from smoothcert.analysis.report.facts import plain
 from smoothcert.analysis.report.payload import payload, script_json
 from smoothcert.analysis.report.sections import promises, sections
@@ -18,6 +18,7 @@ from smoothcert.analysis.table import AccuracyTable
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.machine import version_of
+from smoothcert.engine.base.outputs import check_output
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 
 _STYLES = ("page.css", "charts.css", "certificates.css", "print.css")
@@ -45,8 +46,8 @@ def write_report(
     Raises InputError where `path` is not named as a page or cannot be written, where jinja2 is
     missing, and as `thumbnails`.
     """
-    if path.suffix.lower() not in _SUFFIXES:
-        raise InputError(f"{path} is no name for a report: expected FILE.html")
+    lists = (source_options.labels, source_options.classes)
+    check_report_path(path, [*files_of(logs), source, *lists])
     page = render(logs, table, alpha=alpha, rho=rho, source=source, source_options=source_options)
     try:
         write_atomically(path, page.encode("utf-8"))
@@ -54,6 +55,14 @@ def write_report(
         raise InputError(
             f"{path} cannot be written ({error.strerror}): expected a path in a writable folder"
         ) from None
+
+
+def check_report_path(path: Path, inputs: Sequence[str | Path | None]) -> None:
+    """Raise InputError unless a report can be written there: its name, its folder, and what is
+    there is none of the inputs."""
+    if path.suffix.lower() not in _SUFFIXES:
+        raise InputError(f"{path} is no name for a report: expected FILE.html")
+    check_output(path, "report", replace=True, inputs=inputs)
 
 
 def render(

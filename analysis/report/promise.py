@@ -135,10 +135,10 @@ def _remarks(log: Log) -> list[str]:
     return remarks
 
 
-def _together(log: Log, images: object) -> str:
+def _together(log: Log, images: int) -> str:
     share = "(alpha + alpha_zeta)" if _is_transferred(log) else "alpha"
     level = f"1 - {plain(images)} * {share}"
-    if log.alpha is not None and isinstance(images, int) and images * log.alpha < 1:
+    if log.alpha is not None and images * log.alpha < 1:
         level = f"{_one_minus(images * log.alpha)} ({level})"
     return (
         f"Family-wise: with probability at least {level}, all rows of the {plain(images)} images "

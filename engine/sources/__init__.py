@@ -5,8 +5,9 @@ from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.regular import check_regular
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
-from smoothcert.engine.sources.given_files import check_regular, printable
+from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 from smoothcert.engine.sources.patterns import expand
 from smoothcert.engine.sources.source_kinds import open_files, open_folder
@@ -55,8 +56,13 @@ def open_source(
             return open_folder(paths[0], name, spec, num_classes, options)
         for file in paths:
             if not file.is_dir():
-                check_regular(file)
+                check_regular(file, "a source of images")
         return open_files(paths, name, spec, num_classes, options)
+    except MemoryError:
+        raise InputError(
+            f"{printable(path)}: does not fit in memory: expected a smaller source; give a part of "
+            "it, or files that are read one by one (photographs, tar, parquet)"
+        ) from None
     except OSError as error:
         raise InputError(
             f"{printable(error.filename or path)}: cannot be read ({error.strerror or error}): "

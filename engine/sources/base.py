@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.wording import printable
 
-UNREADABLE = (InputError, OSError)
+UNREADABLE = (InputError, OSError, MemoryError)
 """What a source raises for an image that it cannot read."""
 
 
@@ -28,6 +29,13 @@ class FailedImage:
 
     index: int
     reason: str
+
+
+def reason_of(error: BaseException) -> str:
+    """Why an image cannot be read, of what a source raised for it, in one printable line."""
+    if isinstance(error, MemoryError):
+        return "does not fit in memory: expected a smaller image; resize or remove it"
+    return printable(one_line(error, None))
 
 
 class ImageSource(Protocol):

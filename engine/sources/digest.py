@@ -5,9 +5,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.files import file_digest
+from smoothcert.engine.base.regular import open_regular
+from smoothcert.engine.base.wording import printable
 
 _CONTENT_LIMIT = 10**9
+_BLOCK = 1 << 20
+_SOURCE = "the image source to stay as it was opened"
 
 
 def of_files(files: Sequence[Path]) -> str:
@@ -16,10 +19,15 @@ def of_files(files: Sequence[Path]) -> str:
     sizes = list(map(size, files))
     if sum(sizes) >= _CONTENT_LIMIT:
         return of_listing((file.name, str(size)) for file, size in zip(files, sizes, strict=True))
-    try:
-        return file_digest(*files)
-    except OSError as error:
-        raise _unreadable(error.filename, error) from None
+    sha256 = hashlib.sha256()
+    for path in files:
+        with open_regular(path, _SOURCE) as file:
+            try:
+                while block := file.read(_BLOCK):
+                    sha256.update(block)
+            except OSError as error:
+                raise _unreadable(path, error) from None
+    return sha256.hexdigest()
 
 
 def size(file: Path) -> int:
@@ -34,13 +42,20 @@ def of_listing(entries: Iterable[tuple[str, ...]]) -> str:
     """The hex SHA-256 of tuples of names, sizes and labels, in their order."""
     sha256 = hashlib.sha256()
     for entry in entries:
-        # Names of files need not be Unicode, and hold no NUL.
-        sha256.update("\0".join(entry).encode("utf-8", "surrogateescape") + b"\0\n")
+        sha256.update(_bytes("\0".join(entry)) + b"\0\n")
     return sha256.hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """Names of files need not be Unicode, and hold no NUL; those that archives hold may have what
+    no file's name has."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _unreadable(file: object, error: OSError) -> InputError:
     return InputError(
-        f"{file}: cannot be read ({error.strerror}): expected the image source to stay as it was "
-        "opened; check the file"
+        f"{printable(file)}: cannot be read ({error.strerror}): expected {_SOURCE}; check the file"
     )

@@ -8,7 +8,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import digest, photograph
 from smoothcert.engine.sources.encoded import EncodedSource
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.sources.given_files import printable, some_of
 from smoothcert.engine.sources.labelling.classes import FOLDERS, NamedClasses, classes_of
 from smoothcert.engine.sources.tree import LeftOut, photographs_below
 
@@ -50,7 +50,7 @@ class FolderSource(EncodedSource):
             empty = [name for name, files in of_class.items() if not files]
             if num_classes is None or not 0 < len(empty) == len(self._classes) - num_classes:
                 raise
-            raise InputError(f"{error} (without photographs: {', '.join(empty)})") from None
+            raise InputError(f"{error} (without photographs: {some_of(empty)})") from None
         self.num_classes = named.classes
         self.read_as.update(named.read_as)
         self.said = (*named.said, *left_out.sentences(), *_of_numbers(named))

@@ -9,7 +9,9 @@ from PIL import Image, UnidentifiedImageError
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.sources.given_files import check_regular, printable
+from smoothcert.engine.base.memory import check_fits
+from smoothcert.engine.base.regular import read_regular
+from smoothcert.engine.sources.quiet_pillow import quiet_pillow
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """Lower-case file extensions of photographs: those of torchvision's ImageFolder."""
@@ -19,6 +21,11 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", 
 _FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP", "GIF")
 # Where Pillow itself refuses to decode: a thin strip may pass its check and explode here.
 _MAX_PIXELS = 2 * 89_478_485
+MOST_BYTES = 1 << 30
+"""Bytes of an encoded photograph, at most: more than as many pixels need in any format."""
+
+# Of a pixel: Pillow keeps colours in 4, and what is converted is there twice.
+_BYTES_DECODED = 8
 _MODES = {1: "L", 3: "RGB"}
 _RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -37,14 +44,7 @@ def check_channels(spec: InputSpec) -> None:
 
 def read_bytes(path: Path) -> bytes:
     """The encoded photograph in a file; raises InputError where it cannot be read."""
-    check_regular(path)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{printable(path)}: cannot be read ({error.strerror}): expected a photograph; check "
-            "the file"
-        ) from None
+    return read_regular(path, "a photograph", most=MOST_BYTES)
 
 
 def decode(data: bytes, name: str, spec: InputSpec) -> npt.NDArray[np.uint8]:
@@ -60,10 +60,16 @@ def decode_whole(data: bytes, name: str, channels: int) -> Image.Image:
 
     The format is told by content, not by name; any 8-bit colour model is converted; the orientation
     that EXIF records is left alone. Raises InputError, calling the photograph `name`, where it is
-    not a whole, 8-bit photograph.
+    not a whole, 8-bit photograph, or has no room in memory.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as encoded:
+        with quiet_pillow(), Image.open(io.BytesIO(data), formats=_FORMATS) as encoded:
+            width, height = encoded.size
+            check_fits(
+                _BYTES_DECODED * width * height,
+                f"{name}: has {height}x{width} pixels (HxW), which",
+                "a smaller photograph; resize or remove it",
+            )
             if encoded.mode[0] in "IF":
                 raise InputError(
                     f"{name}: has more than 8 bits per pixel (mode {encoded.mode}): expected an "
@@ -103,6 +109,11 @@ def resize_and_crop(image: Image.Image, name: str, spec: InputSpec) -> Image.Ima
             f"{name}: is {image.height}x{image.width} pixels (HxW), {height}x{width} when resized: "
             f"expected sides from 1 and at most {_MAX_PIXELS:,} pixels; crop or remove it"
         )
+    check_fits(
+        _BYTES_DECODED * width * height,
+        f"{name}: has {height}x{width} pixels (HxW) when resized, which",
+        "a smaller photograph; resize or crop it",
+    )
     # Pillow copies, and does not resample, where the size is the same.
     image = image.resize((width, height), _RESAMPLING[spec.interpolation])
     left = round((width - spec.width) / 2)

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.cores import usable_cores
-from smoothcert.engine.base.errors import one_line
-from smoothcert.engine.sources.base import UNREADABLE, FailedImage, ImageSource
+from smoothcert.engine.sources.base import UNREADABLE, FailedImage, ImageSource, reason_of
 from smoothcert.engine.sources.encoded import EncodedSource
 
 _AHEAD = 4  # images of a thread that wait, encoded
@@ -57,7 +56,7 @@ def read_digests(
                 try:
                     pixels = future.result()
                 except UNREADABLE as error:
-                    yield FailedImage(index, one_line(error, None))
+                    yield FailedImage(index, reason_of(error))
                 else:
                     yield DigestedImage(index, pixels_digest(pixels))
         finally:

@@ -5,8 +5,13 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
-from smoothcert.engine.base.errors import one_line
-from smoothcert.engine.sources.base import UNREADABLE, FailedImage, ImageSource, LabelledImage
+from smoothcert.engine.sources.base import (
+    UNREADABLE,
+    FailedImage,
+    ImageSource,
+    LabelledImage,
+    reason_of,
+)
 
 
 def load(source: ImageSource, index: int) -> LabelledImage:
@@ -43,7 +48,7 @@ def decoded_ahead(
             except UNREADABLE as error:
                 if on_failure is None:
                     raise
-                on_failure(FailedImage(index, one_line(error, None)))
+                on_failure(FailedImage(index, reason_of(error)))
                 continue
             finally:
                 submit(1)

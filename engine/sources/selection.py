@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import MAX_IMAGES, SHARDS, SKIP
+from smoothcert.engine.base.wording import shown
 from smoothcert.engine.sources.selecting.runs import Runs
 
 _OF_A_SUBSET = ("indices", "sample", "stratified", "sample_seed", "only_correct")
@@ -30,10 +32,9 @@ class Selection:
 
     def __post_init__(self) -> None:
         """Refuse what selects nothing by construction."""
-        if self.skip < 1:
-            raise InputError(f"skip {self.skip} is too small: expected at least 1 (every image)")
-        if self.limit < -1 or self.limit == 0:
-            raise InputError(f"max {self.limit} is out of range: expected -1 (all) or at least 1")
+        SKIP.check(self.skip)
+        MAX_IMAGES.check(self.limit)
+        SHARDS.check(self.shards)
         if not 0 <= self.shard < self.shards:
             raise InputError(
                 f"shard {self.shard}/{self.shards} is out of range: "
@@ -43,9 +44,12 @@ class Selection:
     @classmethod
     def of_options(cls, skip: int, limit: int, shard: str) -> "Selection":
         """From the command line's --skip, --max and --shard i/k."""
-        match = re.fullmatch(r"(\d+)/(\d+)", shard)
+        text = shard if isinstance(shard, str) else ""
+        match = re.fullmatch("([0-9]{1,20})/([0-9]{1,20})", text)
         if not match or int(match[2]) < 1:
-            raise InputError(f"shard {shard!r} is not of the form i/k: expected 0/4, for instance")
+            raise InputError(
+                f"shard {shown(shard)} is not of the form i/k: expected 0/4, for instance"
+            )
         return cls(skip, limit, int(match[1]), int(match[2]))
 
     @classmethod
@@ -53,7 +57,7 @@ class Selection:
         """The inverse of describe; raises InputError for a choice of images that is none."""
         chosen = described.get("chosen")
         if chosen is not None and not isinstance(chosen, str):
-            raise InputError(f"chosen {chosen!r:.40} is no text: expected runs such as 0-3,7,9")
+            raise InputError(f"chosen {shown(chosen)} is no text: expected runs such as 0-3,7,9")
         return cls(
             described["skip"],
             described["max"],

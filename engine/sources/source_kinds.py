@@ -22,7 +22,7 @@ from smoothcert.engine.sources.arrays.npz import open_npz
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.sources.flat import FlatSource
 from smoothcert.engine.sources.folder import FolderSource, class_folders
-from smoothcert.engine.sources.given_files import check_regular, printable
+from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.labelling.label_list import is_list
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.tree import LeftOut, is_photograph
@@ -120,7 +120,6 @@ def _open_arrays(
 ) -> ImageSource:
     """A source whose publishers fixed its form, so that options have nothing to say."""
     if kind == "CIFAR":
-        check_regular(path)
         options.refuse_unused(name, "a CIFAR archive")
         return cifar.open_cifar([path], name, spec, num_classes, options.unlabelled)
     options.refuse_unused(name, "of idx files")

@@ -73,6 +73,6 @@ def test_remarks(tmp_path: Path) -> None:
 
 
 def test_odd_manifests_and_names(tmp_path: Path) -> None:
-    for i, odd in enumerate(({"model": "x"}, {"model": {"arch": 3, "name": []}}, {"sigma": None})):
+    for i, odd in enumerate(({"model": {}}, {"model": {"arch": 3}}, {"model": {"name": ""}})):
         assert legend_labels([write(tmp_path, f"odd{i}.tsv", odd)]) == [f"odd{i}"]
     assert legend_labels([write(tmp_path, "a\tb\n.tsv")]) == ["a?b?"]

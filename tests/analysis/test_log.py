@@ -237,18 +237,15 @@ def test_a_level_that_is_no_number_names_the_manifest(
 ) -> None:
     path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n")
     path.with_name("log.tsv.json").write_text(json.dumps({"run": {name: value}}))
-    log = read_log(path)
-    with pytest.raises(
-        InputError, match=rf"log.tsv.json has {name} .*: expected a number"
-    ) as caught:
-        getattr(log, name)
+    with pytest.raises(InputError, match=rf"log.tsv.json has run\.{name} .*: expected ") as caught:
+        read_log(path)
     assert len(str(caught.value)) < 300
 
 
 def test_what_a_manifest_lacks_is_none(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + "0\t3\t3\t0.5\t1\t1.0\n")
     assert (read_log(path).sigma, read_log(path).alpha) == (None, None)
-    for manifest in ("{}", '{"run": []}', '{"run": {"sigma": null}}'):
+    for manifest in ("{}", '{"run": {}}'):
         path.with_name("log.tsv.json").write_text(manifest)
         assert (read_log(path).sigma, read_log(path).alpha) == (None, None)
 

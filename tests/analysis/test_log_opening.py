@@ -89,7 +89,7 @@ def test_a_damaged_manifest_is_left_out_like_a_damaged_log(runs: Path) -> None:
     (runs / "a.tsv.json").write_text('{"run": {"sigma": -1}}')
     found = open_logs([runs / "a.tsv", runs / "more"])
     assert [log.path.name for log in found.logs] == ["sigma_0.25"]
-    assert "a.tsv.json has sigma -1" in found.skipped[0].why
+    assert "a.tsv.json has run.sigma -1" in found.skipped[0].why
     assert found.skipped[0].damaged
 
 

@@ -214,7 +214,7 @@ def test_places_that_cannot_hold_a_plot_are_refused(tmp_path: Path) -> None:
 def test_a_log_is_not_drawn_over(tmp_path: Path) -> None:
     log = write(tmp_path, "log.svg")
     before = log.path.read_bytes()
-    with pytest.raises(InputError, match="is a log to be drawn"):
+    with pytest.raises(InputError, match="which this command reads"):
         write_plot(tmp_path / "log.svg", [log])
     assert log.path.read_bytes() == before
 

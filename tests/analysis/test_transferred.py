@@ -36,6 +36,12 @@ def test_the_references_columns_take_the_models_place(tmp_path: Path) -> None:
     assert log.alpha == pytest.approx(0.003)
 
 
+def test_a_log_that_a_shell_wrote_as_utf_16(tmp_path: Path) -> None:
+    path = write(tmp_path, "")
+    path.write_bytes((HEADER + ROWS).encode("utf-16"))
+    assert transferred(read_log(path)).predict.tolist() == [3, -1, -1]
+
+
 @pytest.mark.parametrize("missing", ["alpha", "alpha_zeta"])
 def test_a_level_of_which_half_is_missing_is_none(tmp_path: Path, missing: str) -> None:
     path = write(tmp_path, HEADER + ROWS)
@@ -49,7 +55,7 @@ def test_an_alpha_zeta_that_is_none_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, HEADER + ROWS)
     text = (tmp_path / "a.tsv.json").read_text()
     (tmp_path / "a.tsv.json").write_text(text.replace("0.002", "-1"))
-    with pytest.raises(InputError, match="has alpha_zeta -1"):
+    with pytest.raises(InputError, match=r"has run\.alpha_zeta -1"):
         transferred(read_log(path))
 
 

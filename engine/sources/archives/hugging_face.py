@@ -10,7 +10,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources.archives.parquet import ArrowSource, ParquetSource
 from smoothcert.engine.sources.base import ImageSource
-from smoothcert.engine.sources.given_files import check_regular, printable
+from smoothcert.engine.sources.given_files import printable, some_of
 from smoothcert.engine.sources.options import SourceOptions
 
 # Hugging Face names a split's files `test-00000-of-00003.parquet`, others `mnist_test.parquet`.
@@ -45,7 +45,6 @@ def open_parquets(
     """The files of the only split, or of the test split among several."""
     splits: dict[str, list[Path]] = {}
     for file in files:
-        check_regular(file)
         splits.setdefault(_split(file.name), []).append(file)
     if len(splits) == 1:
         return ParquetSource(files, name, spec, num_classes, options)
@@ -53,7 +52,7 @@ def open_parquets(
         of_one = max(splits.items())[1]
         pattern = re.sub(r"\d+", "*", of_one[0].name) if len(of_one) > 1 else of_one[0].name
         raise InputError(
-            f"{printable(folder)}: holds the splits {', '.join(sorted(splits))}: expected one; "
+            f"{printable(folder)}: holds the splits {some_of(sorted(splits))}: expected one; "
             f"name its files, such as '{printable(files[0].parent / pattern)}'"
         )
     source = ParquetSource(splits["test"], name, spec, num_classes, options)
@@ -79,7 +78,7 @@ def saved(folder: Path, names: Set[str]) -> tuple[Path, tuple[str, ...]] | None:
     splits = [name for name in sorted(names) if any(map(_is_arrow, _names_in(folder / name)))]
     if len(splits) != 1 and "test" not in splits:
         raise InputError(
-            f"{printable(folder)}: holds the splits {', '.join(splits) or '(none)'}: expected one; "
+            f"{printable(folder)}: holds the splits {some_of(splits) or '(none)'}: expected one; "
             "give the folder of a split"
         )
     split = splits[0] if len(splits) == 1 else "test"
@@ -110,6 +109,6 @@ def open_saved(
 
 
 def _of_split(source: ParquetSource, split: str, others: Sequence[str]) -> ParquetSource:
-    source.said = (f"images of the split {split}, not of {', '.join(others)}", *source.said)
+    source.said = (f"images of the split {split}, not of {some_of(others)}", *source.said)
     source.split = split
     return source

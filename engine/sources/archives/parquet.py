@@ -86,9 +86,10 @@ class ParquetSource(EncodedSource):
         group = bisect_right(self._firsts, index) - 1
         row = index - self._firsts[group]
         file, number = self._groups[group]
-        value = self._images(group)[row]
-        data: bytes | None = (value["bytes"] if self._columns.in_struct else value).as_py()
+        images = self._images(group)
         where = f"{printable(file)}: row {row} of row group {number}"
+        with self._tables.reading(file):
+            data: bytes | None = images[row].as_py()
         if data is None:
             raise InputError(
                 f"{where} holds no bytes: expected the encoded photograph inside the file; save "
@@ -112,7 +113,9 @@ class ParquetSource(EncodedSource):
         with self._tables.reading(file):
             if not is_text(column.type, arrow.types):
                 return column.cast("int64").to_numpy()
-            return column.cast(arrow.string()).to_pylist()
+            # As bytes: files say that a text is UTF-8, and it need not be.
+            texts = column.cast(arrow.string()).cast(arrow.binary()).to_pylist()
+            return [text.decode("utf-8", "surrogateescape") for text in texts]
 
     def _check_columns(self, schema: Any, file: Path) -> None:
         """Raise InputError unless a file has the columns of the first one, in its types."""

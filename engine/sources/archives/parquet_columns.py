@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, require
-from smoothcert.engine.sources.given_files import some_of
+from smoothcert.engine.sources.given_files import printable, some_of
 from smoothcert.engine.sources.options import SourceOptions
 
 FORM = "expected the columns image (a struct with bytes, or bytes) and label (an integer or a name)"
@@ -67,7 +67,8 @@ def find_columns(
         for name, fitting in zip(options.columns, (pictures, labels), strict=False):
             if name not in fitting:
                 raise InputError(
-                    f"{where}: has the columns {found}, none of which can be {name}: {FORM}"
+                    f"{where}: has the columns {found}, none of which can be "
+                    f"{printable(name)}: {FORM}"
                 )
         image, label = options.columns[0], [*options.columns, None][1]
     else:
@@ -86,7 +87,7 @@ def find_columns(
     if columns.is_default or options.columns is not None:
         return columns
     said = f"images from the column {image}" + (f", labels from {label}" if label else "")
-    return replace(columns, said=(said,))
+    return replace(columns, said=(printable(said),))
 
 
 def _images(pictures: Sequence[str], fields: Mapping[str, Any], types: Any) -> list[str]:
@@ -120,7 +121,7 @@ def _only(candidates: Sequence[str], what: str, option: str, where: str, found: 
         return candidates[0]
     if candidates:
         raise InputError(
-            f"{where}: has the columns {found}, of which {', '.join(candidates)} may be the {what}:"
+            f"{where}: has the columns {found}, of which {some_of(candidates)} may be the {what}:"
             f" expected one; name it by --columns {option}"
         )
     hint = "; where images have no labels, give --unlabelled" if what == "labels" else ""

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import digest, photograph
 from smoothcert.engine.sources.archives.tar_index import Member, members, read_member
 from smoothcert.engine.sources.encoded import EncodedSource
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.sources.given_files import printable, some_of
 from smoothcert.engine.sources.labelling.classes import classes_of
 from smoothcert.engine.sources.labelling.labels import UNLABELLED, check_label, is_index
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
@@ -18,6 +18,8 @@ from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 _IMAGE_EXTENSIONS = tuple(extension[1:] for extension in photograph.EXTENSIONS)
 _FIELDS = ("label", "cls", "class")
 _LONGEST = 200
+_MOST_LABEL = 1 << 20
+"""Bytes of a member with a label, at most."""
 
 
 @dataclass
@@ -102,7 +104,7 @@ class WebdatasetSource(EncodedSource):
     def encoded(self, index: int) -> tuple[bytes, str]:
         """See EncodedSource.encoded."""
         found = self._photographs[index]
-        return read_member(found.file, found.member), found.where
+        return read_member(found.file, found.member, photograph.MOST_BYTES), found.where
 
     def digest(self) -> str:
         """Of names, sizes and labels."""
@@ -124,7 +126,8 @@ def _samples(file: Path) -> Iterator[_Sample]:
         sample = samples.setdefault(key, _Sample(f"{printable(file)}: sample {printable(key)}"))
         if extension.lower() in sample.members:
             raise InputError(
-                f"{sample.where} has two members .{extension}: expected each key once in a tar; "
+                f"{sample.where} has two members .{printable(extension)}: expected each key once "
+                "in a tar; "
                 "pack it again with distinct keys"
             )
         sample.members[extension.lower()] = member
@@ -136,7 +139,7 @@ def _photograph(file: Path, sample: _Sample, unlabelled: bool) -> _Photograph:
     if len(images) != 1:
         raise InputError(
             f"{sample.where} has {len(images)} photographs (its members: "
-            f"{', '.join(sorted(sample.members))}): expected exactly one of "
+            f"{some_of(sorted(sample.members))}): expected exactly one of "
             f"{', '.join(_IMAGE_EXTENSIONS)}"
         )
     label = UNLABELLED if unlabelled else _label(file, sample)
@@ -146,7 +149,7 @@ def _photograph(file: Path, sample: _Sample, unlabelled: bool) -> _Photograph:
 def _label(file: Path, sample: _Sample) -> int | str:
     """The class in the sample's .cls or .label, else in its .json."""
     found = {
-        extension: _of_text(read_member(file, sample.members[extension]), sample.where, extension)
+        extension: _of_text(_read_label(file, sample.members[extension]), sample.where, extension)
         for extension in ("cls", "label")
         if extension in sample.members
     }
@@ -158,12 +161,16 @@ def _label(file: Path, sample: _Sample) -> int | str:
     if found:
         return found.popitem()[1]
     if description := sample.members.get("json"):
-        return _of_json(read_member(file, description), sample.where)
+        return _of_json(_read_label(file, description), sample.where)
     raise InputError(
-        f"{sample.where} has no label (its members: {', '.join(sorted(sample.members))}): expected "
+        f"{sample.where} has no label (its members: {some_of(sorted(sample.members))}): expected "
         "a .cls, .label or .json member beside the photograph; where there are no labels, give "
         "--unlabelled"
     )
+
+
+def _read_label(file: Path, member: Member) -> bytes:
+    return read_member(file, member, _MOST_LABEL)
 
 
 def _of_text(text: bytes, where: str, extension: str) -> int | str:
@@ -187,7 +194,7 @@ def _of_json(text: bytes, where: str) -> int | str:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"{where}: its .json is not JSON ({error}): expected an object with label"
+            f"{where}: its .json is not JSON ({one_line(error)}): expected an object with label"
         ) from None
     values = [fields.get(name) for name in _FIELDS] if isinstance(fields, dict) else []
     for value in values:

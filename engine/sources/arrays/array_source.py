@@ -12,7 +12,9 @@ from PIL import Image
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.memory import check_fits
 from smoothcert.engine.sources import digest, photograph
+from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.labelling.labels import check_labels, no_labels
 from smoothcert.engine.sources.options import READ_AS
 
@@ -46,7 +48,7 @@ class ArraySource:
         read_as: Mapping[str, Any] = MappingProxyType({}),
         split: str = "",
     ) -> None:
-        file = str(files[0])
+        file = printable(files[0])
         if images.dtype != np.uint8 or images.ndim not in (3, 4):
             raise InputError(
                 f"{file}: images are {images.dtype} {list(images.shape)}: expected uint8 "
@@ -87,11 +89,12 @@ class ArraySource:
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """The image as a new uint8 [C, H, W]."""
         pixels = self._images[index]
+        check_fits(pixels.nbytes, f"{printable(self._files[0])}: image {index}")
         if pixels.shape[:2] == (self._spec.height, self._spec.width):
             return np.array(pixels.transpose(2, 0, 1), order="C")
         grey = pixels.shape[2] == 1
         image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels))
-        name = f"{self._files[0]}: image {index}"
+        name = f"{printable(self._files[0])}: image {index}"
         return photograph.to_array(photograph.resize_and_crop(image, name, self._spec))
 
     def describe(self) -> dict[str, Any]:

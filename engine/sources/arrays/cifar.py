@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.regular import read_regular
 from smoothcert.engine.sources.arrays import cifar_pickle
 from smoothcert.engine.sources.arrays.array_source import ArraySource
+from smoothcert.engine.sources.given_files import printable, some_of
 
 _PIXELS = 3 * 32 * 32
 
@@ -95,7 +97,8 @@ def _read(file: Path, dataset: _Dataset) -> tuple[npt.NDArray[np.uint8], npt.NDA
     images, labels = read(file, dataset)
     if len(labels) and not 0 <= labels.min() <= labels.max() < dataset.classes:
         raise InputError(
-            f"{file}: has labels {labels.min()}..{labels.max()}: expected 0..{dataset.classes - 1} "
+            f"{printable(file)}: has labels {labels.min()}..{labels.max()}: expected "
+            f"0..{dataset.classes - 1} "
             f"of {dataset.name}; the file is damaged or of another data set, fetch it again"
         )
     return images, labels
@@ -105,10 +108,11 @@ def _read_binary(
     file: Path, dataset: _Dataset
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     record = dataset.label_bytes + _PIXELS
-    content = np.frombuffer(file.read_bytes(), dtype=np.uint8)
+    content = np.frombuffer(read_regular(file, "a batch of a CIFAR archive"), dtype=np.uint8)
     if content.size == 0 or content.size % record:
         raise InputError(
-            f"{file}: has {content.size:,} bytes: expected a multiple of {record:,}, the record of "
+            f"{printable(file)}: has {content.size:,} bytes: expected a multiple of {record:,}, "
+            "the record of "
             f"{dataset.name}'s binary version; fetch it again"
         )
     records = content.reshape(-1, record)
@@ -123,28 +127,38 @@ def _read_python(
     for key in ("data", dataset.label_key):
         if key not in batch:
             raise InputError(
-                f"{file}: pickles a dict without {key!r} (it has {sorted(batch)}): expected the "
+                f"{printable(file)}: pickles a dict without {key!r} (it has "
+                f"{some_of(sorted(batch))}): expected the "
                 f"python version of {dataset.name}"
             )
     images = batch["data"]
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 2:
-        raise InputError(f"{file}: data is not an array of bytes: expected uint8 [N, {_PIXELS}]")
+        raise InputError(
+            f"{printable(file)}: data is not an array of bytes: expected uint8 [N, {_PIXELS}]"
+        )
     if images.shape[1] != _PIXELS or not len(images):
         raise InputError(
-            f"{file}: data is {list(images.shape)}: expected uint8 [N, {_PIXELS}], N > 0"
+            f"{printable(file)}: data is {list(images.shape)}: expected uint8 [N, {_PIXELS}], N > 0"
         )
     return images, _integers(batch[dataset.label_key], file, len(images))
 
 
 def _integers(values: Any, file: Path, count: int) -> npt.NDArray[np.int64]:
     """The labels of a python batch: a list or an array of `count` integers."""
-    try:
-        labels = np.asarray(values)
-    except ValueError:
-        labels = np.empty(0)
+    if isinstance(values, np.ndarray):
+        labels = values
+    # One by one, without a look into what may be lists of lists without end.
+    elif isinstance(values, list) and all(type(value) is int for value in values):
+        labels = np.array([value if abs(value) < 2**31 else -1 for value in values], np.int64)
+    else:
+        raise InputError(
+            f"{printable(file)}: labels are no list of integers: expected {count} of them, one per "
+            "image"
+        )
     if labels.dtype.kind not in "ui" or labels.shape != (count,):
         raise InputError(
-            f"{file}: labels are {labels.dtype} {list(labels.shape)}: expected {count} integers, "
+            f"{printable(file)}: labels are {labels.dtype} {list(labels.shape)}: expected {count} "
+            "integers, "
             "one per image"
         )
     return labels.astype(np.int64)

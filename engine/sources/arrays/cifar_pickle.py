@@ -7,6 +7,7 @@ reconstruction is not called either: it trusts the state it is given with raw me
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.regular import read_regular
+from smoothcert.engine.base.wording import printable, shown
 
 _FORM = "expected a batch of the python version of CIFAR, a pickled dict of arrays"
 
@@ -24,18 +27,52 @@ def load(file: Path) -> dict[str, Any]:
     Lists, strings and bytes stay what they are. Raises InputError, before anything else happens,
     where the pickle needs anything but arrays and containers.
     """
+    content = read_regular(file, "a batch of a CIFAR archive")
     try:
-        batch = _Unpickler(io.BytesIO(file.read_bytes()), encoding="bytes").load()
+        _check_opcodes(content)
+        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
         if not isinstance(batch, dict):
-            raise InputError(f"{file}: pickles a {type(batch).__name__}: {_FORM}")
+            raise InputError(f"pickles a {type(batch).__name__}: {_FORM}")
         return {_text(key): _resolve(value) for key, value in batch.items()}
     except InputError as error:
-        message = str(error)
-        raise InputError(message if str(file) in message else f"{file}: {message}") from None
+        raise InputError(f"{printable(file)}: {error}") from None
     # Damaged or hostile opcodes end in nearly every kind of exception.
     except Exception as error:
-        reason = one_line(error, None)
-        raise InputError(f"{file}: cannot be unpickled ({reason}): {_FORM}") from None
+        reason = printable(one_line(error))
+        raise InputError(f"{printable(file)}: cannot be unpickled ({reason}): {_FORM}") from None
+
+
+_TUPLES = frozenset({"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"})
+_PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
+_GETS = frozenset({"GET", "BINGET", "LONG_BINGET"})
+_NEVER = frozenset(
+    {"DUP", "POP", "POP_MARK", "EMPTY_SET", "ADDITEMS", "FROZENSET", "PERSID", "BINPERSID", "INST",
+     "OBJ", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"}
+)  # fmt: skip
+
+
+def _check_opcodes(content: bytes) -> None:
+    """Raise InputError for a pickle that would cost more than its own length: places in the memo
+    beyond the number of its instructions, which are allocated, and tuples that are used twice,
+    whose digests as keys grow with every use of a use."""
+    of_tuples: set[int] = set()
+    number = memoized = 0
+    before = ""
+    for number, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        name = opcode.name
+        if name in _NEVER:
+            raise InputError(f"its pickle has the instruction {name}: {_FORM}")
+        if name in _PUTS:
+            place = memoized if argument is None else int(argument)
+            memoized += 1
+            if place > number:
+                raise InputError(f"its pickle keeps a value in place {shown(place)}: {_FORM}")
+            (of_tuples.add if before in _TUPLES else of_tuples.discard)(place)
+            continue
+        if name in _GETS and int(argument or 0) in of_tuples:
+            raise InputError(f"its pickle uses a tuple twice: {_FORM}")
+        if name != "FRAME":
+            before = name
 
 
 class _Dtype:
@@ -85,8 +122,8 @@ class _Unpickler(pickle.Unpickler):
         }
         if (module, name) not in stand_ins:
             raise InputError(
-                f"its pickle asks for {module}.{name}, which was not run: {_FORM} and nothing "
-                "else; do not trust this file"
+                f"its pickle asks for {printable(f'{module}.{name}')[:80]}, which was not run: "
+                f"{_FORM} and nothing else; of an honest file, write it anew in protocol 2"
             )
         return stand_ins[module, name]
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS
+from smoothcert.engine.base.memory import check_fits
 
 Scale = Literal["k", "k/255"]
 """What a pixel 0..255 is stored as: itself, or its share of 255."""
@@ -35,6 +36,7 @@ def to_bytes(images: npt.NDArray[Any], file: str) -> tuple[npt.NDArray[np.uint8]
             f"{file}: images are true or false, which may be 255 or 1: expected 8-bit pixels; save "
             "np.uint8(255) * images, or images.astype('uint8')"
         )
+    check_fits(images.size, f"{file}: an array {list(images.shape)} of pixels", "a smaller one")
     low, high = _range(images, file)
     spread = f"its pixels are {low:g}..{high:g}"
     if kind in "iu":

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.memory import check_fits
+from smoothcert.engine.base.regular import open_regular
 from smoothcert.engine.sources.arrays.array_source import ArraySource
-from smoothcert.engine.sources.given_files import check_regular
+from smoothcert.engine.sources.given_files import printable, some_of
 
 _IMAGES = re.compile(r".*images[-.]idx3-ubyte(\.gz)?")
 _TEST_PREFIX = "t10k-"
@@ -60,8 +62,8 @@ def _images_in(folder: Path) -> Path:
         return tests[0]
     if len({file.name.removesuffix(".gz") for file in found}) > 1:
         raise InputError(
-            f"{folder}: holds the images files {', '.join(file.name for file in found)}, none of "
-            f"them {_TEST_PREFIX}images-idx3-ubyte: name the images file itself"
+            f"{printable(folder)}: holds the images files {some_of([f.name for f in found])}, none "
+            f"of them {_TEST_PREFIX}images-idx3-ubyte: name the images file itself"
         )
     return found[0]
 
@@ -73,34 +75,41 @@ def _labels_beside(images_file: Path) -> Path:
         if labels_file.is_file():
             return labels_file
     raise InputError(
-        f"{images_file}: has no labels beside it: expected {name} or {name}.gz in the same "
-        "folder; where there are none, give --unlabelled"
+        f"{printable(images_file)}: has no labels beside it: expected {printable(name)} or "
+        f"{printable(name)}.gz in the same folder; where there are none, give --unlabelled"
     )
 
 
 def _read(file: Path, ndim: int) -> npt.NDArray[np.uint8]:
     """The uint8 array of `ndim` dimensions in an idx file."""
-    check_regular(file)
-    form = f"expected an idx file of unsigned bytes in {ndim} dimension{'s' * (ndim > 1)}"
-    try:
-        with file.open("rb") as raw:
+    what = f"an idx file of unsigned bytes in {ndim} dimension{'s' * (ndim > 1)}"
+    form, shown = f"expected {what}", printable(file)
+    with open_regular(file, what) as raw:
+        try:
             compressed = raw.read(2) == _GZIP_MAGIC
-        with gzip.open(file) if compressed else file.open("rb") as stream:
-            header = stream.read(4 + 4 * ndim)
-            if header[:4] != bytes((0, 0, _UINT8, ndim)) or len(header) < 4 + 4 * ndim:
-                raise InputError(f"{file}: starts with the bytes {header[:4].hex(' ')!r}: {form}")
-            shape = struct.unpack(f">{ndim}I", header[4:])
-            expected = math.prod(shape)
-            # Block by block: a wrong header must not reserve the memory it speaks of.
-            content = bytearray()
-            while len(content) <= expected and (block := stream.read(_BLOCK)):
-                content += block
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{file}: cannot be read ({error}): {form}; fetch it again") from None
+            raw.seek(0)
+            with gzip.GzipFile(fileobj=raw) if compressed else raw as stream:
+                header = stream.read(4 + 4 * ndim)
+                if header[:4] != bytes((0, 0, _UINT8, ndim)) or len(header) < 4 + 4 * ndim:
+                    raise InputError(
+                        f"{shown}: starts with the bytes {header[:4].hex(' ')!r}: {form}"
+                    )
+                shape = struct.unpack(f">{ndim}I", header[4:])
+                expected = math.prod(shape)
+                # Block by block: a wrong header must not reserve the memory it speaks of.
+                content = bytearray()
+                while len(content) <= expected and (block := stream.read(_BLOCK)):
+                    content += block
+                    if len(content) == _BLOCK:  # there is as much as a small file has, or more
+                        check_fits(expected, f"{shown}: its array {list(shape)}", what)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"{shown}: cannot be read ({error}): {form}; fetch it again") from None
     if len(content) != expected:
         has = f"{len(content):,}" if len(content) < expected else f"more than {expected:,}"
         raise InputError(
-            f"{file}: has {has} bytes of data, its header says {list(shape)}, {expected:,} bytes: "
+            f"{shown}: has {has} bytes of data, its header says {list(shape)}, {expected:,} bytes: "
             "expected a whole idx file; fetch it again"
         )
+    if not expected:
+        raise InputError(f"{shown}: its header says {list(shape)}, which is nothing: {form}")
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)

@@ -50,7 +50,8 @@ class Chosen:
             return ()
         aside = ", not its training images" if self.split == "test" else ""
         what = f"images from {self.images}"
-        return (what + (f", labels from {self.labels}" if self.labels else "") + aside,)
+        what += f", labels from {self.labels}" if self.labels else ""
+        return (printable(what + aside),)
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,13 @@ def choose(
 
 
 def _of_user(name: str, shapes: Mapping[str, tuple[int, ...]], where: str, has: str) -> str:
-    found = name if name in shapes else name.removesuffix(".npy")
-    if found not in shapes:
-        raise InputError(f"{where}: has no array {printable(name)} ({has}): see --arrays")
-    return found
+    for asked in (name, name.removesuffix(".npy")):
+        if asked in shapes:
+            return asked
+        # A name that is not Unicode, as messages and manifests have it.
+        if len(alike := [array for array in shapes if printable(array) == asked]) == 1:
+            return alike[0]
+    raise InputError(f"{where}: has no array {printable(name)} ({has}): see --arrays")
 
 
 def _role(name: str) -> _Role | None:

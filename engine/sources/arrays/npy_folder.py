@@ -1,17 +1,20 @@
 """A folder of .npy files, each an array, as CIFAR-10.1 and CIFAR-10-C are published."""
 
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.regular import open_regular
 from smoothcert.engine.sources.arrays.array_source import ArraySource
 from smoothcert.engine.sources.arrays.naming import choose
+from smoothcert.engine.sources.arrays.npy_header import NpyHeader
 from smoothcert.engine.sources.arrays.open_arrays import open_arrays
-from smoothcert.engine.sources.given_files import check_regular, printable
+from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import SourceOptions
 
 _SUFFIX = ".npy"
@@ -48,15 +51,24 @@ def open_npy_folder(
 
 
 def _map(file: Path) -> npt.NDArray[Any]:
-    check_regular(file)
+    with open_regular(file, "a .npy file") as opened:
+        header = NpyHeader.read(opened)
+    if header is None:
+        raise _unloadable(file, "no header of numpy's")
+    # An array without values has nothing to map.
+    mode: Literal["r"] | None = "r" if header.nbytes else None
     try:
-        found = np.load(file, mmap_mode="r", allow_pickle=False)
-    # A damaged header surfaces as any of several exceptions of numpy, mmap and ast.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a header that Python 2 wrote
+            found: npt.NDArray[Any] = np.load(file, mmap_mode=mode, allow_pickle=False)
+    # A damaged file surfaces as any of several exceptions of numpy and mmap.
     except Exception as error:
-        raise InputError(
-            f"{printable(file)}: cannot be loaded ({one_line(error, None)}): expected an array, "
-            "none pickled, as numpy.save writes it"
-        ) from None
-    if not isinstance(found, np.ndarray):
-        raise InputError(f"{printable(file)}: is no .npy file: expected what numpy.save writes")
+        raise _unloadable(file, one_line(error)) from None
     return found
+
+
+def _unloadable(file: Path, reason: str) -> InputError:
+    return InputError(
+        f"{printable(file)}: cannot be loaded ({printable(reason)}): expected an array, none "
+        "pickled, as numpy.save writes it"
+    )

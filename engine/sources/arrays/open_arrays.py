@@ -12,6 +12,7 @@ from smoothcert.engine.sources.arrays.array_source import ArraySource
 from smoothcert.engine.sources.arrays.channels import channels_last
 from smoothcert.engine.sources.arrays.eight_bit import to_bytes
 from smoothcert.engine.sources.arrays.naming import Chosen
+from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import SourceOptions
 
 _LAYOUTS = {
@@ -35,7 +36,7 @@ def open_arrays(
 
     What is inferred of them is said, and in the source's description. Raises InputError.
     """
-    file = str(files[0])
+    file = printable(files[0])
     images = load(chosen.images)
     found = None if chosen.labels is None else load(chosen.labels)
     count = None if found is None else _count(found, len(images) if images.ndim else 0)
@@ -52,7 +53,7 @@ def open_arrays(
         *labels.said,
     )
     read_as: dict[str, Any] = {
-        **({} if chosen.is_default else {"arrays": list(chosen.names)}),
+        **({} if chosen.is_default else {"arrays": list(map(printable, chosen.names))}),
         **({"layout": layout} if layout else {}),
         **({"scale": scale} if scale else {}),
         **({"unlabelled": True} if chosen.labels is None else {}),

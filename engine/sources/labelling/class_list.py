@@ -89,7 +89,9 @@ def _check_order(path: Path, lines: list[str]) -> None:
         if any(len(each) < 2 for each in fields):
             return
         numbers = [each[place].rstrip(":") for each in fields]
-        if not all(number.isascii() and number.isdigit() for number in numbers):
+        if not all(
+            number.isascii() and number.isdigit() and len(number) < 20 for number in numbers
+        ):
             continue
         found = list(map(int, numbers))
         if found != sorted(found) and sorted(found) in (
@@ -124,7 +126,8 @@ def _of_line(line: str) -> list[str]:
     names = [line]
     for separator in ("\t", ","):
         names.append(line.partition(separator)[0].strip())
-    names.append(line.replace(",", " ").split(maxsplit=1)[0] if line.strip(" ,") else line)
+    words = line.replace(",", " ").split(maxsplit=1)
+    names.append(words[0] if words else line)  # of commas alone, or of blanks that are no spaces
     return [name.strip("\"'") for name in names]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.wording import shown
 from smoothcert.engine.sources.given_files import printable
 
 _FORM = 'expected JSON such as {"a.jpg": 3}, or pairs or objects of a name and a class'
@@ -37,8 +38,7 @@ def named_labels(
         name, label = _pair(entry, names, classes, by_name)
         if not isinstance(name, str) or type(label) not in (int, str) or label == "":
             raise InputError(
-                f"{printable(path)}: its entry {number} is {one_line(json.dumps(entry), 60)}: "
-                f"{_FORM}"
+                f"{printable(path)}: its entry {number} is {shown(entry, 60)}: {_FORM}"
             )
         yield number, name, str(label)
 

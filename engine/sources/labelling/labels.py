@@ -6,17 +6,24 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.wording import shown
 
 UNLABELLED = -1
 """The label of every image of a source that is opened without labels."""
 
 
+_MOST = 2**31
+"""Of classes, where nothing else says how many there are."""
+
+
 def check_label(label: int, num_classes: int | None, where: str) -> None:
-    """Raise InputError, naming `where`, unless 0 <= label < num_classes (None: no upper limit)."""
+    """Raise InputError, naming `where`, unless 0 <= label < num_classes (None: 2**31)."""
+    if num_classes is None and label >= _MOST:
+        raise InputError(f"{where} has label {shown(label)}: expected a class index below {_MOST}")
     if num_classes is None and label < 0:
         raise InputError(
-            f"{where} has label {label}: expected a class index >= 0; where images have no labels, "
-            "give --unlabelled"
+            f"{where} has label {shown(label)}: expected a class index >= 0; where images have no "
+            "labels, give --unlabelled"
         )
     if num_classes is not None and not 0 <= label < num_classes:
         hint = {
@@ -24,7 +31,7 @@ def check_label(label: int, num_classes: int | None, where: str) -> None:
             num_classes: "; labels that count from 1 are to be lowered by 1",
         }.get(label, "")
         raise InputError(
-            f"{where} has label {label}: expected 0..{num_classes - 1}, the model has "
+            f"{where} has label {shown(label)}: expected 0..{num_classes - 1}, the model has "
             f"{num_classes} classes; give images that belong to this model{hint}"
         )
 
@@ -40,8 +47,7 @@ def check_labels(labels: npt.NDArray[Any], num_classes: int | None, file: str) -
     if not len(labels):
         raise InputError(f"{file}: holds no images: expected at least one")
     wrong = labels < 0
-    if num_classes is not None:
-        wrong |= labels >= num_classes
+    wrong |= labels >= (_MOST if num_classes is None else num_classes)
     if wrong.any():
         index = int(np.argmax(wrong))
         check_label(int(labels[index]), num_classes, f"{file}: image {index}")

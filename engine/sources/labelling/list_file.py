@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.sources.given_files import check_regular, printable
+from smoothcert.engine.base.regular import read_regular
+from smoothcert.engine.sources.given_files import printable
 
 _MOST_BYTES = 1 << 30
 
@@ -26,16 +27,7 @@ class ListFile:
     def read(cls, path: Path, what: str) -> "ListFile":
         """The list `what` (such as "a list of labels") in the file; raises InputError where it is
         no text."""
-        check_regular(path)
-        try:
-            if path.stat().st_size > _MOST_BYTES:
-                raise InputError(f"{printable(path)}: is larger than 1 GB: expected {what}")
-            content = path.read_bytes()
-        except OSError as error:
-            raise InputError(
-                f"{printable(path)}: cannot be read ({error.strerror}): expected {what}; check the "
-                "path"
-            ) from None
+        content = read_regular(path, what, most=_MOST_BYTES)
         if b"\0" in content:
             raise InputError(
                 f"{printable(path)}: is no text in UTF-8: expected {what}; save it as such"

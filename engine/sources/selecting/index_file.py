@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.regular import read_regular
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.selecting.runs import RUN, Runs
 
 _MOST_BYTES = 2**28
@@ -48,35 +50,31 @@ class IndexFile:
     def read(cls, path: Path) -> "IndexFile":
         """The file; raises InputError, naming the line, where it is none or names an image twice
         in one place."""
-        try:
-            with path.open("rb") as file:
-                content = _bounded(file, path)
-        except OSError as error:
-            raise InputError(
-                f"indices {path} cannot be read ({error.strerror}): expected a file of indices"
-            ) from None
+        content = read_regular(path, "a file of indices", "indices", _MOST_BYTES)
         if content.startswith(_NPY):
             unit, entries = "entry", list(_of_array(content, path))
         else:
             unit, entries = "line", list(_of_text(content, path))
         if not entries:
-            raise InputError(f"indices {path} names no image: {_FORM}")
+            raise InputError(f"indices {printable(path)} names no image: {_FORM}")
         ordered = sorted(entries, key=lambda entry: entry.first)
         for before, entry in pairwise(ordered):
             if entry.first <= before.last:
                 lines = sorted((before.line, entry.line))
                 raise InputError(
-                    f"indices {path} {unit} {lines[1]} names image {entry.first} again, as "
+                    f"indices {printable(path)} {unit} {lines[1]} names image {entry.first} again, "
+                    "as "
                     f"{unit} {lines[0]} does: expected each once; remove one of them"
                 )
         sha256 = hashlib.sha256(content).hexdigest()
-        return cls(path.name, sha256, path, tuple(ordered), unit)
+        return cls(printable(path.name), sha256, path, tuple(ordered), unit)
 
     def runs(self, num_images: int) -> Runs:
         """The images; raises InputError for one that a source of so many does not have."""
         if (entry := self.entries[-1]).last >= num_images:
             raise InputError(
-                f"indices {self.path} {self.unit} {entry.line} names image {entry.last}: expected "
+                f"indices {printable(self.path)} {self.unit} {entry.line} names image "
+                f"{entry.last}: expected "
                 f"0..{num_images - 1}, the source has {num_images} images; the first is 0"
             )
         return Runs(range(entry.first, entry.last + 1) for entry in self.entries)
@@ -86,23 +84,13 @@ class IndexFile:
         return {"name": self.name, "sha256": self.sha256}
 
 
-def _bounded(file: BinaryIO, path: Path) -> bytes:
-    content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise InputError(
-            f"indices {path} holds more than {_MOST_BYTES >> 20} MiB: {_FORM}; write "
-            "runs as first-last"
-        )
-    return content
-
-
 def _of_text(content: bytes, path: Path) -> Iterator[_Entry]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise InputError(f"indices {path} is neither text nor an .npy file: {_FORM}")
+        raise InputError(f"indices {printable(path)} is neither text nor an .npy file: {_FORM}")
     lines = [line.partition("#")[0] for line in text.splitlines()]
     tokens = [
         (token, number)
@@ -117,7 +105,9 @@ def _of_text(content: bytes, path: Path) -> Iterator[_Entry]:
         first = int(match[1]) if match else 0
         last = int(match[2] or first) if match else -1
         if last < first:
-            raise InputError(f"indices {path} line {line}: {token[:40]!r} is no index: {_FORM}")
+            raise InputError(
+                f"indices {printable(path)} line {line}: {token[:40]!r} is no index: {_FORM}"
+            )
         yield _Entry(first, last, line)
 
 
@@ -125,7 +115,8 @@ def _of_array(content: bytes, path: Path) -> Iterator[_Entry]:
     for place, index in enumerate(_array(content, path)):
         if index < 0:
             raise InputError(
-                f"indices {path} entry {place} is {index}: expected indices of images, from 0 on"
+                f"indices {printable(path)} entry {place} is {index}: expected indices of images, "
+                "from 0 on"
             )
         yield _Entry(index, index, place)
 
@@ -143,21 +134,24 @@ def _array(content: bytes, path: Path) -> list[int]:
             warnings.simplefilter("ignore")  # of a header that Python 2 wrote
             shape, _, dtype = header[np.lib.format.read_magic(stream)](stream)
     except Exception as error:  # numpy's parser of headers ends in many ways
-        reason = one_line(error)
+        reason = printable(one_line(error))
         raise InputError(
-            f"indices {path} cannot be read as .npy ({reason}): expected integers [n]"
+            f"indices {printable(path)} cannot be read as .npy ({reason}): expected integers [n]"
         ) from None
     if dtype.kind == "b":
         raise InputError(
-            f"indices {path} holds booleans {list(shape)}: expected integers [n]; save "
+            f"indices {printable(path)} holds booleans {list(shape)}: expected integers [n]; save "
             "numpy.flatnonzero of them"
         )
     if dtype.kind not in "ui" or len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
-        raise InputError(f"indices {path} holds {dtype} {list(shape)}: expected integers [n]")
+        raise InputError(
+            f"indices {printable(path)} holds {dtype} {list(shape)}: expected integers [n]"
+        )
     rest = content[stream.tell() :]
     if len(rest) != shape[0] * dtype.itemsize:
         raise InputError(
-            f"indices {path} has {len(rest)} bytes of data, its header says {list(shape)} of "
+            f"indices {printable(path)} has {len(rest)} bytes of data, its header says "
+            f"{list(shape)} of "
             f"{dtype}: expected a whole .npy file; save it again"
         )
     found: list[int] = np.frombuffer(rest, dtype).tolist()

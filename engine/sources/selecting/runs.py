@@ -7,6 +7,7 @@ from itertools import accumulate, chain
 from typing import overload
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.wording import shown
 
 RUN = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
 """An index, or a run of them with both its ends."""
@@ -39,7 +40,7 @@ class Runs(Sequence[int]):
             last = int(match[2] or first) if match else -1
             if not least <= first <= last:
                 raise InputError(
-                    f"{part[:40]!r} is no run of indices above those before it: expected such as "
+                    f"{shown(part)} is no run of indices above those before it: expected such as "
                     "0-3,7,9, ascending"
                 )
             ranges.append(range(first, last + 1))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import SAMPLE, SEED
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.sources.options import READ_AS
 from smoothcert.engine.sources.selecting.index_file import IndexFile
@@ -35,15 +36,12 @@ class Subset:
 
     def __post_init__(self) -> None:
         """Refuse what means nothing."""
-        if self.sample is not None and self.sample < 1:
-            raise InputError(f"sample {self.sample} is too small: expected at least 1 image")
+        SEED.check(self.sample_seed, "sample-seed")
+        if self.sample is not None:
+            SAMPLE.check(self.sample)
         if self.sample is None and (self.stratified or self.sample_seed):
             name = "stratified" if self.stratified else f"sample-seed {self.sample_seed}"
             raise InputError(f"{name} is of a sample only: give --sample, such as --sample 500")
-        if not 0 <= self.sample_seed < 2**64:
-            raise InputError(
-                f"sample-seed {self.sample_seed} is out of range: expected 0 <= seed < 2^64"
-            )
 
     @classmethod
     def of_options(cls, indices: str | Path | None, **others: Any) -> "Subset":

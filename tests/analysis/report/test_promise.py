@@ -124,16 +124,16 @@ def test_neither_images_nor_model_may_know_the_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        (None, "is not recorded"),
         ({}, "is not recorded"),
-        ("proven", "is not recorded"),
         ({"a.onnx": "proven"}, "Proven for a.onnx: the ONNX graph shows that each row of the"),
         ({"a.pth": "probed"}, "Probed for a.pth: that each row .* and is not proven"),
         ({"a.onnx": "proven", "b.onnx": "probed"}, r"Proven for a.onnx: .*\. Probed for b.onnx: "),
         ({"a.onnx": "guessed"}, "Whether each row .* is not known of a.onnx"),
     ],
 )
-def test_how_rows_are_known_to_be_independent(tmp_path: Path, verdicts: object, words: str) -> None:
+def test_how_rows_are_known_to_be_independent(
+    tmp_path: Path, verdicts: dict[str, str], words: str
+) -> None:
     log = log_of(tmp_path)
     manifest = {**(log.manifest or {}), "row_independence": verdicts}
     assumes = promise(replace(log, manifest=manifest)).assumes

@@ -105,12 +105,13 @@ def test_a_growing_log_of_table_mode_has_no_lower_bound(tmp_path: Path) -> None:
     assert "No lower bound" not in text_of(write_page(tmp_path / "b.html", [finished]))
 
 
-@pytest.mark.parametrize("value", [None, [], {}, "x" * 10_000, {"a": [1, {"b": None}]}, 10**400])
+@pytest.mark.parametrize("value", [None, [], {}, "x" * 10_000, {"a": [1, {"b": None}]}, 2**63])
 def test_odd_manifests_make_a_page(tmp_path: Path, value: object) -> None:
+    """Whatever is in entries that have no type of their own, and where all others are missing."""
     path = tmp_path / "a.tsv"
     write_log(path, real_labels(5))
-    sessions = [value, {"backend": value, "packages": value}]
-    odd = run(model=value, source=value, selection=value, procedure=value, n=value)
+    sessions = [{"cores": value, "backend": {"batch": value}, "packages": {"numpy": value}}]
+    odd = {"model": {"arch": value}, "source": {}, "selection": {}, "another": value}
     manifest = {"status": "complete", "sessions": sessions, "run": odd}
     path.with_name("a.tsv.json").write_text(json.dumps(manifest))
     assert write_page(tmp_path / "a.html", [read_log(path)]).stat().st_size < 150_000

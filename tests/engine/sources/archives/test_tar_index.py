@@ -35,7 +35,7 @@ def test_members_are_read_where_they_lie(tmp_path: Path, form: int) -> None:
     found = list(members(file))
     assert [member.name for member in found] == list(CONTENT)
     for member in reversed(found):
-        assert read_member(file, member) == CONTENT[member.name]
+        assert read_member(file, member, 10**6) == CONTENT[member.name]
 
 
 def test_folders_are_no_members(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_an_archive_cut_or_removed_later_is_named(tar: Path) -> None:
     first = next(iter(members(tar)))
     tar.write_bytes(tar.read_bytes()[:1000])
     with pytest.raises(InputError, match=rf"x\.tar: ends within member {first.name}"):
-        read_member(tar, first)
+        read_member(tar, first, 10**6)
     tar.unlink()
-    with pytest.raises(InputError, match=r"x\.tar: cannot be read"):
-        read_member(tar, first)
+    with pytest.raises(InputError, match=r"x\.tar does not exist"):
+        read_member(tar, first, 10**6)

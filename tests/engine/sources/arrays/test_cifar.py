@@ -110,14 +110,14 @@ def test_a_truncated_binary_batch_is_named(tmp_path: Path, size: int) -> None:
 @pytest.mark.parametrize(
     ("batch", "message"),
     [
-        ({"labels": [0]}, r"without 'data' \(it has \['labels'\]\)"),
+        ({"labels": [0]}, r"without 'data' \(it has labels\)"),
         ({"data": np.zeros((1, 3072), np.uint8), "fine_labels": [0]}, "without 'labels'"),
         ({"data": np.zeros((1, 3072), np.int64), "labels": [0]}, "data is not an array of bytes"),
         ({"data": [[0] * 3072], "labels": [0]}, "data is not an array of bytes"),
         ({"data": np.zeros((1, 3000), np.uint8), "labels": [0]}, r"data is \[1, 3000\]"),
         ({"data": np.zeros((2, 3072), np.uint8), "labels": [0]}, "labels are .*expected 2 integer"),
-        ({"data": np.zeros((1, 3072), np.uint8), "labels": ["cat"]}, "expected 1 integers"),
-        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, [1]]}, "expected 2 integers"),
+        ({"data": np.zeros((1, 3072), np.uint8), "labels": ["cat"]}, "expected 1 of them"),
+        ({"data": np.zeros((2, 3072), np.uint8), "labels": [0, [1]]}, "expected 2 of them"),
         ({"data": np.zeros((0, 3072), np.uint8), "labels": []}, r"data is \[0, 3072\]"),
         ({"data": np.zeros((1, 3072), np.uint8), "labels": [10]}, r"has labels 10\.\.10"),
     ],

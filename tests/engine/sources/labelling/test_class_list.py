@@ -54,6 +54,11 @@ def test_names_of_several_words(tmp_path: Path) -> None:
         listed(tmp_path, "tiger cat\ntiger shark\n").index("tiger")
 
 
+def test_lines_of_blanks_that_are_no_spaces_are_names(tmp_path: Path) -> None:
+    found = listed(tmp_path, "0 a\n1\x1f,\n2 b\n")
+    assert [found.index(name) for name in ("a", "\x1f,", "b")] == [0, 1, 2]
+
+
 def test_a_name_of_two_classes_is_refused_where_it_is_used(tmp_path: Path) -> None:
     """ImageNet has two cranes; their wnids are no trouble."""
     found = listed(tmp_path, '{"0": ["n02012849", "crane"], "1": ["n03126707", "crane"]}')
@@ -93,7 +98,7 @@ def test_the_models_number_of_classes(tmp_path: Path) -> None:
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"gone: cannot be read \(No such file"):
+    with pytest.raises(InputError, match=r"gone does not exist"):
         ClassList(tmp_path / "gone")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match=r"pipe: cannot be read \(it is a pipe\)"):

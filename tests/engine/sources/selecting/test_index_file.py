@@ -126,5 +126,5 @@ def test_damaged_arrays(tmp_path: Path) -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    refused(tmp_path / "none.txt", "cannot be read .No such file")
-    refused(tmp_path, "cannot be read .Is a directory")
+    refused(tmp_path / "none.txt", "does not exist")
+    refused(tmp_path, "cannot be read .it is a folder")

@@ -68,11 +68,11 @@ def test_a_description_is_what_was_asked(images: ImageSource, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"sample": 0}, "sample 0 is too small: expected at least 1"),
-        ({"sample": -3}, "sample -3 is too small"),
+        ({"sample": 0}, "sample 0 is out of range: expected 1 <= sample"),
+        ({"sample": -3}, "sample -3 is out of range"),
         ({"stratified": True}, "stratified is of a sample only: give --sample"),
         ({"sample_seed": 5}, "sample-seed 5 is of a sample only"),
-        ({"sample": 5, "sample_seed": 2**64}, r"out of range: expected 0 <= seed < 2\^64"),
+        ({"sample": 5, "sample_seed": 2**64}, r"out of range: expected 0 <= sample-seed < 2\^64"),
         ({"sample": 5, "sample_seed": -1}, "sample-seed -1 is out of range"),
     ],
 )
