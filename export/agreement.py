@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Network, votes_of
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.failing import opening
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler
 from smoothcert.engine.noise.streams import Purpose, counters
@@ -184,4 +185,6 @@ class _Noise:
             rows = slice(start, start + batch)
             own = np.ascontiguousarray(self._addresses[:, rows])
             sampler.fill(self._pixels, self._slots[rows], own, network.inputs)
-            yield network.run()[: own.shape[1]]
+            with opening("the network"):
+                logits = network.run()
+            yield logits[: own.shape[1]]

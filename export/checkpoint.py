@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.files import file_digest
+from smoothcert.engine.base.wording import shown
 from smoothcert.export.weights.content import read_content
 from smoothcert.export.weights.fitting import load, own_state, without
 from smoothcert.export.weights.matching import Reading, best_reading, shapes_of
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 _MOST_NAMES = 3
+_LONGEST_NAME = 1000
+_SMALL = 1 << 26  # bytes
+_MOST_GROWTH = 20
+"""Of a file, into its tensors: a pickle may say of one number that it is repeated without end."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             "dict with `state_dict`"
         )
     _check_names(path, sets)
+    _check_sizes(path, sets)
     facts = {str(name): number_of(value) for name, value in dict.items(content)}
     plain = {name: value for name, value in facts.items() if _is_plain(value)}
     return Checkpoint(path, file_digest(path), sets, plain)
@@ -95,11 +101,24 @@ def _check_names(path: Path, sets: "Mapping[str, Mapping[str, torch.Tensor]]") -
     """Raise InputError for a name that no line can say, nor an option."""
     for state in (sets, *sets.values()):
         for name in state:
-            if not name.isprintable():
+            if not name.isprintable() or len(name) > _LONGEST_NAME:
                 raise InputError(
-                    f"checkpoint {path} has weights under the name {ascii(name)[:60]}: expected "
-                    "names that can be printed; save model.state_dict()"
+                    f"checkpoint {path} has weights under the name {shown(name, 60)}: expected "
+                    f"names that can be printed, of at most {_LONGEST_NAME} characters; save "
+                    "model.state_dict()"
                 )
+
+
+def _check_sizes(path: Path, sets: "Mapping[str, Mapping[str, torch.Tensor]]") -> None:
+    """Raise InputError for a set of weights that is far larger than its file."""
+    written = path.stat().st_size
+    for name, state in sets.items():
+        size = sum(value.numel() * value.element_size() for value in state.values())
+        if size > max(_SMALL, _MOST_GROWTH * written):
+            raise InputError(
+                f"checkpoint {path} is {written} bytes and its weights {name} are {size}: expected "
+                "tensors of numbers of their own; save model.state_dict()"
+            )
 
 
 def _is_plain(value: Any) -> bool:

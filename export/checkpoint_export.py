@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.failing import opening
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import InputSpec, Interpolation
 from smoothcert.engine.models.model import open_onnx
@@ -20,6 +21,7 @@ from smoothcert.export.checkpoint_facts import Wishes
 from smoothcert.export.checkpoint_opening import Classifier, opened
 from smoothcert.export.onnx_model import EXPORTERS, Exporter, write_onnx
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
+from smoothcert.export.quietness import quiet
 
 _PARITY_SIGMA = 0.25
 _PARITY_IMAGES = 8
@@ -173,7 +175,7 @@ def _logits(network: Classifier) -> npt.NDArray[np.float32]:
         np.float32
     )
     module = network.module.eval()
-    with torch.inference_mode():
+    with opening(f"the network {network.arch}"), quiet(), torch.inference_mode():
         logits = torch.cat(list(map(module, torch.split(torch.from_numpy(pixels), 2))))
     found: npt.NDArray[np.float32] = logits.float().numpy()
     return found

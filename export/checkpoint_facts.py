@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec, Interpolation, range_normalisation
+from smoothcert.engine.base.ranges import CLASSES, MEAN, PIXELS, SIDE, STD
+from smoothcert.engine.base.wording import shown
 from smoothcert.export.datasets import DATASETS, Dataset
 
-_MOST_CLASSES = 1_000_000
-_MOST_SIDE = 65_536
-_MOST_PIXELS = 1 << 28
+_LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True)
@@ -75,33 +73,33 @@ class Facts:
 
         Raises InputError for one that is code of somebody's: a file does not choose what is run.
         """
-        value = self.entries.get("arch")
+        value: Any = self.entries.get("arch")
         if value is None:
             return None
-        if not isinstance(value, str):
+        if not _is_name(value):
             raise self._wrong("arch", "a name", "--arch NAME")
         library, colon, entry = value.partition(":")
         if colon and not (library in ("timm", "torchvision") and re.fullmatch(r"[\w.]+", entry)):
             raise InputError(
-                f"{self.name} names the architecture {value[:100]!r}, which is code that no file "
-                "chooses: where you trust it, say so with --arch, as pkg.module:factory"
+                f"{self.name} names the architecture {shown(value, 100)}, which is code that no "
+                "file chooses: where you trust it, say so with --arch, as pkg.module:factory"
             )
-        return value
+        return str(value)
 
     def dataset(self) -> str | None:
         """The dataset that it names, known or not."""
-        value = self.entries.get("dataset")
-        if value is not None and not isinstance(value, str):
+        value: Any = self.entries.get("dataset")
+        if value is not None and not _is_name(value):
             raise self._wrong("dataset", "a name", "--dataset NAME")
-        return value
+        return None if value is None else str(value)
 
     def num_classes(self) -> int | None:
         """The classes that it names; None for what is no number, as before there were others."""
         value = self.entries.get("num_classes")
         if not isinstance(value, int) or isinstance(value, bool) or value == 0:
             return None
-        if not 1 < value <= _MOST_CLASSES:
-            raise self._wrong("num_classes", f"a number of 2 to {_MOST_CLASSES}", "--num-classes")
+        if value == 1 or not CLASSES.holds(value):
+            raise self._wrong("num_classes", f"a number of 2 to {CLASSES.high}", "--num-classes")
         return value
 
     def input_shape(self) -> tuple[int, int, int] | None:
@@ -112,7 +110,7 @@ class Facts:
         sides = value if isinstance(value, list | tuple) else ()
         if len(sides) == 3 and all(_is_count(side) for side in sides):
             channels, height, width = map(int, sides)
-            if channels * height * width <= _MOST_PIXELS:
+            if PIXELS.holds(channels * height * width):
                 return channels, height, width
         raise self._wrong("input_shape", "three numbers C, H, W", "--input-shape C,H,W")
 
@@ -122,12 +120,9 @@ class Facts:
         if value is None:
             return None
         if isinstance(value, list | tuple):
-            try:
-                numbers = tuple(map(float, value))
-            except (TypeError, ValueError, OverflowError):
-                numbers = (math.nan,)
-            if all(map(math.isfinite, numbers)):
-                return numbers
+            bounds = {"mean": MEAN, "std": STD}[key]
+            if all(map(bounds.holds, value)):
+                return tuple(map(float, value))
         raise self._wrong(key, "a list of numbers, one per channel", f"--{key}")
 
     def resize(self) -> int | None:
@@ -135,7 +130,7 @@ class Facts:
         value = self.entries.get("resize")
         if value is not None and not _is_count(value):
             raise self._wrong("resize", "a number of pixels", "--resize")
-        return value
+        return None if value is None else int(value)
 
     def interpolation(self) -> Any:
         """How photographs are resized."""
@@ -146,16 +141,20 @@ class Facts:
 
     def _wrong(self, key: str, expected: str, option: str) -> InputError:
         return InputError(
-            f"{self.name} says {key} {str(self.entries[key])[:60]!r}: expected {expected}; "
+            f"{self.name} says {key} {shown(self.entries[key], 60)}: expected {expected}; "
             f"give {option}"
         )
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_NAME
 
 
 def _is_count(value: Any) -> bool:
     return (
         isinstance(value, int | float)
         and not isinstance(value, bool)
-        and 1 <= value <= _MOST_SIDE
+        and 1 <= value <= SIDE.high
         and value == int(value)
     )
 
@@ -176,8 +175,6 @@ def input_spec(facts: Facts, implied: Dataset | None, wishes: Wishes) -> InputSp
             f"{facts.name} does not tell its input: give --dataset or --input-shape C,H,W"
         )
     channels, height, width = shape
-    if max(shape) > _MOST_SIDE or channels * height * width > _MOST_PIXELS:
-        raise InputError(f"input shape {shape} is too large: expected C,H,W of an image")
     mean, std = wishes.normalisation(channels)
 
     def first(*values: Any) -> Any:
@@ -185,11 +182,9 @@ def input_spec(facts: Facts, implied: Dataset | None, wishes: Wishes) -> InputSp
 
     default = InputSpec.of_shape(channels, height, width)
     resize = first(wishes.resize, facts.resize())
-    if resize is not None and resize > _MOST_SIDE:
-        raise InputError(f"resize {resize} is too large: expected at most {_MOST_SIDE} pixels")
     if resize is None and "resize" not in facts:
         resize = implied.resize if implied else default.resize
-    spec = InputSpec(
+    return InputSpec(
         channels,
         height,
         width,
@@ -198,16 +193,3 @@ def input_spec(facts: Facts, implied: Dataset | None, wishes: Wishes) -> InputSp
         resize=resize,
         interpolation=first(wishes.interpolation, facts.interpolation(), "bilinear"),
     )
-    check_scale(spec)
-    return spec
-
-
-def check_scale(spec: InputSpec) -> None:
-    """Raise InputError where pixels, normalised so, are no float32 numbers."""
-    with np.errstate(over="ignore"):
-        scale, shift = spec.affine()
-    if not (np.isfinite(scale).all() and np.isfinite(shift).all() and (scale > 0).all()):
-        raise InputError(
-            f"mean {spec.mean} and std {spec.std} make no float32 numbers of pixels: expected "
-            "about those of [0,1] pixels; give --mean and --std"
-        )

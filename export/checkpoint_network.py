@@ -1,13 +1,23 @@
 """The network that a checkpoint's weights make: which of its sets, under which names."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.export.architectures import architecture
+from smoothcert.engine.base.memory import check_fits
+from smoothcert.engine.models.model import check_classes
+from smoothcert.export.architectures import architecture, is_factory
 from smoothcert.export.checkpoint import Checkpoint, inferred_classes, several
-from smoothcert.export.weights.fitting import Weights, load, not_ignored, own_state, without
+from smoothcert.export.weights.fitting import (
+    Weights,
+    fitting_reading,
+    load,
+    not_ignored,
+    own_state,
+    without,
+)
 from smoothcert.export.weights.matching import Reading, best_reading, shapes_of
 from smoothcert.export.weights.sets import WHOLE
 
@@ -66,6 +76,9 @@ def load_network(
         raise InputError(
             f"checkpoint {checkpoint.path} does not tell its classes: give --num-classes"
         )
+    check_classes(f"the network {arch}", classes)
+    # What does not fit is told before memory is taken for what it would be.
+    fitting_reading(own_state(make.sketch(classes), arch), weights, arch)
     module = make(classes)
     reading = load(module, weights, arch)
     return Loaded(module, *_told(checkpoint, name, weights, reading, asked))
@@ -77,15 +90,38 @@ class _Maker:
     def __init__(self, arch: str, shape: tuple[int, int, int]) -> None:
         self._arch, self._shape = arch, shape
         self._made: dict[int, nn.Module] = {}
+        self._sketched: dict[int, nn.Module] = {}
 
     def __call__(self, classes: int) -> "nn.Module":
         if classes not in self._made:
-            self._made[classes] = architecture(self._arch, classes, self._shape)
+            sketch = self.sketch(classes)
+            if classes not in self._made:
+                size = sum(value.nbytes for value in own_state(sketch, self._arch).values())
+                check_fits(size, f"architecture {self._arch} of {classes} classes", "fewer classes")
+                self._made[classes] = architecture(self._arch, classes, self._shape)
         return self._made[classes]
+
+    def sketch(self, classes: int) -> "nn.Module":
+        """The same without memory, for names and shapes; a factory's, and what cannot be made so,
+        itself."""
+        import torch
+
+        if classes in self._made:
+            return self._made[classes]
+        if classes not in self._sketched:
+            made = None
+            if not is_factory(self._arch):
+                with contextlib.suppress(InputError), torch.device("meta"):
+                    made = architecture(self._arch, classes, self._shape)
+            if made is None:
+                made = architecture(self._arch, classes, self._shape)
+                return self._made.setdefault(classes, made)
+            self._sketched[classes] = made
+        return self._sketched[classes]
 
     def wanted(self, classes: int) -> dict[str, tuple[int, ...]]:
         """Names and shapes that it has with so many classes."""
-        return shapes_of(own_state(self(classes), self._arch))
+        return shapes_of(own_state(self.sketch(classes), self._arch))
 
     def classes(self, state: "Mapping[str, torch.Tensor]", asked: Asked) -> int | None:
         """The classes: those asked for, else those that make the weights fit, else None.

@@ -1,13 +1,19 @@
 """Networks as functions from images to logits, whatever they wrap their logits in."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.memory import check_fits
 from smoothcert.engine.models.model import check_classes
+from smoothcert.export.quietness import quiet
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+_COPIES = 4
+"""Of its input, that a network holds at the least: that of a first layer."""
 
 
 def run_two(module: "nn.Module", shape: tuple[int, int, int]) -> Any:
@@ -16,10 +22,14 @@ def run_two(module: "nn.Module", shape: tuple[int, int, int]) -> Any:
     import torch
 
     module.eval()
-    example = torch.zeros((2, *shape))
     try:
-        with torch.inference_mode():
+        check_fits(_COPIES * 2 * math.prod(shape) * 4, f"a network for images of shape {shape}",
+                   "the sides of an image")  # fmt: skip
+        example = torch.zeros((2, *shape))
+        with quiet(), torch.inference_mode():
             return module(example)
+    except InputError:
+        raise
     except (Exception, SystemExit) as error:
         reason = one_line(error)
         raise InputError(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.backends.base import Backend, LogitsBackend
 from smoothcert.engine.backends.host.backend import HostBackend
+from smoothcert.engine.backends.host.room import check_room
 from smoothcert.engine.backends.independence import examined
 from smoothcert.engine.base.errors import DeviceUnavailableError, InputError, MissingPartError
+from smoothcert.engine.base.failing import opening
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.row_independence.known import Known
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -72,7 +74,9 @@ class LiveModule:
             _check_unchanged(self._module, before)
 
     def _open(self) -> Backend:
-        return examined(self._open_unexamined(), _NAME, _KNOWN)
+        check_room(self._spec, self._num_classes, self._batch, _NAME)
+        with opening(_NAME):
+            return examined(self._open_unexamined(), _NAME, _KNOWN)
 
     def _open_unexamined(self) -> LogitsBackend:
         parameter = next(self._module.parameters(), None)

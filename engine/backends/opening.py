@@ -16,8 +16,11 @@ from smoothcert.engine.backends.independence import examined, known_of_plan
 from smoothcert.engine.backends.pair import PairBackend
 from smoothcert.engine.backends.probe import compare_sizes
 from smoothcert.engine.backends.tensorrt.plan import is_plan
-from smoothcert.engine.base.cores import usable_cores
+from smoothcert.engine.base.cores import cores_for
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.failing import opening
+from smoothcert.engine.base.ranges import BATCH
+from smoothcert.engine.base.wording import shown
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.models.openvino_ir import is_ir
 from smoothcert.engine.models.row_independence.known import Known, known_of
@@ -66,6 +69,11 @@ def _open_reference(
 
 
 def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> LogitsBackend:
+    with opening(f"model {model.given}"):
+        return _open_whole(model, law, seed, compute)
+
+
+def _open_whole(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> LogitsBackend:
     name = f"model {model.given}"
     if is_plan(model.path):
         known = known_of_plan(model)
@@ -74,8 +82,8 @@ def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -
         raise InputError(
             f"backend {compute.backend!r} is unknown: expected one of {', '.join(BACKENDS)}"
         )
-    if compute.batch is not None and compute.batch < 1:
-        raise InputError(f"batch {compute.batch} is too small: expected at least 1")
+    if compute.batch is not None:
+        BATCH.check(compute.batch)
     rows = model.batch_for(compute.batch)
     known = _known(model, compute, rows)
     backend = examined(_open_unexamined(model, law, seed, compute), name, known)
@@ -115,7 +123,7 @@ def _open_unexamined(
         raise InputError(f"backend {backend} runs on a GPU: expected --device cuda:0 with it")
     if compute.tune:
         raise InputError("tune is of a GPU's networks: expected --device cuda:0 with it")
-    threads = compute.threads or usable_cores()
+    threads = cores_for(compute.threads)
     network = open_host_network(model, backend, compute.precision, compute.batch, threads)
     return HostBackend(network, law, seed, threads=threads)
 
@@ -155,7 +163,7 @@ def _check_pair(model: Model, reference: Model) -> None:
 
 def device_index(device: str) -> int | None:
     """The index of "cuda" or "cuda:1"; None for what names no GPU."""
-    match = re.fullmatch(r"cuda(?::(\d+))?", device)
+    match = re.fullmatch("cuda(?::([0-9]{1,4}))?", device)
     return int(match[1] or 0) if match else None
 
 
@@ -163,8 +171,8 @@ def _gpu_index(device: str) -> int:
     index = device_index(device)
     if index is None:
         raise InputError(
-            f"device {device!r} is unknown: expected cpu, cuda:0 (or another GPU's number), or for "
-            "certify and predict cuda:all or a list such as cuda:0,cuda:1"
+            f"device {shown(device)} is unknown: expected cpu, cuda:0 (or another GPU's number), "
+            "or for certify and predict cuda:all or a list such as cuda:0,cuda:1"
         )
     return index
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from smoothcert.engine.backends.base import PASSED_OVER, Backend, Compute, runtime_name
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.backends.opening import open_backend
-from smoothcert.engine.base.cores import usable_cores
+from smoothcert.engine.base.cores import cores_for
 from smoothcert.engine.base.machine import describe_machine
+from smoothcert.engine.base.ranges import BATCH, ROUNDS, SECONDS, SIGMA
 from smoothcert.engine.bench import peak
 from smoothcert.engine.bench.flops import flops_per_sample
 from smoothcert.engine.bench.loops import N0, CertificationLoop, N, RuntimeLoop
@@ -23,13 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BenchSettings:
-    """What is measured, and how long."""
+    """What is measured, and how long. Raises InputError for numbers out of range."""
 
     sigma: float = 0.25
     compute: Compute = field(default_factory=Compute)
     reference_batch: int = 1000
     rounds: int = 15
     seconds: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        SIGMA.check(self.sigma)
+        BATCH.check(self.reference_batch, "reference-batch")
+        ROUNDS.check(self.rounds)
+        SECONDS.check(self.seconds)
 
 
 def compare(
@@ -56,7 +64,7 @@ def compare(
         settings.compute,
     )
     described = backend.describe()
-    threads = settings.compute.threads or usable_cores()
+    threads = cores_for(settings.compute.threads)
     ours = CertificationLoop(backend, settings.sigma)
     loops: list[Loop] = [ours]
     if runtime:

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.regular import open_regular
 from smoothcert.engine.models.protobuf_kinds import framing
 
 
@@ -122,11 +123,11 @@ def kind_of(path: Path) -> Kind:
     """What the file or folder at `path` is, by its content; nothing of it is run.
 
     A name decides only where the bytes say nothing: the suffix of a TensorRT plan, and the IR that
-    a file of weights lies beside. Raises OSError where it cannot be read.
+    a file of weights lies beside. Raises InputError where it is no file, or cannot be read.
     """
     if path.is_dir():
         return _kind_of_folder(path)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         head = file.read(_HEAD)
     if not head:
         return Kind.EMPTY
@@ -148,7 +149,8 @@ def kind_of(path: Path) -> Kind:
 def ir_in(folder: Path) -> Path | None:
     """The OpenVINO IR in a folder: what optimum-intel calls so, else the only one."""
     named = folder / IR_FILE
-    found = [file for file in sorted(folder.glob("*.xml")) if kind_of(file) is Kind.OPENVINO]
+    files = [file for file in sorted(folder.glob("*.xml")) if file.is_file()]
+    found = [file for file in files if kind_of(file) is Kind.OPENVINO]
     return named if named in found else found[0] if len(found) == 1 else None
 
 
@@ -197,7 +199,7 @@ def _is_safetensors(path: Path, head: bytes) -> bool:
         text = file.read(length)
     try:
         header = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(header, dict) and all(
         name == "__metadata__" or (isinstance(entry, dict) and "data_offsets" in entry)

@@ -1,6 +1,5 @@
 """Model files: what they are, what they expect, and their digest."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
-from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec, Scalar, precision_of
+from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec, Scalar, precision_of
+from smoothcert.engine.base.memory import check_fits
+from smoothcert.engine.base.ranges import BATCH, CLASSES
+from smoothcert.engine.base.regular import check_regular, open_regular
+from smoothcert.engine.base.wording import shown
+from smoothcert.engine.models.metadata import metadata_of
 from smoothcert.engine.models.onnx_graph import Graph, GraphValue, inspect_graph
 from smoothcert.engine.models.openvino_ir import ir_files, is_ir
 from smoothcert.engine.models.unloadable import data_names, missing_data, parsed
@@ -112,15 +116,8 @@ def batch_of(path: Path, own: int | str | None, asked: int | None) -> int | None
 
 def check_file(path: Path, kind: str) -> Path:
     """Return path; raises InputError unless it is a readable, non-empty regular file."""
-    if not path.exists():
-        raise InputError(f"{kind} {path} does not exist: expected a file; check the path")
-    if not path.is_file():
-        raise InputError(f"{kind} {path} is not a file: expected one file")
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except OSError as error:
-        raise InputError(f"{kind} {path} cannot be read ({error.strerror})") from None
+    with open_regular(path, what=kind) as file:
+        empty = not file.read(1)
     if empty:
         raise InputError(f"{kind} {path} is empty (0 bytes): expected a model; make it again")
     return path
@@ -167,6 +164,8 @@ def open_onnx(path: Path, graph: Graph | None = None, sha256: str | None = None)
     else:
         spec = InputSpec.of_shape(*sides)
     batch = shape[0] if isinstance(shape[0], int | str) else None
+    if isinstance(batch, int):
+        check_batch(f"model {path}", batch, spec)
     return Model(path, sha256 or onnx_digest(path), spec, classes, batch, metadata, input_type)
 
 
@@ -183,29 +182,29 @@ def _num_classes(path: Path, output: GraphValue) -> int:
 
 def check_classes(name: str, classes: int) -> None:
     """Raise InputError for a classifier of one class: it would win every vote, and every radius
-    would be the largest that n votes can certify."""
+    would be the largest that n votes can certify. And for one of more than a row of logits may
+    have."""
     if classes < 2:
         raise InputError(
             f"{name} has {classes} output per image: expected logits of at least 2 classes, since "
             "one class always wins and no radius would mean a thing; export it with two logits"
         )
-
-
-def metadata_of(path: Path, properties: dict[str, str]) -> dict[str, Any]:
-    """What `export` recorded among an ONNX file's properties; empty for a foreign model."""
-    text = properties.get(METADATA_KEY)
-    if text is None:
-        return {}
-    try:
-        metadata = json.loads(text)
-    except ValueError:
-        metadata = None
-    if not isinstance(metadata, dict):
+    if not CLASSES.holds(classes):
         raise InputError(
-            f"model {path} has {METADATA_KEY!r} metadata that is no JSON object: {text[:80]!r}; "
-            "export it again"
+            f"{name} has {shown(classes)} outputs per image: expected logits of at most "
+            f"{CLASSES.high:,} classes ({CLASSES.why})"
         )
-    return metadata
+
+
+def check_batch(name: str, batch: int, spec: InputSpec) -> None:
+    """Raise InputError for a fixed batch that is none, or whose rows no run has memory for."""
+    if not BATCH.holds(batch):
+        raise InputError(
+            f"{name} takes a batch of {shown(batch)} images: expected an open batch dimension or a "
+            f"fixed one of {BATCH.low} to {BATCH.high:,}; export it again"
+        )
+    size = batch * spec.num_pixels * SCALAR_BYTES["float32"]
+    check_fits(size, f"{name}, whose batch is fixed at {batch},", "an open batch dimension")
 
 
 def model_files(path: Path) -> list[Path]:
@@ -214,14 +213,28 @@ def model_files(path: Path) -> list[Path]:
 
 
 def external_data(path: Path) -> list[Path]:
-    """The files beside an ONNX file that hold its large tensors, in name order."""
-    return [path.parent / name for name in data_names(parsed(path))]
+    """The files beside an ONNX file that hold its large tensors, in name order.
+
+    Raises InputError for a name that leads out of the file's folder.
+    """
+    names = data_names(parsed(path))
+    for name in names:
+        if not name or Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+            raise InputError(
+                f"model {path} keeps its weights in {shown(name)}: expected a file beside it or "
+                "below; save the model again"
+            )
+    return [path.parent / name for name in names]
 
 
 def onnx_digest(path: Path) -> str:
     """The SHA-256 of an ONNX file and of its external data; raises InputError where a part of it is
-    missing."""
+    missing, or is no regular file."""
+    files = model_files(path)
     try:
-        return file_digest(*model_files(path))
+        for file in files:
+            if file.exists():
+                check_regular(file, "what a model is made of")
+        return file_digest(*files)
     except FileNotFoundError:
         raise InputError(f"model {path} {missing_data(path) or 'went away'}") from None

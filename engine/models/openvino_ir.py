@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.models.kinds import Kind, ir_in, kind_of, refusal_of
 
 _HEAD = 4096
@@ -53,3 +53,13 @@ def ir_files(network: Path) -> list[Path]:
     if kind in (Kind.LFS_POINTER, Kind.HTML):
         raise refusal_of(weights, kind)
     return [network, weights]
+
+
+def plain(error: object, most: int = 120) -> str:
+    """What an error of OpenVINO says last, without its own source files and its summary."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(_FRAMES)]
+    return one_line(said[-1] if said else error, most)
+
+
+_FRAMES = ("Exception from", "Check '", "Summary:", "-- ")

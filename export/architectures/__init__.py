@@ -1,5 +1,6 @@
 """Architectures by name: our own, factories, and those of torchvision and timm."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
@@ -66,8 +67,11 @@ def architecture(name: str, num_classes: int, shape: tuple[int, int, int]) -> "n
         return _checked(_made(models.get_model, name, entry, num_classes=num_classes), name)
     if library == "timm":
         timm = _imported("timm", name)
-        if ":" in entry:  # hf-hub:NAME and the like, which timm would fetch
-            raise InputError(f"architecture {name!r} is elsewhere: expected a name that timm has")
+        # Its own list, exactly: hf-hub:NAME and the like it would fetch.
+        if not re.fullmatch(r"[\w.]+", entry) or not timm.is_model(entry):
+            raise InputError(
+                f"architecture {name!r} is none of timm's: expected a name that it has"
+            )
         made = _made(timm.create_model, name, entry, num_classes=num_classes, in_chans=shape[0])
         return _checked(made, name)
     return from_factory(name, num_classes)

@@ -29,7 +29,7 @@ def resembled(state: "dict[str, torch.Tensor]", num_classes: int | None) -> Rese
     """The only one of NAMES that has exactly these names and shapes, or None."""
     if num_classes is None:
         return None
-    first = next((tensor for tensor in state.values() if tensor.ndim == 4), None)
+    first = next((t for t in state.values() if not t.is_nested and t.ndim == 4), None)
     if first is None:
         return None
     given = shapes_of(state)

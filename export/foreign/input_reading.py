@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec, Scalar
+from smoothcert.engine.models.model import check_batch
 from smoothcert.engine.models.onnx_graph import GraphValue
 from smoothcert.export.foreign.options import PIXELS, ModelOptions, spelled
 
@@ -103,11 +104,8 @@ def read_input(path: Path, value: GraphValue, options: ModelOptions) -> InputRea
     arrangement, shape = _arranged(path, value, sides, options)
     spec, preprocessing = _spec(path, value, shape, options)
     batch = sides[0] if isinstance(sides[0], int) else None
-    if batch is not None and batch < 1:
-        raise InputError(
-            f"model {path} takes {value}, a batch of {batch} images: expected an open batch "
-            "dimension or a fixed one of at least 1; export it again"
-        )
+    if batch is not None:
+        check_batch(f"model {path}", batch, spec)
     adapted: dict[str, Any] = {}
     said = []
     if arrangement != "nchw":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.models.model import check_classes
 from smoothcert.engine.models.onnx_graph import GraphValue, listed
 from smoothcert.export.foreign.options import ModelOptions
 
@@ -61,6 +62,8 @@ def read_logits(
             "leave it out"
         )
     assert classes is not None
+    if classes != 1:
+        check_classes(f"model {path}", classes)
     adapted: dict[str, Any] = {}
     said = []
     if len(outputs) > 1:

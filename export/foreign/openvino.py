@@ -12,7 +12,8 @@ from smoothcert.engine.backends.probe import ROUNDING
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.files import cache_entry, file_digest, write_atomically
 from smoothcert.engine.base.input_spec import InputSpec
-from smoothcert.engine.models.model import Model, Origin, metadata_of
+from smoothcert.engine.models.metadata import metadata_of
+from smoothcert.engine.models.model import Model, Origin, check_batch
 from smoothcert.engine.models.openvino_ir import check_version, ir_files, network_of
 from smoothcert.engine.models.row_independence.wording import refusal
 from smoothcert.export.foreign.batch_agreement import example_rows
@@ -101,6 +102,8 @@ def _taken(
             "them to agree; convert it again from the ONNX file"
         )
     batch = value.shape[0] if isinstance(value.shape[0], int) else None
+    if batch is not None:
+        check_batch(f"model {network}", batch, spec)
     return InputReading(value.name, value.made_of, "nchw", spec, batch)
 
 

@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from smoothcert.engine.backends.host.openvino_network import openvino_core, with_float_ends
 from smoothcert.engine.base.cores import usable_cores
-from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.models.onnx_graph import GraphValue
+from smoothcert.engine.models.openvino_ir import plain
 from smoothcert.engine.models.row_independence.verdict import Proof
 from smoothcert.export.foreign.given_network import Floats, as_given, as_logits
 from smoothcert.export.foreign.input_reading import InputReading
@@ -41,11 +42,16 @@ class IrGraph:
 
     def _read(self) -> Any:
         try:
-            return self._core.read_model(str(self._path))
-        except RuntimeError as error:
+            graph = self._core.read_model(str(self._path))
+            for node in graph.get_ops():  # names that are no text are handed on undecoded
+                node.get_friendly_name()
+            for port in (*graph.inputs, *graph.outputs):
+                port.get_names()
+            return graph
+        except (RuntimeError, UnicodeDecodeError) as error:
             raise InputError(
                 f"model {self._path} cannot be read by openvino {self.version} "
-                f"({_plain(error)}): expected whole OpenVINO IR of version 10 or 11, .xml and "
+                f"({plain(error)}): expected whole OpenVINO IR of version 10 or 11, .xml and "
                 ".bin of one network; convert it again"
             ) from None
 
@@ -75,20 +81,27 @@ class IrGraph:
     @property
     def properties(self) -> dict[str, str]:
         """What `smoothcert export` recorded in the ONNX file that it was converted from."""
-        if not self._graph.has_rt_info(_PROPERTY):
-            return {}
-        return {METADATA_KEY: self._graph.get_rt_info(_PROPERTY).astype(str)}
+        recorded = self._text(_PROPERTY)
+        return {} if recorded is None else {METADATA_KEY: recorded}
+
+    def _text(self, where: list[str]) -> str | None:
+        """What is noted at a path; None where nothing is."""
+        try:
+            if not self._graph.has_rt_info(where):
+                return None
+            return str(self._graph.get_rt_info(where).astype(str))
+        except (RuntimeError, TypeError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"model {self._path} notes what is no text at {'/'.join(where)} ({plain(error)}): "
+                "expected what OpenVINO's converters write; convert it again"
+            ) from None
 
     def noted(self, name: str) -> str:
         """What Intel's tools note beside the network of the images that it wants, such as
         `mean_values` "123.7 116.3 103.5"; empty where nothing is, or where it is done inside."""
-        where = ["model_info", name]
-        done = ["model_info", "embedded_processing"]
-        if self._graph.has_rt_info(done) and self._graph.get_rt_info(done).astype(str) != "False":
+        if self._text(["model_info", "embedded_processing"]) not in (None, "False"):
             return ""
-        if not self._graph.has_rt_info(where):
-            return ""
-        return " ".join(self._graph.get_rt_info(where).astype(str).split())
+        return " ".join((self._text(["model_info", name]) or "").split())
 
     @property
     def quantised(self) -> bool:
@@ -113,7 +126,7 @@ class IrGraph:
             graph.reshape({graph.inputs[0]: self._openvino.PartialShape(sides)})
         except RuntimeError as error:
             raise InputError(
-                f"model {self._path} does not take images {sides[1:]} ({_plain(error)}): expected "
+                f"model {self._path} does not take images {sides[1:]} ({plain(error)}): expected "
                 "the size that it was converted for"
             ) from None
 
@@ -170,7 +183,7 @@ class IrGraph:
                 for start in range(0, len(given), batch)
             ]
         except RuntimeError as error:
-            raise InputError(f"model {self._path} does not run ({_plain(error)})") from None
+            raise InputError(f"model {self._path} does not run ({plain(error)})") from None
         return np.concatenate([as_logits(output, returned) for output in outputs])
 
 
@@ -188,10 +201,3 @@ def _value(port: Any) -> GraphValue:
     if shape.rank.is_static:
         sides = [side.get_length() if side.is_static else None for side in shape]
     return GraphValue(name, f"tensor({_TYPES.get(kind, kind)})", sides)
-
-
-def _plain(error: object) -> str:
-    """What an error of OpenVINO says last, without its own source files."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(("Exception from", "Check '"))]
-    return one_line(said[-1] if said else error, 120)

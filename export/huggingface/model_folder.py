@@ -1,13 +1,17 @@
 """What lies in a folder of a Hugging Face model: its configuration, and files of weights."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import CLASSES, SIDE
+from smoothcert.engine.base.wording import shown
 from smoothcert.engine.models.kinds import Kind, kind_of
 from smoothcert.engine.models.model import check_file
+from smoothcert.export.weights.content import check_torch
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
             "pytorch_model.bin.index.json")  # fmt: skip
@@ -15,6 +19,11 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.
 
 _KINDS = (Kind.SAFETENSORS, Kind.CHECKPOINT, Kind.LEGACY_CHECKPOINT)
 _HEAD = "ForImageClassification"
+_OF_CLASSES = ("num_labels", "_num_labels")
+_PARTS = re.compile("layers|depth|blocks|stages")
+_MOST_PARTS = 10_000
+_LEAST_PART = 0.01
+"""Of a photograph, that a crop leaves."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,7 @@ def read_folder(path: Path) -> Folder:
             f"hf:{path} is a {', '.join(names) or 'model that names no architecture'}: expected an "
             f"image classifier, such as ViT{_HEAD}"
         )
+    _check_sizes(path, config)
     problem = config.get("problem_type")
     if problem not in (None, "single_label_classification"):
         raise InputError(
@@ -77,6 +87,18 @@ def read_folder(path: Path) -> Folder:
     file = path / "preprocessor_config.json"
     preprocessing = _object(file) if file.exists() else _of_processor(path)
     return Folder(path, config, preprocessing, classifiers[0], _weights(path))
+
+
+def _check_sizes(path: Path, config: dict[str, Any]) -> None:
+    """Raise InputError for numbers of classes or of parts that no library could make in time."""
+    for key, value in config.items():
+        most = CLASSES.high if key in _OF_CLASSES else _MOST_PARTS if _PARTS.search(key) else None
+        numbers = value if isinstance(value, list) else [value]
+        if most is not None and any(isinstance(n, int | float) and n > most for n in numbers):
+            raise InputError(
+                f"hf:{path} says {key} {shown(value)} in config.json: expected at most {most}; "
+                "download it again"
+            )
 
 
 def _of_processor(path: Path) -> dict[str, Any] | None:
@@ -96,13 +118,13 @@ def _weights(folder: Path) -> tuple[Path, ...]:
     files = [folder / name]
     if name.endswith(".index.json"):
         places = _object(folder / name).get("weight_map")
-        named = set(places.values()) if isinstance(places, dict) else set()
+        named = list(places.values()) if isinstance(places, dict) else []
         if not named or not all(isinstance(one, str) and Path(one).name == one for one in named):
             raise InputError(
                 f"{folder / name} names no files of weights: expected weight_map, from names to "
                 "files beside it; download it again"
             )
-        files = [folder / one for one in sorted(named)]
+        files = [folder / one for one in sorted(set(named))]
     for file in files:
         kind = kind_of(check_file(file, "file of weights"))
         if kind not in _KINDS:
@@ -110,6 +132,8 @@ def _weights(folder: Path) -> tuple[Path, ...]:
                 f"file of weights {file} is {kind.value}: expected safetensors or a torch "
                 "checkpoint; download it again"
             )
+        if kind is not Kind.SAFETENSORS:
+            check_torch(file)
     return tuple(files)
 
 
@@ -138,8 +162,9 @@ def _of_timm(path: Path, config: dict[str, Any]) -> str:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
             options.append(f"--{option} {text}")
     size, part = facts.get("input_size"), facts.get("crop_pct")
-    if isinstance(size, list) and isinstance(part, float) and 0 < part <= 1:
-        options.append(f"--resize {int(size[-1] / part)}")
+    side = size[-1] if isinstance(size, list) and size else 0
+    if SIDE.holds(side) and isinstance(part, float) and _LEAST_PART <= part <= 1:
+        options.append(f"--resize {int(side / part)}")
     return (
         f"hf:{path} is a folder of timm's: expected one of transformers'; give its weights with "
         f"what its config.json says: smoothcert export {path / 'model.safetensors'} "

@@ -10,6 +10,7 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
+from smoothcert.engine.base.ranges import INPUT_END
 from smoothcert.export.checkpoint_facts import Facts, Wishes, input_spec
 from smoothcert.export.huggingface.model_folder import Folder
 
@@ -32,6 +33,8 @@ _REFUSED = {
 _CONVNEXT_SQUASHES_FROM = 384
 _CONVNEXT_PART = 224 / 256
 _LEVIT_PART = 224 / 256
+_LEAST_PART = 0.01
+_FACTORS = (1e-9, 1e9)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def _of_convnext(name: str, side: int, entries: Mapping[str, Any]) -> _Geometry:
         return _Geometry(side, side, side, other, square=True)
     part = entries.get("crop_pct")
     part = _CONVNEXT_PART if part is None else part
-    if not isinstance(part, int | float) or not 0 < part <= 1:
+    if not isinstance(part, int | float) or not _LEAST_PART <= part <= 1:
         raise _unread(name, "crop_pct")
     return _Geometry(side, side, int(side / part))
 
@@ -182,7 +185,7 @@ def _scale(
     if wishes.normalisation(channels)[0] is not None:
         return {}
     factor = entries.get("rescale_factor", 1 / LEVELS) if entries.get("do_rescale", True) else 1.0
-    if not isinstance(factor, int | float) or not factor > 0:
+    if not isinstance(factor, int | float) or not _FACTORS[0] <= factor <= _FACTORS[1]:
         raise _unread(name, "rescale_factor")
     reach = LEVELS * factor
     reach = 1.0 if abs(reach - 1) < 1e-9 else reach
@@ -192,7 +195,7 @@ def _scale(
     for key in ("mean", "std"):
         value = entries.get(f"image_{key}")
         values = [value] * channels if isinstance(value, int | float) else value
-        if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
+        if not isinstance(values, list) or not all(map(INPUT_END.holds, values)):
             raise _unread(name, f"image_{key}")
         facts[key] = [number / reach for number in values]
     return facts

@@ -10,6 +10,7 @@ from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwo
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
+from smoothcert.engine.base.ranges import CALIBRATION_IMAGES, MAX_ZETA, SIGMA
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.export.agreement import Disagreement, measure_disagreement, random_images
@@ -76,11 +77,10 @@ class Reduction:
             raise InputError(
                 f"calibrate {self.calibrate} and sigma {self.sigma} go together: give both"
             )
-        if not 0.0 <= self.max_zeta < 1.0:
-            raise InputError(
-                f"max-zeta {self.max_zeta} is out of range: expected 0 <= max-zeta < 1, a part of "
-                "the votes"
-            )
+        if self.sigma is not None:
+            SIGMA.check(self.sigma)
+        MAX_ZETA.check(self.max_zeta)
+        CALIBRATION_IMAGES.check(self.images)
 
     def calibration(self, model: Model) -> Calibration:
         """The images, as this model takes them."""

@@ -1,21 +1,29 @@
 """From a checkpoint's file to its values; nothing of the file is run."""
 
+import io
 import pickle
 import re
 import tarfile
 import warnings
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.models.kinds import Kind, kind_of, refusal_of
 from smoothcert.engine.models.model import check_file
+from smoothcert.export.weights.foresight import check_pickle
 from smoothcert.export.weights.unpickling import stand_ins
 
 _MOST_GROWTH = 20
 _SMALL = 1 << 26  # bytes
 """torch.save compresses nothing; an archive that grows more than this is made to fill memory."""
+
+_ZIPPED = b"PK\x03\x04"
+_LEGACY_PICKLES = 5
+"""A file's before torch 1.6: a magic number, a version, the machine, the content and its keys."""
 
 _DAMAGED = (Kind.PICKLE, Kind.ZIP, Kind.ZIP_CUT, Kind.UNKNOWN)
 """What may be a checkpoint that is damaged, or was not written by torch.save: its reader says."""
@@ -38,20 +46,36 @@ def read_content(path: Path) -> Any:
     raise refusal_of(path, kind, "checkpoint")
 
 
-def _read_torch(path: Path) -> Any:
+def check_torch(path: Path) -> None:
+    """Raise InputError for a torch checkpoint that asks for more than is in it, or for code: of its
+    pickles only the instructions are looked at."""
     torch = require("torch", "export", f"reading checkpoint {path}")
     if tarfile.is_tarfile(path):
         # torch's format until 2017, of which torch before 2.6 runs what it is asked not to.
         raise refusal_of(path, Kind.TAR, "checkpoint")
     _check_size(path)
+    with _refusing(path), path.open("rb") as file:
+        _check_pickles(torch, file, path.stat().st_size)
+
+
+def _read_torch(path: Path) -> Any:
+    check_torch(path)
+    torch = require("torch", "export", f"reading checkpoint {path}")
+    with (
+        _refusing(path),
+        path.open("rb") as file,  # a path's suffix would decide how it is read
+        warnings.catch_warnings(),
+        torch.serialization.safe_globals(list(stand_ins())),
+    ):
+        warnings.simplefilter("ignore")  # of pickle protocols: refused below, or read
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Inside, a checkpoint is read; raises InputError for whatever fails there."""
     try:
-        with (
-            path.open("rb") as file,  # a path's suffix would decide how it is read
-            warnings.catch_warnings(),
-            torch.serialization.safe_globals(list(stand_ins())),
-        ):
-            warnings.simplefilter("ignore")  # of pickle protocols: refused below, or read
-            return torch.load(file, map_location="cpu", weights_only=True)
+        yield
     except pickle.UnpicklingError as error:
         found = re.search(r"(?:GLOBAL|global|class|function) '?([\w.]+)", str(error))
         reason = f"it wants {found[1]}" if found else "it is no plain pickle of tensors"
@@ -63,6 +87,21 @@ def _read_torch(path: Path) -> Any:
         raise InputError(
             f"checkpoint {path} cannot be read ({_said(error)}): expected a whole torch checkpoint"
         ) from None
+
+
+def _check_pickles(torch: Any, file: IO[bytes], length: int) -> None:
+    """Raise pickle.UnpicklingError for a pickle of the file that asks for what is not in it.
+
+    An archive is opened by torch's own reader, so that what is checked is what is read.
+    """
+    if file.read(len(_ZIPPED)) == _ZIPPED:
+        file.seek(0)
+        pickled = torch._C.PyTorchFileReader(file).get_record("data.pkl")
+        check_pickle(io.BytesIO(pickled), length)
+    else:
+        file.seek(0)
+        for _ in range(_LEGACY_PICKLES):
+            check_pickle(file, length)
 
 
 def _check_size(path: Path) -> None:

@@ -76,16 +76,24 @@ def own_state(module: "nn.Module", arch: str) -> "dict[str, torch.Tensor]":
     return own
 
 
+def fitting_reading(own: "Mapping[str, torch.Tensor]", weights: Weights, arch: str) -> Reading:
+    """The reading of names by which weights fit an architecture's own; looks at names and shapes
+    alone. Raises InputError naming what does not fit."""
+    wanted = shapes_of(own)
+    reading = best_reading(shapes_of(weights.state), wanted)
+    if not reading.fits:
+        raise InputError(_misfit(weights, wanted, reading, arch))
+    return reading
+
+
 def load(module: "nn.Module", weights: Weights, arch: str) -> Reading:
     """Put weights into a module, and return the reading of their names that fits it.
 
     Raises InputError naming what does not fit, and for tensors that hold no plain numbers.
     """
     own = own_state(module, arch)
-    wanted = shapes_of(own)
-    reading = best_reading(shapes_of(weights.state), wanted)
-    if not reading.fits:
-        raise InputError(_misfit(weights, wanted, reading, arch))
+    reading = fitting_reading(own, weights, arch)
+    wanted = own
     # Its counters of batches alone may be missing from weights that fit.
     supplied = set(reading.names.values())
     needed = [name for name in weights.dropped

@@ -48,8 +48,9 @@ class KeptList(Kept):
     """A sequence that a pickle fills after it has made it: a list in its place."""
 
     def __new__(cls, *arguments: Any) -> Any:
-        """A list of the first argument, if any."""
-        return list(*arguments[:1])
+        """A list of the first argument, where that is a sequence of values: bytes would grow."""
+        first = arguments[0] if arguments else ()
+        return list(first) if isinstance(first, list | tuple) else []
 
 
 _PATHS = ("Path", "PosixPath", "PurePath", "PurePosixPath", "PureWindowsPath", "WindowsPath")

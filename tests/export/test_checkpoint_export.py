@@ -283,7 +283,7 @@ def ending() -> torch.nn.Module:
         ("Counting", {}, "returns other logits when it is run again"),
         ("ending", {}, r"cannot be made \(SystemExit"),
         ("Trained", {"num_classes": 1}, "^the network .*:Trained has 1 output per image"),
-        ("Trained", {"resize": 10**9}, "resize 1000000000 is too large"),
+        ("Trained", {"resize": 10**9}, "resize 1000000000 is out of range"),
     ],
 )
 def test_what_is_no_classifier_is_refused_in_one_line(

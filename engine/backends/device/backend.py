@@ -6,7 +6,7 @@ leave the device. All memory is planned in the constructor. Every batch has a pl
 """
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from smoothcert.engine.backends.device.runtime import (
     Replay,
 )
 from smoothcert.engine.base.errors import DeviceMemoryError, one_line
+from smoothcert.engine.base.failing import running
 from smoothcert.engine.base.input_spec import SCALAR_BYTES
 from smoothcert.engine.noise.lattice import LatticeGaussian
 
@@ -103,6 +104,7 @@ class DeviceBackend:
         self._closed = False
         self._runtime = runtime
         self._network = network
+        self._name = str(network.describe()["runtime"])
         self._stream = runtime.stream()
         # A slot's pixels are staged in a place of their own: the slot has no rows in flight when
         # it is filled again, so its last copy is long done.
@@ -209,7 +211,7 @@ class DeviceBackend:
         self._staged_images[slot] = image.reshape(-1)
         self._staged_ids[slot] = image_id
         runtime = self._runtime
-        with runtime.current():
+        with self._working():
             runtime.upload(self._staged_images[slot], self._images[slot], self._stream)
             runtime.upload(self._staged_ids[slot], self._image_ids[slot], self._stream)
 
@@ -223,7 +225,7 @@ class DeviceBackend:
         place.staged_rows[:count, 1] = rows.samples
         place.staged_rows[:count, 2] = rows.purposes
         place.staged_rows[count:, 0] = _PADDING
-        with self._runtime.current():
+        with self._working():
             self._runtime.upload(place.staged_rows, place.rows, self._stream)
             if place.replay is not None:
                 place.replay()
@@ -236,7 +238,7 @@ class DeviceBackend:
         """See Backend.collect; waits for that batch alone."""
         place = self._ring[self._collected % self.depth]
         self._collected += 1
-        with self._runtime.current():
+        with self._working():
             place.done.synchronize()
         return place.staged_votes[: place.count].copy()
 
@@ -244,7 +246,7 @@ class DeviceBackend:
         """See LogitsBackend.logits."""
         self.submit(rows)
         self.collect()
-        with self._runtime.current():
+        with self._working():
             found = self._runtime.pinned(self._logits.shape, np.uint8)
             self._runtime.download(self._logits, found, self._stream)
             self._stream.synchronize()
@@ -252,8 +254,14 @@ class DeviceBackend:
 
     def run_network(self, times: int = 1) -> None:
         """See Backend.run_network; launched as batches are."""
-        with self._runtime.current():
+        with self._working():
             self._run_network(times)
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """Within it the device is the current one; what it fails with is RunStoppedError."""
+        with running(self._name), self._runtime.current():
+            yield
 
     def _run_network(self, times: int) -> None:
         if self._bare is None:

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import Network, Rows, votes_of
+from smoothcert.engine.backends.host.room import SLOTS
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.failing import running
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler
 
@@ -27,7 +30,7 @@ class HostBackend:
         network: Network,
         law: LatticeGaussian,
         seed: int,
-        num_slots: int = 128,
+        num_slots: int = SLOTS,
         threads: int | None = None,
     ) -> None:
         self._notes: dict[str, Any] = {}
@@ -36,6 +39,7 @@ class HostBackend:
         self.num_slots = num_slots
         self.batch_size = len(network.inputs)
         self._network = network
+        self._name = str(network.describe().get("runtime", "the network"))
         self._sampler = RowSampler(law.table, seed, *self.spec.affine(), threads)
         self._images = np.zeros((num_slots, self.spec.num_pixels), np.uint8)
         self._image_ids = np.zeros(num_slots, np.uint32)
@@ -64,10 +68,21 @@ class HostBackend:
         start = time.perf_counter()
         self._sampler.fill(self._images, rows.slots, counters, self._network.inputs)
         filled = time.perf_counter()
-        logits = self._network.run()
+        logits = self._ran()
         self.stage_seconds["noise"] += filled - start
         self.stage_seconds["network"] += time.perf_counter() - filled
         return logits[:count]
+
+    def _ran(self) -> npt.NDArray[np.float32]:
+        with running(self._name):
+            logits = self._network.run()
+        expected = (self.batch_size, self.num_classes)
+        if logits.shape != expected:
+            raise InputError(
+                f"the model returned {logits.shape} from {self._name} for a batch of "
+                f"{self.batch_size} images: expected logits {expected}, a row for each image"
+            )
+        return logits
 
     def logits(self, rows: Rows) -> npt.NDArray[np.float32]:
         """See LogitsBackend.logits."""
@@ -80,7 +95,7 @@ class HostBackend:
     def run_network(self, times: int = 1) -> None:
         """See Backend.run_network."""
         for _ in range(times):
-            self._network.run()
+            self._ran()
 
     def describe(self) -> dict[str, Any]:
         """See Backend.describe."""

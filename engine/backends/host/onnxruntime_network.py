@@ -10,7 +10,7 @@ from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.models.onnx_graph import load_onnxruntime
-from smoothcert.engine.models.unloadable import refusal
+from smoothcert.engine.models.unloadable import plain, refusal
 
 
 class OnnxRuntimeNetwork:
@@ -43,7 +43,7 @@ class OnnxRuntimeNetwork:
         runtime = load_onnxruntime()
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what is wrong is raised too
         if model.metadata.get("precision") == "fp8":
             # ONNX Runtime 1.32's optimiser takes float8 pairs for integer ones on a CPU and
             # returns garbage; node by node it computes what the file says, slowly.
@@ -90,10 +90,14 @@ class OnnxRuntimeNetwork:
         self._version = str(runtime.__version__)
 
     def run(self) -> npt.NDArray[np.float32]:
-        """See Network.run; no copy on either side of a float32 model."""
+        """See Network.run; no copy on either side of a float32 model. Raises RuntimeError where the
+        runtime does, also for an output that is not [B, K]."""
         if self._bound_inputs is not self.inputs:
             np.copyto(self._bound_inputs, self.inputs, casting="same_kind")
-        self._session.run_with_iobinding(self._binding)
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # the runtime's exceptions share no public base class
+            raise RuntimeError(plain(error)) from None
         if self._bound_logits is not self._logits:
             np.copyto(self._logits, self._bound_logits)
         return self._logits

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from smoothcert.engine.backends.base import aligned_zeros
 from smoothcert.engine.base.cores import usable_cores
-from smoothcert.engine.base.errors import InputError, one_line, require
+from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.machine import processor_flags, processor_name
 from smoothcert.engine.models.model import Model
-from smoothcert.engine.models.openvino_ir import is_ir
+from smoothcert.engine.models.openvino_ir import is_ir, plain
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16")
 _FP16_INSTRUCTIONS = frozenset({"avx512_fp16", "amx_fp16"})
@@ -91,7 +91,7 @@ class OpenVinoNetwork:
                 },
             )
         except RuntimeError as error:
-            reason = one_line(error, 300)
+            reason = plain(error, 300)
             instead = (
                 "give the ONNX file that it was converted from"
                 if is_ir(model.path)
@@ -102,6 +102,10 @@ class OpenVinoNetwork:
             ) from None
         self.inputs = aligned_zeros((batch, self.spec.num_pixels))
         self._logits = aligned_zeros((batch, self.num_classes))
+        output = compiled.output(0).partial_shape
+        if output.is_static:
+            _check_shape(model, tuple(output.to_shape()), self._logits.shape)
+        self._model, self._unseen = model, True
         self._request: Any = compiled.create_infer_request()
         shaped = self.inputs.reshape(batch, *self.spec.shape)
         self._request.set_input_tensor(openvino.Tensor(shaped, shared_memory=True))
@@ -113,10 +117,25 @@ class OpenVinoNetwork:
         }
 
     def run(self) -> npt.NDArray[np.float32]:
-        """See Network.run; no copy on either side."""
-        self._request.infer()
+        """See Network.run; no copy on either side. Raises RuntimeError where the runtime does."""
+        try:
+            self._request.infer()
+        except RuntimeError as error:
+            raise RuntimeError(plain(error, 300)) from None
+        if self._unseen:
+            shape = tuple(self._request.get_output_tensor(0).shape)
+            _check_shape(self._model, shape, self._logits.shape)
+            self._unseen = False
         return self._logits
 
     def describe(self) -> dict[str, Any]:
         """See Network.describe."""
         return dict(self._description)
+
+
+def _check_shape(model: Model, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if found != expected:
+        raise InputError(
+            f"model {model.given} returns {found} for a batch of {expected[0]} images: expected "
+            f"logits {expected}, a row for each image; export it again"
+        )

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from smoothcert.engine.backends.base import AUTO, Network
-from smoothcert.engine.backends.host.speed import Speed, remembered_speed
+from smoothcert.engine.backends.host.room import check_room, largest_batch
+from smoothcert.engine.backends.host.speed import MOST, Speed, remembered_speed
 from smoothcert.engine.base.cores import usable_cores
 from smoothcert.engine.base.errors import InputError, MissingPartError, require
+from smoothcert.engine.base.failing import opening
 from smoothcert.engine.base.machine import ONNXRUNTIMES, processor_name, version_of
 from smoothcert.engine.base.onnx_runtime import import_onnxruntime
 from smoothcert.engine.models.model import Model
@@ -113,7 +115,7 @@ def open_host_network(
         runtime.require()
     if batch is None:
         batch = _speed(runtime, model, wanted, threads).batch
-    return runtime.open(model, batch, wanted, threads)
+    return _opened(runtime, model, batch, wanted, threads)
 
 
 def _fastest(model: Model, precision: str) -> HostRuntime:
@@ -160,9 +162,20 @@ def _speed(runtime: HostRuntime, model: Model, precision: str, threads: int) -> 
         "processor": processor_name(),
     }
     fixed = model.batch if isinstance(model.batch, int) else None
-    return remembered_speed(
-        identity,
-        lambda size: runtime.open(model, size, precision, threads),
-        model.spec.num_pixels,
-        fixed,
-    )
+    with opening(f"model {model.given}"):
+        return remembered_speed(
+            identity,
+            lambda size: _opened(runtime, model, size, precision, threads),
+            model.spec.num_pixels + model.num_classes,
+            fixed,
+            largest_batch(model.spec, model.num_classes, MOST),
+        )
+
+
+def _opened(
+    runtime: HostRuntime, model: Model, batch: int, precision: str, threads: int
+) -> Network:
+    """The network, where there is room for its batch."""
+    check_room(model.spec, model.num_classes, batch, f"model {model.given}")
+    with opening(f"model {model.given}"):
+        return runtime.open(model, batch, precision, threads)

@@ -5,12 +5,13 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from smoothcert.engine.backends.base import Network
-from smoothcert.engine.base.files import cache_entry, write_atomically
+from smoothcert.engine.base.files import recalled, remember
 
-_LARGEST = 1024
+MOST = 1024
+"""Rows: the largest batch that is measured."""
+
 _LARGEST_INPUT_BYTES = 256 * 2**20
 _BUDGET_SECONDS = 4.0
 _WORTH_IT = 0.02  # a larger batch must be this much faster
@@ -41,19 +42,21 @@ def _seconds_per_row(network: Network, batch: int) -> float:
 
 
 def measure_speed(
-    build: Callable[[int], Network], num_pixels: int, batch: int | None = None
+    build: Callable[[int], Network], num_pixels: int, batch: int | None = None, most: int = MOST
 ) -> Speed:
     """The smallest power of two whose speed is within 2 % of the best seen, within about 4 s.
 
     Sizes near the best are measured a second time, in the other order, and the better of both
     counts: other work on the machine must not decide.
-    batch  the one size to measure, for a network that has no other
+    num_pixels  numbers of a row: those of its input, and (where they are many) its logits
+    batch       the one size to measure, for a network that has no other
+    most        the largest size to try, at least 1
     """
     if batch is not None:
         return Speed(batch, _seconds_per_row(build(batch), batch))
     begin = time.perf_counter()
     found: dict[int, float] = {}
-    largest = min(_LARGEST, max(1, _LARGEST_INPUT_BYTES // (4 * num_pixels)))
+    largest = max(1, min(MOST, most, _LARGEST_INPUT_BYTES // (4 * num_pixels)))
     misses, size = 0, min(8, largest)
     while size <= largest:
         seconds = found[size] = _seconds_per_row(build(size), size)
@@ -80,23 +83,26 @@ def remembered_speed(
     build: Callable[[int], Network],
     num_pixels: int,
     batch: int | None = None,
+    most: int = MOST,
 ) -> Speed:
     """measure_speed, cached by `identity`: model digest, runtime, precision, threads, processor."""
-    path = cache_entry("batch", identity, ".json")
-    remembered = _read(path)
+    remembered = _read(recalled("batch", identity), batch, min(MOST, most))
     if remembered:
         return remembered
-    speed = measure_speed(build, num_pixels, batch)
-    write_atomically(path, json.dumps({**identity, **asdict(speed)}).encode())
+    speed = measure_speed(build, num_pixels, batch, most)
+    remember("batch", identity, json.dumps({**identity, **asdict(speed)}).encode())
     return speed
 
 
-def _read(path: Path) -> Speed | None:
-    """The cached value, or None where the file is absent or damaged."""
-    try:
-        entry = json.loads(path.read_bytes())
-        speed = Speed(int(entry["batch"]), float(entry["seconds_per_row"]))
-    except (OSError, ValueError, KeyError, TypeError):
+def _read(content: bytes | None, batch: int | None, most: int) -> Speed | None:
+    """The cached value, or None where it is absent or damaged, or says what was never
+    measured."""
+    if content is None:
         return None
-    sound = speed.batch >= 1 and 0 < speed.seconds_per_row < math.inf
-    return speed if sound else None
+    try:
+        entry = json.loads(content)
+        speed = Speed(int(entry["batch"]), float(entry["seconds_per_row"]))
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return None
+    possible = speed.batch == batch if batch else 1 <= speed.batch <= max(1, most)
+    return speed if possible and 0 < speed.seconds_per_row < math.inf else None

@@ -7,7 +7,8 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.files import file_digest
-from smoothcert.engine.models.model import check_file, external_data, metadata_of
+from smoothcert.engine.models.metadata import metadata_of
+from smoothcert.engine.models.model import check_file, external_data
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from smoothcert.engine.backends.tensorrt.plan import COMPATIBILITY
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import AUX_STREAMS, BATCH, OPTIMIZATION_LEVEL, WORKSPACE
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,14 @@ class BuildOptions:
 
     def __post_init__(self) -> None:
         """Refuse what no builder takes."""
-        bounds = (
-            ("batch", self.batch, 1, 2**16),
-            ("optimization level", self.optimization_level, 0, 5),
-            ("workspace", self.workspace, 1, 2**20),
-            ("aux streams", self.aux_streams, 0, 64),
-        )
-        for name, value, low, high in bounds:
-            if value is not None and not low <= value <= high:
-                raise InputError(f"{name} {value} is out of range: expected {low} to {high}")
+        for bounds, value in (
+            (BATCH, self.batch),
+            (OPTIMIZATION_LEVEL, self.optimization_level),
+            (WORKSPACE, self.workspace),
+            (AUX_STREAMS, self.aux_streams),
+        ):
+            if value is not None:
+                bounds.check(value)
         if self.compatibility not in COMPATIBILITY:
             raise InputError(
                 f"compatibility {self.compatibility!r} is unknown: expected one of "

@@ -7,6 +7,7 @@ hand, and never with another plan's metadata.
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -14,9 +15,13 @@ from typing import Any, get_args
 from smoothcert.engine.backends.device.driver import Gpu
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec, Scalar
+from smoothcert.engine.base.ranges import BATCH, CLASSES
+from smoothcert.engine.base.regular import read_regular
 from smoothcert.engine.models.kinds import Kind, kind_of
+from smoothcert.engine.models.metadata import check_entries
 
 FORMAT = 1
+_MOST_RECORD = 1 << 24
 COMPATIBILITY = ("none", "ampere-plus", "same-capability")
 """Which other GPUs a plan of full TensorRT runs on: none, Ampere and newer, or those of the same
 compute capability."""
@@ -105,14 +110,16 @@ def read_record(plan: Path) -> PlanRecord:
     """The record beside a plan, as it stands; raises InputError where there is none of its form."""
     beside = record_path(plan)
     again = "build it again with `smoothcert build MODEL.onnx`"
-    try:
-        fields = json.loads(beside.read_bytes())
-    except FileNotFoundError:
+    if not os.path.lexists(beside):
         raise InputError(
             f"plan {plan} has no {beside.name} beside it, which says what it computes: {again}"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise InputError(f"plan record {beside} cannot be read ({error}): {again}") from None
+        )
+    content = read_regular(beside, "what `smoothcert build` writes", "plan record", _MOST_RECORD)
+    try:
+        fields = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        reason = one_line(error)
+        raise InputError(f"plan record {beside} cannot be read ({reason}): {again}") from None
     try:
         if fields.pop("format") != FORMAT:
             raise ValueError("another format")
@@ -120,7 +127,7 @@ def read_record(plan: Path) -> PlanRecord:
         fields["targets"] = tuple(fields["targets"])
         record = PlanRecord(**fields)
         _check_types(record)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         reason = one_line(error)
         raise InputError(
             f"plan record {beside} is not what `smoothcert build` writes ({reason}): {again}"
@@ -143,6 +150,9 @@ def _check_types(record: PlanRecord) -> None:
             raise TypeError(f"{name} {getattr(record, name)!r}")
     if not isinstance(record.model, dict):
         raise TypeError(f"model {record.model!r}")
+    check_entries(record.model)
+    CLASSES.check(record.num_classes)
+    BATCH.check(record.batch)
 
 
 def check_content(plan: Path, content: bytes, record: PlanRecord) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from smoothcert.engine.backends.tensorrt.plan import PlanRecord, check_content, read_record
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import cache_folder
+from smoothcert.engine.base.regular import read_regular
 from smoothcert.engine.models.model import Model, check_file
 
 CACHE = "engines"
@@ -134,10 +135,7 @@ def read_named_plan(path: Path) -> tuple[bytes, PlanRecord]:
     Raises InputError where the plan is not the one that its record speaks of.
     """
     record = read_record(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"plan {path} cannot be read ({error.strerror})") from None
+    content = read_regular(path, "a TensorRT plan", "plan")
     check_content(path, content, record)
     return content, record
 

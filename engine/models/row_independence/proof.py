@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from smoothcert.engine.base.errors import MissingPartError, one_line, require
-from smoothcert.engine.base.files import cache_entry, write_atomically
+from smoothcert.engine.base.files import recalled, remember
 from smoothcert.engine.models.row_independence.verdict import Kind, Proof, Verdict
 
 __all__ = ["ANALYSER", "Proof", "prove", "remembered_proof"]
@@ -64,21 +64,23 @@ def remembered_proof(
         "output": output,
         "batch": batch,
     }
-    entry = cache_entry("row_independence", question, ".json")
-    remembered = _read(entry, question)
+    remembered = _read(recalled("row_independence", question), question)
     if remembered:
         return remembered
     proof = prove(path, shape, output, batch=batch)
-    write_atomically(entry, json.dumps({**question, "proof": asdict(proof)}).encode())
+    answer = json.dumps({**question, "proof": asdict(proof)}).encode()
+    remember("row_independence", question, answer)
     return proof
 
 
-def _read(entry: Path, question: dict[str, object]) -> Proof | None:
-    """The cached verdict, or None where the file is absent, damaged or about something else."""
+def _read(answer: bytes | None, question: dict[str, object]) -> Proof | None:
+    """The cached verdict, or None where it is absent, damaged or about something else."""
+    if answer is None:
+        return None
     try:
-        content = json.loads(entry.read_bytes())
+        content = json.loads(answer)
         proof = Proof(**content.pop("proof"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     texts = all(isinstance(text, str) for text in asdict(proof).values())
     known = texts and proof.verdict in get_args(Verdict) and proof.kind in get_args(Kind)

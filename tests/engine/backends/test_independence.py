@@ -161,7 +161,7 @@ def test_the_probe_alone_finds_them_too(
     monkeypatch.setattr(opening, "known_of", lambda *_: Known("probed", "not looked at"))
     # OpenVINO has no training mode of dropout, and says so.
     words = (
-        "training_m" if (name, backend) == ("dropout_training", "openvino") else "no certificate"
+        "Training mode" if (name, backend) == ("dropout_training", "openvino") else "no certificate"
     )
     with pytest.raises(InputError, match=words):
         described(write(GRAPHS[name]), backend=backend)

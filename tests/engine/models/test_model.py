@@ -140,7 +140,7 @@ def test_models_that_are_no_image_classifiers_are_refused(
 def test_missing_empty_truncated_and_other_files_are_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         open_onnx(tmp_path / "absent.onnx")
-    with pytest.raises(InputError, match="not a file"):
+    with pytest.raises(InputError, match="it is a folder"):
         open_onnx(tmp_path)
     (tmp_path / "empty.onnx").touch()
     with pytest.raises(InputError, match="empty"):

@@ -273,6 +273,14 @@ def test_auto_takes_openvino_and_probes(tmp_path: Path) -> None:
     assert described["row_independence"]["verdict"] == "probed"
 
 
+NO_TEXT = {
+    "name": b"",
+    "note": b'<framework><smoothcert value="\xff" /></framework>',
+    "mean": b'<model_info><mean_values value="\xff" /></model_info>',
+    "framework": b'<framework value="1" />',
+}
+
+
 def broken(path: Path, how: str) -> None:
     weights = path.with_suffix(".bin")
     if how == "missing":
@@ -285,6 +293,14 @@ def broken(path: Path, how: str) -> None:
         path.write_bytes(path.read_bytes()[:1500])
     elif how == "old":
         path.write_text(path.read_text().replace('version="11"', 'version="7"', 1))
+    elif how in NO_TEXT:
+        # Far behind the beginning, by which kinds of files are told.
+        content = path.read_bytes().replace(b"<layers>", b"<layers>" + b" " * 20_000, 1)
+        before, _, after = content.rpartition(b"</rt_info>")
+        if how == "name":
+            path.write_bytes(content.replace(b'names="', b'names="\xff', 1))
+        else:
+            path.write_bytes(before + NO_TEXT[how] + b"</rt_info>" + after)
     elif how == "nothing":
         path.write_text('<net name="x" version="11"></net>')
 
@@ -298,6 +314,10 @@ def broken(path: Path, how: str) -> None:
         ("cut", "expected whole OpenVINO IR"),
         ("old", "OpenVINO IR of version 7: expected 10 or 11"),
         ("nothing", "has 0 inputs, none: expected one"),
+        ("name", "codec can't decode byte 0xff"),
+        ("note", "notes what is no text at framework/smoothcert"),
+        ("mean", "notes what is no text at model_info/mean_values"),
+        ("framework", "notes what is no text at framework/smoothcert"),
     ],
 )
 def test_what_is_broken_is_refused_in_one_line(

@@ -55,7 +55,8 @@ def test_weights_in_several_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [{}, {"weight_map": {"a": "../x.safetensors"}},
-                                     {"weight_map": {"a": 7}}, {"weight_map": []}])  # fmt: skip
+                                     {"weight_map": {"a": 7}}, {"weight_map": {"a": {}}},
+                                     {"weight_map": []}])  # fmt: skip
 def test_an_index_names_files_beside_it(content: Any, tmp_path: Path) -> None:
     folder = write(tmp_path / "m", None)
     (folder / "model.safetensors.index.json").write_text(json.dumps(content))

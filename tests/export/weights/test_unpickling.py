@@ -3,9 +3,7 @@
 import argparse
 import collections
 import datetime
-import io
 import pickle
-import struct
 import types
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -14,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from pickles import call, legacy, text
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.export.weights.content import read_content
@@ -95,18 +94,6 @@ def test_both_spellings_of_numpy(module: str, tmp_path: Path) -> None:
     assert number_of(read["b"]) == [0, 1, 2]
 
 
-def legacy(path: Path, content: bytes, module: str = "numpy._core.multiarray") -> None:
-    """A file as torch wrote it before 1.6, with this pickle in it."""
-    stream = io.BytesIO()
-    torch.save({}, stream, _use_new_zipfile_serialization=False)
-    whole = stream.getvalue()
-    empty = pickle.dumps({}, protocol=2)
-    head, found, tail = whole.rpartition(empty)
-    assert found
-    content = content.replace(b"numpy._core.multiarray", module.encode())
-    path.write_bytes(head + content + tail)
-
-
 def test_the_real_classes_are_never_made(tmp_path: Path) -> None:
     torch.save({"args": argparse.Namespace(lr=0.1), "at": Path("a")}, tmp_path / "x.pth")
     read = read_content(tmp_path / "x.pth")
@@ -122,15 +109,6 @@ def test_torchs_own_list_is_left_as_it_was(tmp_path: Path) -> None:
     read_content(tmp_path / "x.pth")
     assert set(torch.serialization.get_safe_globals()) == before
     assert not before & set(stand_ins())
-
-
-# A pickle by hand: what it does is in its letters, whatever pickle.dumps would write.
-def call(module: str, name: str, *arguments: bytes) -> bytes:
-    return f"c{module}\n{name}\n".encode() + b"(" + b"".join(arguments) + b"tR"
-
-
-def text(value: str) -> bytes:
-    return b"X" + struct.pack("<I", len(value)) + value.encode()
 
 
 def named(value: bytes) -> bytes:

@@ -42,7 +42,7 @@ def remember(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, float]) -> list
     """Replace the clock's verdict alone: the list says what was measured."""
     measured: list[str] = []
 
-    def speed(identity: dict[str, object], build: object, pixels: int, batch: int | None) -> Speed:
+    def speed(identity: dict[str, object], build: object, *_: object) -> Speed:
         name = str(identity["runtime"]).partition(" ")[0]
         measured.append(name)
         return Speed(16, seconds[name])

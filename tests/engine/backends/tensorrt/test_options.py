@@ -27,11 +27,11 @@ def test_the_batch_goes_by_the_input(row_bytes: int, batch: int) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"batch": 0}, "batch 0 is out of range: expected 1 to"),
-        ({"optimization_level": 6}, "optimization level 6 .* 0 to 5"),
-        ({"optimization_level": -1}, "optimization level -1"),
+        ({"batch": 0}, "batch 0 is out of range: expected 1 <= batch"),
+        ({"optimization_level": 6}, "optimization-level 6 .* 0 <= optimization-level <= 5"),
+        ({"optimization_level": -1}, "optimization-level -1"),
         ({"workspace": 0}, "workspace 0"),
-        ({"aux_streams": -1}, "aux streams -1"),
+        ({"aux_streams": -1}, "aux-streams -1"),
         ({"compatibility": "all"}, "compatibility 'all' is unknown: expected one of none"),
     ],
 )
