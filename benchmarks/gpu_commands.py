@@ -14,7 +14,6 @@ from gpu_machine import CheckError, Machine
 
 from smoothcert.cli.main import smoothcert
 from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.log.rows import COLUMNS, TRANSFER_COLUMNS, read_fields
 
 DATA = Path(__file__).parents[1] / "data"
 CHECKPOINT, SOURCE = DATA / "fashion_mnist_sigma25.pth", DATA / "fashion_mnist_500.npz"
@@ -125,12 +124,10 @@ def _session(log: Path) -> dict[str, Any]:
 
 def _rows(log: Path) -> dict[int, dict[str, str]]:
     """A log's rows by image, without the time."""
-    header = log.read_text(encoding="utf-8").partition("\n")[0].split("\t")
-    columns = COLUMNS + TRANSFER_COLUMNS if len(header) > len(COLUMNS) else COLUMNS
-    rows = read_fields(log, columns)
+    columns, *rows = (line.split("\t") for line in log.read_text(encoding="utf-8").splitlines())
     return {
-        index: {name: text for name, text in fields.items() if name != "time"}
-        for index, fields in rows.items()
+        int(row[0]): {name: text for name, text in zip(columns, row, strict=True) if name != "time"}
+        for row in rows
     }
 
 

@@ -6,14 +6,16 @@ from pathlib import Path
 import click
 
 from smoothcert.analysis.formats import FORMATS, render
-from smoothcert.analysis.log import Log, read_log
+from smoothcert.analysis.log import Log, files_of, read_log
 from smoothcert.analysis.opening import Opened, open_logs
 from smoothcert.analysis.population import population
 from smoothcert.analysis.reading.names import check_columns
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
-from smoothcert.cli.options import Numbers
+from smoothcert.cli.shell.numbers import Number, Numbers
+from smoothcert.cli.shell.printing import echo
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.ranges import ALPHA, RADIUS, RHO
 from smoothcert.engine.sources.options import SourceOptions
 
 _FILE = click.Path(path_type=Path)
@@ -23,7 +25,7 @@ _FILE = click.Path(path_type=Path)
 @click.argument("logs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="LOG...")
 @click.option(
     "--radii",
-    type=Numbers(float),
+    type=Numbers(RADIUS),
     help="Radii of the table, for instance 0,0.5,1 [default: a regular grid].",
 )
 @click.option(
@@ -31,11 +33,13 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option(
     "--alpha",
-    type=float,
+    type=Number(ALPHA),
     help="Failure probability of each row [default: the manifest's]; adds lower bounds.",
 )
 @click.option(
-    "--rho", type=float, help="Failure probability of the lower bounds [default: 0.001]; adds them."
+    "--rho",
+    type=Number(RHO),
+    help="Failure probability of the lower bounds [default: 0.001]; adds them.",
 )
 @click.option(
     "--plot",
@@ -124,20 +128,25 @@ def command(
         from smoothcert.analysis.transferred import transferred as of_reference
 
         opened = [of_reference(log) for log in opened]
+    inputs = [*files_of(opened), source, labels, classes]
+    if plot is not None:
+        check_plot_path(plot, inputs)
+    if html is not None:
+        # Not at the top: a table needs none of it.
+        from smoothcert.analysis.report.page import check_report_path, write_report
+
+        check_report_path(html, inputs)
     table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
     if plot is not None:
         write_plot(plot, opened, alpha, rho)
     if html is not None:
-        # Not at the top: a table needs none of it.
-        from smoothcert.analysis.report.page import write_report
-
         lists = SourceOptions(labels=labels, classes=classes)
         write_report(html, opened, table, alpha=alpha, rho=rho, source=source, source_options=lists)
-        click.echo(f"{html}: a report, {html.stat().st_size / 1e6:.1f} MB", err=True)
+        echo(f"{html}: a report, {html.stat().st_size / 1e6:.1f} MB", err=True)
     _tell(found, found.logs)
     for log in opened:
         if about := population(log):
-            click.echo(f"{log.path}: {about}", err=True)
+            echo(f"{log.path}: {about}", err=True)
     _print(render(table, form, found.skipped))
     _fail_if_damaged(found)
 
@@ -166,7 +175,7 @@ def _judge(
 
 def _print(table: str) -> None:
     """Names of files need not be Unicode: what is none is escaped."""
-    click.echo(table.encode("utf-8", "backslashreplace").decode("utf-8"))
+    echo(table.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _opened(named: tuple[Path, ...], columns: Sequence[str] | None) -> Opened:
@@ -174,7 +183,7 @@ def _opened(named: tuple[Path, ...], columns: Sequence[str] | None) -> Opened:
     found = open_logs(named, columns)
     if not found.logs:
         for skipped in found.skipped[:-1]:
-            click.echo(f"smoothcert: {skipped.why}", err=True)
+            echo(f"smoothcert: {skipped.why}", err=True)
         raise InputError(found.skipped[-1].why)
     return found
 
@@ -182,16 +191,16 @@ def _opened(named: tuple[Path, ...], columns: Sequence[str] | None) -> Opened:
 def _tell(found: Opened, logs: Sequence[Log]) -> None:
     """Say on stderr what was left out, and what was inferred of the logs: of many the same once."""
     for note in found.notes:
-        click.echo(note, err=True)
+        echo(note, err=True)
     for skipped in found.skipped:
-        click.echo(f"smoothcert: {skipped.why}; left out", err=True)
+        echo(f"smoothcert: {skipped.why}; left out", err=True)
     sayings: dict[str, list[Path]] = {}
     for log in logs:
         if log.said:
             sayings.setdefault("; ".join(log.said), []).append(log.path)
     for text, paths in sayings.items():
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        click.echo(f"{paths[0]}{more}: {text}", err=True)
+        echo(f"{paths[0]}{more}: {text}", err=True)
 
 
 def _fail_if_damaged(found: Opened) -> None:

@@ -8,6 +8,9 @@ import click
 
 from smoothcert.cli.file_options import source_options
 from smoothcert.cli.grouping import GroupedCommand
+from smoothcert.cli.shell.numbers import Number
+from smoothcert.cli.shell.printing import echo
+from smoothcert.engine.base.ranges import ROWS, SEED
 
 if TYPE_CHECKING:
     from smoothcert.engine.run.audit import AuditReport
@@ -19,13 +22,17 @@ MOST_FINDINGS = 50
 @click.command("audit", cls=GroupedCommand)
 @click.argument("log", type=click.Path(path_type=Path), metavar="LOG.tsv")
 @click.argument("source")
-@click.option("--rows", default=20, show_default=True, help="Images to certify again.")
+@click.option(
+    "--rows", type=Number(ROWS), default=20, show_default=True, help="Images to certify again."
+)
 @click.option("--model", type=click.Path(path_type=Path), help="[default: where the run found it]")
 @click.option("--transfer-to", type=click.Path(path_type=Path),
               help="[default: where the run found it]")  # fmt: skip
 @click.option("--indices", type=click.Path(path_type=Path), metavar="FILE",
               help="The run's own: checks that it lists what the log has.")  # fmt: skip
-@click.option("--seed", type=int, help="Repeats an audit: chooses its images.  [default: fresh]")
+@click.option(
+    "--seed", type=Number(SEED), help="Repeats an audit: chooses its images.  [default: fresh]"
+)
 @click.option("--another-machine", is_flag=True,
               help="Made on another processor or runtime: counts may differ by 0.2 %.")  # fmt: skip
 @source_options
@@ -39,19 +46,19 @@ def command(log: Path, source: str, **options: Any) -> None:
 
     report = audit(log, source, **options)
     for finding in report.findings[:MOST_FINDINGS]:
-        click.echo(finding)
+        echo(finding)
     if len(report.findings) > MOST_FINDINGS:
-        click.echo(f"... and {len(report.findings) - MOST_FINDINGS} more findings")
+        echo(f"... and {len(report.findings) - MOST_FINDINGS} more findings")
     for remark in report.remarks:
-        click.echo(f"not recomputed: {remark}")
-    click.echo(
+        echo(f"not recomputed: {remark}")
+    echo(
         f"{log}: {report.rows} rows recomputed, {report.repeated} certified again (seed "
         f"{report.seed}), {report.manner}: {len(report.findings) or 'no'} findings"
     )
     if report.findings:
         sys.exit(1)
     if report.rows:
-        click.echo(_chances(report))
+        echo(_chances(report))
 
 
 def _chances(report: "AuditReport") -> str:

@@ -9,6 +9,9 @@ import click
 
 from smoothcert.cli.file_options import model_options
 from smoothcert.cli.grouping import GroupedCommand
+from smoothcert.cli.shell.numbers import Number
+from smoothcert.cli.shell.printing import echo
+from smoothcert.engine.base.ranges import BATCH, CLASSES, ROUNDS, SECONDS, SIGMA, THREADS
 
 if TYPE_CHECKING:
     from smoothcert.export.precision.reduce import Precision
@@ -23,16 +26,34 @@ if TYPE_CHECKING:
     type=click.Choice(["fp32", "fp16", "bf16", "int8", "fp8"]),
     help="[default: what the model says]",
 )
-@click.option("--batch", type=click.IntRange(min=1), help="Rows per batch [default: measured].")
+@click.option("--batch", type=Number(BATCH), help="Rows per batch [default: measured].")
 @click.option("--backend", default="auto", show_default=True, help="What runs the network.")
 @click.option("--device", default="cpu", show_default=True, help="Where it runs.")
 @click.option("--tune", is_flag=True, help="On a GPU: measure, and take the fastest.")
-@click.option("--sigma", default=0.25, show_default=True, help="Noise level, [0,1] pixels.")
-@click.option("--num-classes", type=click.IntRange(min=1), help="Of --arch.")
-@click.option("--threads", type=click.IntRange(min=1), help="Cores [default: all usable].")
-@click.option("--reference-batch", default=1000, show_default=True, help="Of the original loop.")
-@click.option("--rounds", type=click.IntRange(min=1), default=15, show_default=True)
-@click.option("--seconds", default=0.5, show_default=True, help="Per loop and round, at least.")
+@click.option(
+    "--sigma",
+    type=Number(SIGMA),
+    default=0.25,
+    show_default=True,
+    help="Noise level, [0,1] pixels.",
+)
+@click.option("--num-classes", type=Number(CLASSES), help="Of --arch.")
+@click.option("--threads", type=Number(THREADS), help="Cores [default: all usable].")
+@click.option(
+    "--reference-batch",
+    type=Number(BATCH),
+    default=1000,
+    show_default=True,
+    help="Of the original loop.",
+)
+@click.option("--rounds", type=Number(ROUNDS), default=15, show_default=True)
+@click.option(
+    "--seconds",
+    type=Number(SECONDS),
+    default=0.5,
+    show_default=True,
+    help="Per loop and round, at least.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--export-only", type=click.Path(path_type=Path), metavar="MODEL.onnx",
               help="Write the network of --arch and measure nothing.")  # fmt: skip
@@ -65,6 +86,7 @@ def command(
     """
     from smoothcert.engine.backends.base import Compute
     from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.base.outputs import check_output
     from smoothcert.engine.bench.comparison import BenchSettings, compare
     from smoothcert.export.foreign.options import ModelOptions, spelled
     from smoothcert.export.opening import open_model
@@ -83,11 +105,11 @@ def command(
         if model is not None:
             opened = open_model(model, options)
             for sentence in () if as_json else opened.said:
-                click.echo(f"{model}: {sentence}")
+                echo(f"{model}: {sentence}")
         else:
             assert arch is not None
             if export_only is not None:
-                _check_output(export_only)
+                check_output(export_only)
             opened = write_random_model(
                 arch,
                 export_only or Path(folder) / f"{arch.rpartition(':')[2]}.onnx",
@@ -97,7 +119,7 @@ def command(
                 target="cpu" if device == "cpu" else "gpu",
             )
         if export_only is not None:
-            click.echo(f"{export_only}: {arch} with random weights, input {opened.spec.shape}")
+            echo(f"{export_only}: {arch} with random weights, input {opened.spec.shape}")
             return
         compute = Compute(
             backend=backend,
@@ -115,7 +137,7 @@ def command(
             runtime="runtime" in wanted,
         )
     if as_json:
-        click.echo(json.dumps(result))
+        echo(json.dumps(result))
     else:
         _print(result)
 
@@ -130,15 +152,6 @@ def _wanted(against: str | None) -> set[str]:
             "reference,runtime"
         )
     return wanted
-
-
-def _check_output(path: Path) -> None:
-    from smoothcert.engine.base.errors import InputError
-
-    if path.exists():
-        raise InputError(f"{path} exists already: choose another output")
-    if not path.parent.is_dir():
-        raise InputError(f"{path.parent} is no folder: expected an output in an existing folder")
 
 
 def _torch_network(model: Any, wanted: bool, *, explicit: bool) -> Any:
@@ -160,20 +173,20 @@ def _torch_network(model: Any, wanted: bool, *, explicit: bool) -> Any:
     except InputError as error:
         if explicit:
             raise
-        click.echo(f"no reference: {error}", err=True)
+        echo(f"no reference: {error}", err=True)
         return None
 
 
 def _print(result: dict[str, Any]) -> None:
-    click.echo(
+    echo(
         f"{result['arch'] or result['model']} {tuple(result['input_shape'])}, {result['runtime']}, "
         f"{result['precision']}, batch {result['batch']}, {result['threads']} threads, "
         f"{result['machine']['processor']}; medians of {result['rounds']} rounds (quartiles)"
     )
     for name, reason in result["passed_over"].items():
-        click.echo(f"{name} was passed over: {reason}")
+        echo(f"{name} was passed over: {reason}")
     if result["took"]:
-        click.echo(f"tuned: {result['took']}")
+        echo(f"tuned: {result['took']}")
     spread = result["spread"]
     for title, key, ratio in (
         ("certification loop", "samples_per_second", None),
@@ -189,10 +202,10 @@ def _print(result: dict[str, Any]) -> None:
         line = f"{title:26} {result[key]:12,.1f} samples/s ({_range(spread[key], ',.1f')})"
         if ratio:
             line += f"; certification / this: {result[ratio]:.3f} ({_range(spread[ratio], '.3f')})"
-        click.echo(line)
+        echo(line)
     if result["stages"]:
         parts = ", ".join(f"{name} {share:.1%}" for name, share in result["stages"].items())
-        click.echo(f"time of the certification loop: {parts}")
+        echo(f"time of the certification loop: {parts}")
     if result["gflops"]:
         line = f"{result['gflop_per_sample']:.3g} GFLOP per sample, {result['gflops']:,.1f} GFLOP/s"
         if result["share_of_limit"]:
@@ -200,7 +213,7 @@ def _print(result: dict[str, Any]) -> None:
                 f": {result['share_of_limit']:.1%} of this runtime's large matrix products "
                 f"({result['limit_gflops']:,.0f} GFLOP/s)"
             )
-        click.echo(line)
+        echo(line)
 
 
 def _range(extent: tuple[float, float], form: str) -> str:

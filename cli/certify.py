@@ -9,24 +9,53 @@ from smoothcert.cli.file_options import model_options, source_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.options import run_options
 from smoothcert.cli.running import watched
+from smoothcert.cli.shell.numbers import Number, Numbers
+from smoothcert.engine.base.ranges import (
+    ALPHA_ZETA,
+    FAMILY_WISE,
+    PAIRED_SAMPLES,
+    RADIUS,
+    SAMPLES,
+    SAMPLES_PRICE,
+    SELECTION_SAMPLES,
+    TOLERANCE,
+)
 
 
 @click.command("certify", cls=GroupedCommand)
 @run_options
-@click.option("--n0", type=int, help="Selection samples [default: 100]; the pilot's, 500.")
-@click.option("--n", default=100_000, show_default=True, help="Estimation samples, at most.")
-@click.option("--radii", help="Table mode: certify at these radii, such as 0,0.5,1.")
+@click.option(
+    "--n0",
+    type=Number(SELECTION_SAMPLES),
+    help="Selection samples [default: 100]; the pilot's, 500.",
+)
+@click.option(
+    "--n",
+    type=Number(SAMPLES),
+    default=100_000,
+    show_default=True,
+    help="Estimation samples, at most.",
+)
+@click.option(
+    "--radii", type=Numbers(RADIUS), help="Table mode: certify at these radii, such as 0,0.5,1."
+)
 @click.option(
     "--setting",
     type=click.Choice(["strict", "fast"]),
     help="Of table mode: how much accuracy may be lost for samples [default: strict].",
 )
-@click.option("--tolerance", type=float, help="Radius mode: the part of a radius to give up.")
-@click.option("--samples-price", type=float, help="Radius mode: radius/sigma per 100,000 samples.")
+@click.option(
+    "--tolerance", type=Number(TOLERANCE), help="Radius mode: the part of a radius to give up."
+)
+@click.option(
+    "--samples-price",
+    type=Number(SAMPLES_PRICE),
+    help="Radius mode: radius/sigma per 100,000 samples.",
+)
 @click.option("--label-aware", is_flag=True, help="Stop where the label cannot be certified.")
 @click.option(
     "--family-wise",
-    type=int,
+    type=Number(FAMILY_WISE),
     metavar="M",
     help="alpha is for M images together; more are refused.",
 )
@@ -36,11 +65,15 @@ from smoothcert.cli.running import watched
     metavar="REFERENCE",
     help="Certify this model too, through how rarely its votes differ from MODEL's.",
 )
-@click.option("--n-zeta", type=int, help="Paired samples [default: n / 10, at least 1000].")
-@click.option("--alpha-zeta", type=float, help="Further failure probability [default: alpha].")
+@click.option(
+    "--n-zeta", type=Number(PAIRED_SAMPLES), help="Paired samples [default: n / 10, at least 1000]."
+)
+@click.option(
+    "--alpha-zeta", type=Number(ALPHA_ZETA), help="Further failure probability [default: alpha]."
+)
 @model_options
 @source_options
-def command(radii: str | None, **options: Any) -> None:
+def command(**options: Any) -> None:
     """Certify the images of SOURCE with MODEL smoothed by noise of level SIGMA.
 
     With probability at least 1 - ALPHA per image, the smoothed classifier's prediction is constant
@@ -54,15 +87,4 @@ def command(radii: str | None, **options: Any) -> None:
     """
     from smoothcert.runs import certify
 
-    watched(certify, radii=None if radii is None else _radii(radii), **options)
-
-
-def _radii(text: str) -> tuple[float, ...]:
-    from smoothcert.engine.base.errors import InputError
-
-    try:
-        return tuple(map(float, text.split(",")))
-    except ValueError:
-        raise InputError(
-            f"radii {text!r} are no list of numbers: expected 0,0.5,1 for instance"
-        ) from None
+    watched(certify, **options)

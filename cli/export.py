@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
-from smoothcert.cli.options import Numbers
+from smoothcert.cli.shell.numbers import Number, Numbers
+from smoothcert.cli.shell.printing import echo
+from smoothcert.engine.base.ranges import (
+    CALIBRATION_IMAGES,
+    CLASSES,
+    INPUT_END,
+    MAX_ZETA,
+    MEAN,
+    RESIZE,
+    SIDE,
+    SIGMA,
+    STD,
+    THRESHOLD,
+)
 
 if TYPE_CHECKING:
     from smoothcert.export.checkpoint_export import ExportReport
@@ -31,13 +44,15 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     "[default: the checkpoint's].",
 )
 @click.option("--dataset", help="cifar10, cifar100, imagenet, mnist, fashion-mnist.")
-@click.option("--num-classes", type=click.IntRange(min=1), help="[default: the checkpoint's]")
-@click.option("--input-shape", type=Numbers(int, 3), help="C,H,W [default: the dataset's].")
+@click.option("--num-classes", type=Number(CLASSES), help="[default: the checkpoint's]")
+@click.option("--input-shape", type=Numbers(SIDE, 3), help="C,H,W [default: the dataset's].")
 @click.option(
-    "--mean", type=Numbers(float), help="Per channel, of [0,1] pixels [default: the dataset's]."
+    "--mean", type=Numbers(MEAN), help="Per channel, of [0,1] pixels [default: the dataset's]."
 )
-@click.option("--std", type=Numbers(float), help="Per channel [default: the dataset's].")
-@click.option("--resize", type=int, help="Shorter side of photographs before the centre crop.")
+@click.option("--std", type=Numbers(STD), help="Per channel [default: the dataset's].")
+@click.option(
+    "--resize", type=Number(RESIZE), help="Shorter side of photographs before the centre crop."
+)
 @click.option("--interpolation", type=click.Choice(["bilinear", "bicubic"]))
 @click.option(
     "--precision",
@@ -48,10 +63,16 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
 @click.option("--calibrate", metavar="SOURCE", help="Images for int8 and fp8, and to compare on.")
 @click.option(
     "--sigma",
-    type=float,
+    type=Number(SIGMA),
     help="Of the noise on them, and of --denoiser: the level to be certified.",
 )
-@click.option("--images", default=64, show_default=True, help="So many images of SOURCE.")
+@click.option(
+    "--images",
+    type=Number(CALIBRATION_IMAGES),
+    default=64,
+    show_default=True,
+    help="So many images of SOURCE.",
+)
 @click.option(
     "--for",
     "target",
@@ -62,6 +83,7 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
 )
 @click.option(
     "--max-zeta",
+    type=Number(MAX_ZETA),
     default=0.05,
     show_default=True,
     help="Keep layers in float32 rather than let more of the votes differ.",
@@ -81,7 +103,7 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     "Of a model that others wrote",
     option(
         "--input-range",
-        type=Numbers(float, 2),
+        type=Numbers(INPUT_END, 2),
         metavar="LOW,HIGH",
         help="What pixels 0 and 255 become, in place of --mean and --std.",
     ),
@@ -97,7 +119,7 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     ),
     option(
         "--threshold",
-        type=float,
+        type=Number(THRESHOLD),
         help="A single output of an ONNX file above it is class 1, else class 0.",
     ),
 )
@@ -111,13 +133,13 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     ),
     option(
         "--denoiser-range",
-        type=Numbers(float, 2),
+        type=Numbers(INPUT_END, 2),
         metavar="LOW,HIGH",
         help="What pixels 0 and 255 are to it [default: 0,1; with --diffusion -1,1].",
     ),
     option(
         "--denoiser-shape",
-        type=Numbers(int, 3),
+        type=Numbers(SIDE, 3),
         metavar="C,H,W",
         help="Its images, where it takes any [default: the classifier's].",
     ),
@@ -154,12 +176,15 @@ def command(
     Hugging Face image classifier. It is left out where --arch is the factory of a trained module.
     """
     from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.base.outputs import check_output
     from smoothcert.export.precision.reduce import Reduction
 
-    if output.exists() and not force:
-        raise InputError(f"{output} exists already: choose another output, or --force")
-    if not output.parent.is_dir():
-        raise InputError(f"{output.parent} is no folder: expected an output in an existing folder")
+    check_output(
+        output,
+        replace=force,
+        inputs=(model, calibrate, denoiser),
+        choice="choose another output, or --force",
+    )
     composite = None if denoiser is None else _denoiser_options(denoiser, sigma, options)
     if denoiser is None:
         _refuse(
@@ -208,7 +233,7 @@ def _export_onnx(
     _refuse(options, _OF_WEIGHTS, f"is of a checkpoint, and {model} is an ONNX file")
     report = export_onnx(model, output, ModelOptions.among(options), reduction)
     for line in report.lines():
-        click.echo(line)
+        echo(line)
 
 
 def _export_checkpoint(
@@ -259,12 +284,12 @@ def _export_composite(
         _refuse(options, _OF_WEIGHTS, f"is of a checkpoint, and {model} is an ONNX file")
         classifier = open_model(model, ModelOptions.among(options))
         for line in classifier.said:
-            click.echo(line)
+            echo(line)
         report = compose(classifier, output, denoiser, reduction=reduction)
     else:
         report = _compose_checkpoint(model, output, options, denoiser, reduction)
     for line in report.lines():
-        click.echo(line)
+        echo(line)
 
 
 def _compose_checkpoint(
@@ -312,15 +337,15 @@ def _echo(report: "ExportReport", reduction: "Reduction | None") -> None:
     from smoothcert.export.lines import preprocessing_line, reduced_lines
 
     spec = report.spec
-    click.echo(f"{report.path}: {report.arch}, {report.num_classes} classes, input {spec.shape}")
+    echo(f"{report.path}: {report.arch}, {report.num_classes} classes, input {spec.shape}")
     if report.assumed:
-        click.echo(f"assumed {report.assumed}")
+        echo(f"assumed {report.assumed}")
     for line in report.said:
-        click.echo(line)
-    click.echo(preprocessing_line(spec))
-    click.echo(f"checkpoint sha256 {report.checkpoint_sha256}")
-    click.echo(report.parity.line())
+        echo(line)
+    echo(preprocessing_line(spec))
+    echo(f"checkpoint sha256 {report.checkpoint_sha256}")
+    echo(report.parity.line())
     for line in reduced_lines(report.reduced, reduction) if report.reduced else []:
-        click.echo(line)
+        echo(line)
     for line in report.warnings:
-        click.echo(f"warning: {line}", err=True)
+        echo(f"warning: {line}", err=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from smoothcert.cli.grouping import grouped, option
-from smoothcert.cli.options import Numbers
+from smoothcert.cli.shell.numbers import Number, Numbers
+from smoothcert.engine.base.ranges import INPUT_END, MEAN, RESIZE, SIDE, STD, THRESHOLD
 
 _FILE = click.Path(path_type=Path)
 
@@ -30,16 +31,20 @@ class _Pair(click.ParamType[tuple[str, ...]]):
 
 model_options = grouped(
     "Of a MODEL that others wrote",
-    option("--input-shape", type=Numbers(int, 3), help="C,H,W, where the model leaves them open."),
-    option("--mean", type=Numbers(float), help="Per channel, of [0,1] pixels."),
-    option("--std", type=Numbers(float), help="Per channel."),
+    option("--input-shape", type=Numbers(SIDE, 3), help="C,H,W, where the model leaves them open."),
+    option("--mean", type=Numbers(MEAN), help="Per channel, of [0,1] pixels."),
+    option("--std", type=Numbers(STD), help="Per channel."),
     option(
         "--input-range",
-        type=Numbers(float, 2),
+        type=Numbers(INPUT_END, 2),
         metavar="LOW,HIGH",
         help="What pixels 0 and 255 become [default: 0,1].",
     ),
-    option("--resize", type=int, help="Shorter side of photographs before the centre crop."),
+    option(
+        "--resize",
+        type=Number(RESIZE),
+        help="Shorter side of photographs before the centre crop.",
+    ),
     option("--interpolation", type=click.Choice(["bilinear", "bicubic"]), help="Of --resize."),
     option(
         "--layout",
@@ -49,7 +54,11 @@ model_options = grouped(
     option(
         "--logits", metavar="NAME", help="The output to read [default: the only one that fits]."
     ),
-    option("--threshold", type=float, help="A single output above it is class 1, else class 0."),
+    option(
+        "--threshold",
+        type=Number(THRESHOLD),
+        help="A single output above it is class 1, else class 0.",
+    ),
 )
 
 source_options = grouped(

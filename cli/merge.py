@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from smoothcert.cli.shell.printing import echo
+
 
 @click.command("merge")
 @click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tsv")
@@ -12,5 +14,6 @@ def command(out: Path, shards: tuple[Path, ...]) -> None:
     """Join the complete logs of all SHARDS of one run into OUT.tsv."""
     from smoothcert.engine.log.merge import merge_shards
 
-    rows = merge_shards(out, list(shards))
-    click.echo(f"{out}: {rows} rows from {len(shards)} shards")
+    merged = merge_shards(out, list(shards))
+    already = " (it was there already)" if merged.was_there else ""
+    echo(f"{out}: {merged.rows} rows from {len(shards)} shards{already}")

@@ -1,9 +1,12 @@
 """Metrics of a run for Prometheus, on a port of this process."""
 
+import io
+import socket
 import threading
+from socketserver import TCPServer, ThreadingMixIn
 from types import TracebackType
 from typing import Any
-from wsgiref.simple_server import WSGIServer
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.machine import gpu_memory_used
@@ -43,14 +46,15 @@ class Metrics:
             memory = gauge(f"gpu{number}_memory_bytes", f"Memory in use on GPU {number}")
             memory.set_function(lambda number=number: _memory(number))
         try:
-            server, thread = client.start_http_server(port, addr=host, registry=registry)
-        except (OSError, OverflowError) as error:
+            self._server = _Server(host, port)
+        except (OSError, OverflowError, UnicodeError) as error:
             raise InputError(
                 f"metrics port {port} on {host} cannot be had ({error}): expected a free port; "
                 "choose another"
             ) from None
-        self._server: WSGIServer = server
-        self._thread: threading.Thread = thread
+        self._server.set_app(_only_metrics(client.make_wsgi_app(registry)))
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> "Metrics":
         return self
@@ -92,6 +96,69 @@ class Metrics:
             self._lost.inc()
             if details["was_ready"]:
                 self._workers.dec()
+
+
+_PATHS = ("/", "/metrics")
+_MOST_CONNECTIONS = 16
+_SECONDS = 10.0
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers so many connections at a time, and others once these are done or gone."""
+
+    daemon_threads = True
+    block_on_close = False  # a slow client is not waited for
+
+    def __init__(self, host: str, port: int) -> None:
+        self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self.address_family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        super().__init__((host, port), _Handler)
+
+    def server_bind(self) -> None:
+        """Without the name service, which WSGIServer asks and which may be slow to answer."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Turn away who comes while all are taken."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, in a thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client's errors are its own, and not for a terminal."""
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _SECONDS
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Requests are not logged."""
+
+    def get_stderr(self) -> Any:
+        """What WSGI complains of goes nowhere."""
+        return io.StringIO()
+
+
+def _only_metrics(application: Any) -> Any:
+    """The application at its paths; any other is not found."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ.get("PATH_INFO", "/") in _PATHS:
+            return application(environ, start_response)
+        start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"metrics are at /metrics\n"]
+
+    return answer
 
 
 def _memory(number: int) -> float:

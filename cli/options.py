@@ -1,4 +1,4 @@
-"""Options that several commands share, and those that are lists of numbers."""
+"""Options that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,19 @@ from typing import Any, TypeVar
 import click
 
 from smoothcert.cli.grouping import grouped, option
+from smoothcert.cli.shell.numbers import Number
+from smoothcert.engine.base.ranges import (
+    ALPHA,
+    BATCH,
+    MAX_IMAGES,
+    PORT,
+    SAMPLE,
+    SEED,
+    SIGMA,
+    SKIP,
+    THREADS,
+    WORKERS,
+)
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -18,13 +31,21 @@ def run_options(function: _Command) -> _Command:
             click.argument("model", type=click.Path(path_type=Path)),
             click.argument("source"),
             click.argument("log", type=click.Path(path_type=Path), metavar="OUT.tsv"),
-            click.option("--sigma", type=float, required=True, help="Noise level, [0,1] pixels."),
-            click.option("--alpha", default=0.001, show_default=True, help="Failure probability."),
-            click.option("--batch", type=int, help="Rows per batch [default: measured]."),
+            click.option(
+                "--sigma", type=Number(SIGMA), required=True, help="Noise level, [0,1] pixels."
+            ),
+            click.option(
+                "--alpha",
+                type=Number(ALPHA),
+                default=0.001,
+                show_default=True,
+                help="Failure probability.",
+            ),
+            click.option("--batch", type=Number(BATCH), help="Rows per batch [default: measured]."),
             subset_options,
             click.option(
                 "--seed",
-                type=int,
+                type=Number(SEED),
                 help="Seed of the noise [default: fresh; a resumed run keeps its own].",
             ),
             click.option(
@@ -63,17 +84,20 @@ subset_options = grouped(
         metavar="FILE",
         help="Those it lists: 0 or 3-7, one or more a line; or integers in an .npy file.",
     ),
-    option("--sample", type=int, metavar="M", help="M of these at random, by --sample-seed."),
+    option(
+        "--sample", type=Number(SAMPLE), metavar="M", help="M of these at random, by --sample-seed."
+    ),
     option("--stratified", is_flag=True, help="Of --sample: from each class its share."),
     option(
         "--sample-seed",
-        type=int,
+        type=Number(SEED),
         default=0,
         show_default=True,
         help="Of --sample; the same one draws the same images.",
     ),
     option(
         "--skip",
+        type=Number(SKIP),
         default=1,
         show_default=True,
         help="Of these every k-th, from the first on: in index order, of a sample as drawn.",
@@ -85,6 +109,7 @@ subset_options = grouped(
     ),
     option(
         "--max",
+        type=Number(MAX_IMAGES),
         default=-1,
         show_default=True,
         help="At most so many are certified (the original's --max is the index it stops at).",
@@ -98,7 +123,9 @@ def watch_options(function: _Command) -> _Command:
     for decorate in reversed(
         (
             click.option("--log-json", is_flag=True, help="Events as JSON lines on stderr."),
-            click.option("--metrics-port", type=int, help="Serve Prometheus metrics there."),
+            click.option(
+                "--metrics-port", type=Number(PORT), help="Serve Prometheus metrics there."
+            ),
             click.option(
                 "--metrics-host",
                 default="127.0.0.1",
@@ -116,8 +143,14 @@ def cluster_options(function: _Command) -> _Command:
     for decorate in reversed(
         (
             click.option("--ray", metavar="local|auto|ADDRESS", help="Run on a Ray cluster."),
-            click.option("--workers", type=int, help="With --ray [default: one per GPU or core]."),
-            click.option("--threads", type=int, help="Cores to use [default: all; --ray: 1 each]."),
+            click.option(
+                "--workers", type=Number(WORKERS), help="With --ray [default: one per GPU or core]."
+            ),
+            click.option(
+                "--threads",
+                type=Number(THREADS),
+                help="Cores to use [default: all; --ray: 1 each].",
+            ),
             click.option(
                 "--decode",
                 type=click.Choice(["auto", "workers", "driver"]),
@@ -129,28 +162,3 @@ def cluster_options(function: _Command) -> _Command:
     ):
         function = decorate(function)
     return function
-
-
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """A tuple of numbers of one kind; `count` of them where that is given."""
-
-    name = "numbers"
-
-    def __init__(self, kind: type[int] | type[float], count: int | None = None) -> None:
-        self._kind = kind
-        self._count = count
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """See click.ParamType."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(self._kind(part) for part in str(value).split(","))
-        except ValueError:
-            numbers = ()
-        if not numbers or self._count not in (None, len(numbers)):
-            count = f"{self._count} " if self._count else ""
-            self.fail(f"{value!r} is no list of {count}numbers separated by commas", param, ctx)
-        return numbers

@@ -8,11 +8,13 @@ from smoothcert.cli.file_options import model_options, source_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.options import run_options
 from smoothcert.cli.running import watched
+from smoothcert.cli.shell.numbers import Number
+from smoothcert.engine.base.ranges import SAMPLES
 
 
 @click.command("predict", cls=GroupedCommand)
 @run_options
-@click.option("--n", default=1000, show_default=True, help="Samples.")
+@click.option("--n", type=Number(SAMPLES), default=1000, show_default=True, help="Samples.")
 @model_options
 @source_options
 def command(**options: Any) -> None:

@@ -1,19 +1,15 @@
 """What `certify` and `predict` share: a run that is watched, and can be interrupted."""
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from smoothcert.cli.shell.printing import echo
+
 if TYPE_CHECKING:
     from smoothcert.engine.run.certification import RunSummary
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def watched(
@@ -25,21 +21,19 @@ def watched(
     **options: Any,
 ) -> None:
     """Run with progress, and print one line; `run` is smoothcert.certify or smoothcert.predict."""
-    # SIGTERM (a spot machine going away) ends a run as Ctrl-C does: flushed and resumable.
-    signal.signal(signal.SIGTERM, _interrupt)
     from smoothcert.cli.watchers import watching
     from smoothcert.engine.log.manifest import manifest_path
 
     with watching(log_json, metrics_port, metrics_host) as watchers:
         summary = run(log=log, watcher=watchers, **options)
     rate = summary.samples_now / summary.seconds
-    click.echo(
+    echo(
         f"{log}: {summary.images} images, {summary.certified_now} of them now, in "
         f"{summary.seconds:.1f} s ({rate:,.0f} samples/s)"
     )
     if summary.failed:
         first = summary.failed[0]
-        click.echo(
+        echo(
             f"smoothcert: {len(summary.failed)} of {summary.images} images could not be certified, "
             f"the first being image {first.index}: {first.reason}; {manifest_path(log)} names them "
             "all, and the same command tries them again",

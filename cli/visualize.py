@@ -7,21 +7,25 @@ import click
 
 from smoothcert.cli.file_options import source_options
 from smoothcert.cli.grouping import GroupedCommand
-from smoothcert.cli.options import Numbers
+from smoothcert.cli.shell.numbers import Number, Numbers
+from smoothcert.cli.shell.printing import echo
+from smoothcert.engine.base.ranges import INDEX, PICTURED_SIGMA, RESIZE, SEED, SIDE
 
 
 @click.command("visualize", cls=GroupedCommand)
 @click.argument("source")
 @click.argument("outdir", type=click.Path(path_type=Path))
-@click.argument("index", type=click.IntRange(min=0))
-@click.argument("sigmas", type=float, nargs=-1, required=True, metavar="SIGMA...")
+@click.argument("index", type=Number(INDEX))
+@click.argument("sigmas", type=Number(PICTURED_SIGMA), nargs=-1, required=True, metavar="SIGMA...")
 @click.option(
     "--input-shape",
-    type=Numbers(int, 3),
+    type=Numbers(SIDE, 3),
     help="C,H,W [default: the images' own; 3,224,224 for photographs].",
 )
-@click.option("--resize", type=int, help="Shorter side of photographs before the centre crop.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the noise.")
+@click.option(
+    "--resize", type=Number(RESIZE), help="Shorter side of photographs before the centre crop."
+)
+@click.option("--seed", type=Number(SEED), default=0, show_default=True, help="Seed of the noise.")
 @click.option("--force", is_flag=True, help="Replace files that differ.")
 @source_options
 def command(
@@ -53,7 +57,7 @@ def command(
         spec = InputSpec(*(spec or DEFAULT_SPEC).shape, resize=resize)
     images = open_source(source, spec, None, SourceOptions.among(of_source))
     for sentence in said_of(images):
-        click.echo(f"{source}: {sentence}")
+        echo(f"{source}: {sentence}")
     if index >= len(images):
         raise InputError(f"{source}: has no image {index}: expected 0..{len(images) - 1}")
     title = f"{images.describe()['name']}, image {index}"
@@ -62,4 +66,4 @@ def command(
     for path in write_pictures(
         images.image(index), index, sigmas, outdir, title, seed=seed, force=force
     ):
-        click.echo(path)
+        echo(path)

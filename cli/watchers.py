@@ -1,6 +1,5 @@
 """Who watches a run: the progress line, JSON lines on stderr, Prometheus metrics."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -8,11 +7,12 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from smoothcert.cli.progress import RunProgress
+from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.progress import RunProgress
+from smoothcert.engine.base.wording import printable, printable_json
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.certification import Watcher, Watchers
 from smoothcert.engine.sources.base import FailedImage
-from smoothcert.engine.sources.given_files import printable
 
 _PROGRESS_SECONDS = 10.0
 
@@ -60,7 +60,7 @@ class JsonLog:
     def event(self, name: str, details: dict[str, Any]) -> None:
         """See Watcher.event."""
         line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": name}
-        print(json.dumps(line | details, ensure_ascii=False), file=sys.stderr, flush=True)
+        print(printable_json(line | details), file=sys.stderr, flush=True)
 
 
 class Sayings(Watchers):
@@ -69,7 +69,7 @@ class Sayings(Watchers):
     def event(self, name: str, details: dict[str, Any]) -> None:
         """See Watcher.event."""
         if name == "inferred":
-            print(printable(f"{details['of']}: {details['what']}"), flush=True)
+            echo(printable(f"{details['of']}: {details['what']}"))
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from itertools import islice, product
 from pathlib import Path
 
-import numpy as np
-
 from smoothcert.analysis.reading.layout import looks_like_a_log
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.regular import check_regular, open_regular
 from smoothcert.engine.models.kinds import kind_of
 from smoothcert.engine.sources import open_source
+from smoothcert.engine.sources.arrays.npy_header import NpyHeader
 from smoothcert.engine.sources.options import SourceOptions
 
 _LISTS = (".txt", ".csv", ".tsv", ".lst", ".list")
@@ -56,7 +56,7 @@ def models_in(folder: Path) -> list[Path]:
         try:
             if kind_of(file).ours:
                 found.append(file)
-        except OSError:
+        except (InputError, OSError):
             continue
     return found
 
@@ -100,12 +100,13 @@ def arrays_in(path: Path) -> list[tuple[str, str]]:
     """Pairs of arrays in an .npz file that may be images and their labels."""
     images, labels = [], []
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as opened, zipfile.ZipFile(opened) as archive:
             for member in archive.namelist():
                 with archive.open(member) as file:
-                    version = np.lib.format.read_magic(file)
-                    read = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
-                    shape, _, dtype = read(file)
+                    header = NpyHeader.read(file)
+                if header is None:
+                    continue
+                shape, dtype = header.shape, header.dtype
                 name = member.removesuffix(".npy")
                 if len(shape) in (3, 4) and dtype.kind in "uif":
                     images.append((name, shape[0]))
@@ -123,6 +124,7 @@ def columns_in(path: Path) -> list[tuple[str, str]]:
         import pyarrow.types as types
 
         files = [path] if path.is_file() else sorted(path.glob("*.parquet"))
+        check_regular(files[0])
         schema = pyarrow.parquet.read_schema(files[0])
     except Exception:  # as open_source said in its way
         return []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smoothcert.analysis.reading.layout import looks_like_a_log
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.regular import open_regular, read_regular
 from smoothcert.engine.models.kinds import Kind, kind_of
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.given_files import printable
@@ -42,13 +43,16 @@ def role_of(given: str, options: SourceOptions) -> Role:
             _check_pattern(given)
             return Role.IMAGES
         if not (path.is_dir() or path.is_file()):
-            raise InputError(f"{path} is no file and no folder: expected a model, images or a log")
+            raise InputError(
+                f"{printable(path)} is no file and no folder: expected a model, images or a log"
+            )
         kind = kind_of(path)
         if is_log(path, kind):
             return Role.LOG
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read ({error.strerror or error}): expected a model, images or a "
+            f"{printable(path)} cannot be read ({error.strerror or error}): expected a model, "
+            "images or a "
             "log; check its permissions"
         ) from None
     if kind in _IMAGES:
@@ -90,15 +94,15 @@ def is_log(path: Path, kind: Kind) -> bool:
         return False
     if looks_like_a_log(path):
         return True
-    with path.open(encoding="utf-8", errors="replace") as file:
-        header = file.readline(1000)
+    with open_regular(path, "a log") as file:
+        header = file.readline(1000).decode("utf-8", "replace")
     return path.suffix == ".tsv" or ("\t" in header and any(c in header for c in _LOG_COLUMNS))
 
 
 def is_manifest(path: Path) -> bool:
     """Whether a JSON file describes a run."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        manifest = json.loads(read_regular(path, "a manifest"))
+    except (InputError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and isinstance(manifest.get("run"), dict)

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import click
-
 from smoothcert.analysis.grid import printable
 from smoothcert.cli.diagnosis.entry import ALARMING, TO_TYPE
+from smoothcert.cli.shell.printing import echo
 
 _COLUMNS = ("part", "state", "note")
 
@@ -22,7 +21,7 @@ def show(entries: Sequence[Mapping[str, str]]) -> None:
         widths = [max(len(entry[column]) for entry in entries) for column in _COLUMNS[:2]]
         for entry in entries:
             part, state = entry["part"].ljust(widths[0]), entry["state"].ljust(widths[1])
-            click.echo(f"{part}  {state}  {printable(entry['note'])}")
+            echo(f"{part}  {state}  {printable(entry['note'])}")
         return
     table = Table(*_COLUMNS)
     for entry in entries:
@@ -34,4 +33,4 @@ def show(entries: Sequence[Mapping[str, str]]) -> None:
     console.print(table)
     for entry in entries:
         if entry["state"] == TO_TYPE:  # below the table, whose lines break what is to be copied
-            click.echo(printable(entry["note"]))
+            echo(printable(entry["note"]))

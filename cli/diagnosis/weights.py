@@ -21,7 +21,7 @@ def describe_checkpoint(checkpoint: Checkpoint) -> list[Entry]:
     found = []
     for name, state in checkpoint.sets.items():
         found.append(Entry("weights", "the file" if name == "." else name, _about(state)))
-        if not any(bool(tensor.any()) for tensor in state.values()):
+        if all(map(_is_zero, state.values())):
             found.append(Entry("weights", "hint", f"all of {name} is 0: not trained?"))
         prefix = _common_prefix(list(state))
         if prefix:
@@ -99,7 +99,9 @@ def _architecture(
 
 def _first_shape(state: _State) -> str:
     """C,H,W as far as the first convolution tells."""
-    first = next((tensor for tensor in state.values() if tensor.ndim == 4), None)
+    first = next(
+        (tensor for tensor in state.values() if not tensor.is_nested and tensor.ndim == 4), None
+    )
     channels = int(first.shape[1]) if first is not None else 0
     return f"{channels},H,W" if channels in (1, 3) else "C,H,W"
 
@@ -111,6 +113,13 @@ def _about(state: _State) -> str:
     classes = inferred_classes(dict(state))
     outputs = f"; its last bias has {classes} numbers, so {classes} classes" if classes else ""
     return f"{len(state)} tensors, {count:,} numbers, {bytes_text(size)} of {some(kinds)}{outputs}"
+
+
+def _is_zero(tensor: "torch.Tensor") -> bool:
+    try:
+        return not bool(tensor.any())
+    except RuntimeError:  # of a kind that holds no plain numbers
+        return False
 
 
 def _common_prefix(names: list[str]) -> str:

@@ -110,7 +110,7 @@ def test_a_damaged_manifest_is_one_line(log: Path) -> None:
     done = smoothcert("analyze", log)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("smoothcert: ")
-    assert "log.tsv.json has sigma 'abc'" in done.stderr
+    assert "log.tsv.json has run.sigma 'abc'" in done.stderr
     assert done.stderr.count("\n") == 1
 
 

@@ -81,4 +81,4 @@ def test_what_cannot_be_audited_exits_2(
     edit_manifest(log, lambda manifest: manifest["run"].update(seed="0"))
     code, (line,) = audit(capsys, log, source)
     assert code == 2
-    assert "has seed '0' in its run: expected a whole number of 64 bits" in line
+    assert "has run.seed '0': expected a whole number" in line

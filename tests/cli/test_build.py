@@ -85,7 +85,7 @@ def test_certify_opens_a_plan_without_its_onnx(onnx: Path, tmp_path: Path, array
         (["--target", "hopper"], "target 'hopper' is no compute capability: expected sm90"),
         (["--target", ""], "target '' is no compute capability"),
         (["--batch", "0"], "batch 0 is out of range"),
-        (["--optimization-level", "9"], "optimization level 9 is out of range"),
+        (["--optimization-level", "9"], "optimization-level 9 is out of range"),
     ],
 )
 def test_wrong_options_are_one_line(

@@ -72,7 +72,7 @@ def test_skip_max_and_shard(model: Path, source: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--sigma", "0"], "sigma 0.0 is out of range: expected 0 < sigma <= 4"),
+        (["--sigma", "0"], "sigma 0.0 is out of range: expected 0.0002 <= sigma <= 4"),
         (["--sigma", "-1"], "sigma"),
         (["--sigma", "5"], "sigma"),
         (["--sigma", "nan"], "sigma"),
@@ -82,7 +82,7 @@ def test_skip_max_and_shard(model: Path, source: Path, tmp_path: Path) -> None:
         (["--sigma", "0.5", "--alpha", "1"], "alpha"),
         (["--sigma", "0.5", "--n", "9"], "n 9 is too small ever to certify"),
         (["--sigma", "0.5", "--n", "0"], "n 0"),
-        (["--sigma", "0.5", "--n", "99999999999"], "too large"),
+        (["--sigma", "0.5", "--n", "99999999999"], "n 99999999999 is out of range"),
         (["--sigma", "0.5", "--n0", "0"], "n0"),
         (["--sigma", "0.5", "--batch", "0"], "batch"),
         (["--sigma", "0.5", "--skip", "0"], "skip"),

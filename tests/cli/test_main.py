@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smoothcert.cli.main import _COMMANDS, smoothcert
+from smoothcert.cli.shell.commands import COMMANDS, smoothcert
 
 RUN = [sys.executable, "-m", "smoothcert.cli.main"]
 
@@ -28,7 +28,7 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", LISTED], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
-    for name in _COMMANDS:
+    for name in COMMANDS:
         assert name in done.stdout
 
 
@@ -44,7 +44,7 @@ def _seconds(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-@pytest.mark.parametrize("name", list(_COMMANDS))
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_has_help(name: str) -> None:
     done = subprocess.run([*RUN, name, "--help"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("Usage: smoothcert " + name)

@@ -1,22 +1,30 @@
+"""Options of all commands: a number has a range."""
+
+from collections.abc import Iterator
+
 import click
-import pytest
 
-from smoothcert.cli.options import Numbers
-
-
-@pytest.mark.parametrize(
-    ("kind", "count", "text", "expected"),
-    [
-        (Numbers(int, 3), "3", "3,32,48", (3, 32, 48)),
-        (Numbers(float), "any", "0.5", (0.5,)),
-        (Numbers(float), "any", "0.4914, .4822,1e-1", (0.4914, 0.4822, 0.1)),
-    ],
-)
-def test_lists_are_read(kind: Numbers, count: str, text: str, expected: tuple[float, ...]) -> None:
-    assert kind.convert(text, None, None) == expected
+from smoothcert.cli.shell.commands import COMMANDS, smoothcert
+from smoothcert.cli.shell.numbers import Number
 
 
-@pytest.mark.parametrize("text", ["", "3,32", "3,32,32,1", "3,32,x", "3,,32", "1.5,2,3"])
-def test_other_lists_are_refused(text: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no list of 3 numbers"):
-        Numbers(int, 3).convert(text, None, None)
+def _parameters() -> Iterator[tuple[str, click.Parameter]]:
+    context = click.Context(smoothcert)
+    for name in COMMANDS:
+        command = smoothcert.get_command(context, name)
+        assert command is not None
+        yield from ((name, parameter) for parameter in command.params)
+
+
+def test_every_number_has_a_range() -> None:
+    """click's own numbers have none, and read digits of every script."""
+    bare = (click.types.IntParamType, click.types.FloatParamType)
+    found = [(name, p.name) for name, p in _parameters() if isinstance(p.type, bare)]
+    assert found == []
+    assert sum(isinstance(p.type, Number) for _, p in _parameters()) > 50
+
+
+def test_defaults_are_in_range() -> None:
+    for _, parameter in _parameters():
+        if isinstance(parameter.type, Number) and isinstance(parameter.default, int | float):
+            parameter.type.range.check(parameter.default)

@@ -79,7 +79,7 @@ def test_a_damaged_manifest_is_of_its_log(tmp_path: Path) -> None:
     (tmp_path / "run.tsv.json").write_text('{"run": {"sigma": "x"}}')
     found = doctor(tmp_path / "run.tsv")
     assert found.status == 1
-    assert "has sigma 'x'" in found.notes("as it stands")[0]
+    assert "has run.sigma 'x'" in found.notes("as it stands")[0]
 
 
 def test_images_without_labels_are_none_of_them_wrong(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def type_all(found: Doctored, **stands_for: Path | str) -> int:
             continue
         words = [str(stands_for.get(word, word)) for word in words[1:]]
         if words[0] == "certify":
-            Path("out.tsv").unlink(missing_ok=True)
+            for name in ("out.tsv", "out.tsv.json"):
+                Path(name).unlink(missing_ok=True)
             words += ["--n", "20", "--n0", "10"]
         result = CliRunner().invoke(group, words, catch_exceptions=False)
         assert result.exit_code == 0, (line, result.output)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from smoothcert.engine.log.manifest import manifest_path
 from strangers.certifying import audited, certify, image_file, images, rows, run_of, same_rows
 from strangers.command import Table, smoothcert
 from strangers.models import plain, write
@@ -39,6 +40,7 @@ def hidden_folder(folder: Path) -> None:
     unsized = certify(plain(folder), source, log)
     assert (unsized.status, "--resize" in unsized.err) == (1, True), unsized
     log.unlink()
+    manifest_path(log).unlink()
     certify(plain(folder), source, log, "--resize", 8).works()
     assert _labels(log) == [0, 1, 2]
     audited(log, source)

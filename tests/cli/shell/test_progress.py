@@ -2,7 +2,7 @@
 
 import pytest
 
-from smoothcert.cli.progress import RunProgress
+from smoothcert.cli.shell.progress import RunProgress
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.statistics.procedures import Decision
 

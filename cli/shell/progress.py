@@ -19,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from smoothcert.engine.base.wording import printable, printable_line
+
 if TYPE_CHECKING:
     from smoothcert.engine.log.rows import Certificate
     from smoothcert.engine.sources.base import FailedImage
@@ -110,7 +112,7 @@ class RunProgress(TerminalProgress):
         proven and what has changed since a log was begun is said in a pipe too."""
         if name in _SENTENCES:
             self._progress.console.print(
-                f"smoothcert: {_SENTENCES[name].format(**details)}",
+                printable_line(f"smoothcert: {_SENTENCES[name].format(**details)}"),
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
@@ -119,7 +121,8 @@ class RunProgress(TerminalProgress):
             self._progress.update(self._task, images="selecting {done}/{images}".format(**details))
         if name in ("worker lost", "no worker") and not self._progress.disable:
             said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in details.items())
-            self._progress.console.print(f"{name}: {said}", markup=False, highlight=False)
+            line = printable_line(f"{name}: {said}")
+            self._progress.console.print(line, markup=False, highlight=False)
 
     def _show(self) -> None:
         rate = self._samples / max(time.monotonic() - self._start, 1e-9)
@@ -140,7 +143,7 @@ class BuildProgress(TerminalProgress):
 
     def __init__(self) -> None:
         super().__init__(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
@@ -152,7 +155,7 @@ class BuildProgress(TerminalProgress):
         """See BuildWatcher.start."""
         with self._lock:
             depth = self._phases[parent][1] + 1 if parent in self._phases else 0
-            task = self._progress.add_task("  " * depth + phase, total=steps)
+            task = self._progress.add_task("  " * depth + printable(phase), total=steps)
             self._phases[phase] = (task, depth)
 
     def step(self, phase: str, done: int) -> None:

@@ -1,0 +1,46 @@
+"""The command group: commands are imported when they are called, so --help stays fast."""
+
+import importlib
+
+import click
+
+COMMANDS = {
+    "export": ("smoothcert.cli.export", "Turn a checkpoint into a one-file ONNX model."),
+    "build": ("smoothcert.cli.build", "Turn an ONNX model into a TensorRT engine."),
+    "certify": ("smoothcert.cli.certify", "Certify the images of a source; write a log."),
+    "predict": ("smoothcert.cli.predict", "Predict with the smoothed classifier; write a log."),
+    "analyze": ("smoothcert.cli.analyze", "Certified accuracy of one or more logs."),
+    "audit": ("smoothcert.cli.audit", "Check a log: recompute it, certify some rows again."),
+    "merge": ("smoothcert.cli.merge", "Join the logs of shards into one."),
+    "train": ("smoothcert.cli.train", "Train a base classifier on noisy images."),
+    "visualize": ("smoothcert.cli.visualize", "Pictures of an image under several noise levels."),
+    "bench": ("smoothcert.cli.bench", "Samples per second, against the original and the runtime."),
+    "doctor": ("smoothcert.cli.doctor", "What this machine, a model or images are; what to type."),
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands live in modules named by COMMANDS; each has `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of a first use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of --help, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="smoothcert")
+def smoothcert() -> None:
+    """Certify image classifiers against L2 perturbations by randomized smoothing."""
