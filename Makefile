@@ -1,4 +1,4 @@
-# make demo | test | lint | setup | bench; everything lives in .venv.
+# make demo | test | lint | setup | bench | soak | fuzz | mutation; everything lives in .venv.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -13,6 +13,7 @@ EXTRAS := cpu,openvino,export,hf,parquet,report,tensorrt-rtx,ray,metrics,dev,ker
 IDX := usr/share/datasets/fashion-mnist
 
 .PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures test lint bench clean
+.PHONY: soak fuzz mutation audit-dependencies
 
 setup: $(VENV)/installed
 
@@ -32,7 +33,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p smoothcert
-	$(BIN)/mypy tests benchmarks
+	$(BIN)/mypy tests benchmarks guard
 	$(BIN)/pytest tests/test_layers.py
 
 test: setup $(TENSORRT_10:%=$(VENV)/tensorrt/%)
@@ -99,6 +100,32 @@ bench: setup
 	$(BIN)/python benchmarks/throughput.py out/throughput.json --rounds 5
 	$(BIN)/python benchmarks/readme_table.py out/throughput.json
 	$(BIN)/python benchmarks/growth.py out/growth.json
+
+# The standing guard (guard/README.md): by hand, at low priority, since each takes an hour or more.
+KILLS ?= 1000
+MINUTES ?= 60
+SEED ?= 0
+ROOMS ?= noise statistics log
+SAMPLE ?= 0
+
+soak: setup
+	mkdir -p out/soak
+	nice -n 10 $(BIN)/python guard/soak.py --kills $(KILLS) --seed $(SEED)
+
+fuzz: $(VENV)/guard
+	nice -n 10 $(BIN)/python guard/fuzz.py --minutes $(MINUTES)
+
+mutation: setup
+	mkdir -p out/mutation
+	nice -n 19 $(BIN)/python guard/mutation.py out/mutation/results.jsonl --rooms $(ROOMS) --sample $(SAMPLE)
+
+audit-dependencies: $(VENV)/guard
+	$(BIN)/python guard/advisories.py
+
+# Where the registry lacks these tools, what needs them says so in a line.
+$(VENV)/guard: | setup
+	$(PIP) install -c constraints.txt --no-build-isolation -e ".[guard]" --config-settings editable_mode=strict || echo "the tools of the extra guard cannot be installed here" >&2
+	touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info out
