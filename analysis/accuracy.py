@@ -13,7 +13,7 @@ DEFAULT_RHO = 0.001
 MEASURES = {True: "certified accuracy", False: "certified share, whatever the label"}
 """What certified_accuracy is called, of logs with labels and of logs without."""
 
-LEAST_ALPHA = 1e-12
+LEAST_ALPHA = ALPHA.low
 """Certificates are given from here on (engine/statistics/bounds.py), which is loaded with scipy."""
 
 

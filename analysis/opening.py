@@ -44,16 +44,12 @@ def open_logs(named: Sequence[Path], columns: Sequence[str] | None = None) -> Op
     logs, skipped = [], []
     for path in paths:
         try:
-            logs.append(_read(path, columns))
+            logs.append(read_log(path, columns))
         except InputError as error:
             if len(paths) == 1:
                 raise
             skipped.append(Skipped(path, str(error), not isinstance(error, EmptyLogError)))
     return Opened(logs, skipped, notes)
-
-
-def _read(path: Path, columns: Sequence[str] | None) -> Log:
-    return read_log(path, columns)
 
 
 def _files(named: Sequence[Path], columns: Sequence[str] | None) -> tuple[list[Path], list[str]]:

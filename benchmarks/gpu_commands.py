@@ -12,7 +12,7 @@ from typing import Any
 from click.testing import CliRunner
 from gpu_machine import CheckError, Machine
 
-from smoothcert.cli.main import smoothcert
+from smoothcert.cli.shell.commands import smoothcert
 from smoothcert.engine.base.errors import InputError, one_line
 
 DATA = Path(__file__).parents[1] / "data"

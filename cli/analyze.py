@@ -147,7 +147,7 @@ def command(
     for log in opened:
         if about := population(log):
             echo(f"{log.path}: {about}", err=True)
-    _print(render(table, form, found.skipped))
+    echo(render(table, form, found.skipped))
     _fail_if_damaged(found)
 
 
@@ -169,13 +169,8 @@ def _judge(
     found = _opened(logs, columns)
     table = judge_predictions(found.logs, judge)
     _tell(found, [*found.logs, judge])
-    _print(render_predictions(table, form, found.skipped))
+    echo(render_predictions(table, form, found.skipped))
     _fail_if_damaged(found)
-
-
-def _print(table: str) -> None:
-    """Names of files need not be Unicode: what is none is escaped."""
-    echo(table.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def _opened(named: tuple[Path, ...], columns: Sequence[str] | None) -> Opened:

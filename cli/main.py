@@ -4,21 +4,9 @@ Signals are ours before anything else is imported.
 """
 
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 from smoothcert.cli.shell.signals import INTERRUPTED, STATUS, end_quietly, interruptible
-
-if TYPE_CHECKING:
-    from smoothcert.cli.shell.commands import COMMANDS as COMMANDS
-    from smoothcert.cli.shell.commands import smoothcert as smoothcert
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("COMMANDS", "smoothcert"):
-        from smoothcert.cli.shell import commands
-
-        return getattr(commands, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

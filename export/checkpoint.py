@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.files import file_digest
-from smoothcert.engine.base.wording import shown
+from smoothcert.engine.base.wording import LONGEST_NAME, is_name, shown
 from smoothcert.export.weights.content import read_content
 from smoothcert.export.weights.fitting import load, own_state, without
 from smoothcert.export.weights.matching import Reading, best_reading, shapes_of
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 _MOST_NAMES = 3
-_LONGEST_NAME = 1000
 _SMALL = 1 << 26  # bytes
 _MOST_GROWTH = 20
 """Of a file, into its tensors: a pickle may say of one number that it is repeated without end."""
@@ -101,10 +100,10 @@ def _check_names(path: Path, sets: "Mapping[str, Mapping[str, torch.Tensor]]") -
     """Raise InputError for a name that no line can say, nor an option."""
     for state in (sets, *sets.values()):
         for name in state:
-            if not name.isprintable() or len(name) > _LONGEST_NAME:
+            if not is_name(name):
                 raise InputError(
                     f"checkpoint {path} has weights under the name {shown(name, 60)}: expected "
-                    f"names that can be printed, of at most {_LONGEST_NAME} characters; save "
+                    f"names that can be printed, of at most {LONGEST_NAME} characters; save "
                     "model.state_dict()"
                 )
 

@@ -10,10 +10,8 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec, Interpolation, range_normalisation
 from smoothcert.engine.base.ranges import CLASSES, MEAN, PIXELS, SIDE, STD
-from smoothcert.engine.base.wording import shown
+from smoothcert.engine.base.wording import is_name, shown
 from smoothcert.export.datasets import DATASETS, Dataset
-
-_LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Facts:
         value: Any = self.entries.get("arch")
         if value is None:
             return None
-        if not _is_name(value):
+        if not is_name(value):
             raise self._wrong("arch", "a name", "--arch NAME")
         library, colon, entry = value.partition(":")
         if colon and not (library in ("timm", "torchvision") and re.fullmatch(r"[\w.]+", entry)):
@@ -89,7 +87,7 @@ class Facts:
     def dataset(self) -> str | None:
         """The dataset that it names, known or not."""
         value: Any = self.entries.get("dataset")
-        if value is not None and not _is_name(value):
+        if value is not None and not is_name(value):
             raise self._wrong("dataset", "a name", "--dataset NAME")
         return None if value is None else str(value)
 
@@ -144,10 +142,6 @@ class Facts:
             f"{self.name} says {key} {shown(self.entries[key], 60)}: expected {expected}; "
             f"give {option}"
         )
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable() and len(value) <= _LONGEST_NAME
 
 
 def _is_count(value: Any) -> bool:

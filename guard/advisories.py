@@ -10,7 +10,6 @@ other work. Where pip-audit or its service does not answer, one line says that n
 
 import importlib.util
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN = Path(__file__).parent / "advisories.json"
@@ -41,11 +41,6 @@ class Advisory:
         return f"{self.package} {self.version}: {self.name} (mended in {mended})"
 
 
-def canonical(name: str) -> str:
-    """A package's name as registries compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def of_users(root: str = "smoothcert") -> set[str]:
     """The packages that `root` needs with any extra that is for users, by name: what one that is
     not installed here needs in its turn is not known."""
@@ -58,7 +53,7 @@ def of_users(root: str = "smoothcert") -> set[str]:
         if (name, wanted) in seen:
             continue
         seen.add((name, wanted))
-        found.add(canonical(name))
+        found.add(canonicalize_name(name))
         try:
             lines = metadata.requires(name) or []
         except metadata.PackageNotFoundError:
@@ -69,7 +64,7 @@ def of_users(root: str = "smoothcert") -> set[str]:
                 need.marker.evaluate({"extra": extra}) for extra in wanted | {""}
             ):
                 waiting.append((need.name, frozenset(need.extras)))
-    return found - {canonical(root)}
+    return found - {canonicalize_name(root)}
 
 
 def advisories(report: Mapping[str, Any]) -> tuple[int, list[Advisory]]:
@@ -90,7 +85,7 @@ def judged(
     for advisory in found:
         if reason := known.get(advisory.name):
             lines.append(f"known: {advisory}: {reason}")
-        elif canonical(advisory.package) in users:
+        elif canonicalize_name(advisory.package) in users:
             bad = True
             lines.append(f"VULNERABLE: {advisory}: pin a newer version, or say in {KNOWN.name} why")
         else:

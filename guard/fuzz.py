@@ -24,7 +24,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-OUT = Path(__file__).resolve().parents[1] / "out" / "fuzz"
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "out" / "fuzz"
+sys.path.append(str(ROOT / "tests" / "helpers"))  # hostile_files.py
 _LONGEST = 1 << 16
 _SECONDS_EACH = 30
 _MEGABYTES = 6144
@@ -80,9 +82,12 @@ def fuzz_one(name: str, seconds: float) -> None:
 
         # Only what is imported here is instrumented, so: before anything imports smoothcert.
         with atheris.instrument_imports(include=["smoothcert"], exclude=_COMPILED):
+            from readers import Readers
+
             import smoothcert.cli.main
             import smoothcert.engine.run.certification  # noqa: F401
-    from readers import Readers
+    else:
+        from readers import Readers
 
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
         os.environ["SMOOTHCERT_CACHE"] = str(Path(scratch) / "cache")

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from hostile_files import KINDS, fuzz_one, true_file
 from scenarios import prepare
 from true_files import (
     CONFIG,
@@ -25,7 +25,6 @@ from true_files import (
     METADATA,
     PLAN,
     PROCESSOR,
-    npy,
     plan_record,
     write_samples,
 )
@@ -123,26 +122,16 @@ class Readers:
             "weights-index": Target(
                 partial(self._hf_folder, "model.safetensors.index.json"), {"two": INDEX}
             ),
-            "indices": Target(self._indices, {"text": b"0 3-7 # a\n9", "npy": npy(np.arange(3))}),
-            "classes": Target(
-                self._classes,
-                {"lines": b"cat\ndog\nfox\nowl\n", "json": b'{"0": "a", "1": "b"}'},
-            ),
-            "labels": Target(
-                self._labels,
-                {"lines": b"0.png 1\n1.png 0\n", "csv": b"image,label\n0.png,1\n1.png,0\n",
-                 "json": b'{"0.png": 1, "1.png": 0}'},
-            ),
             "onnx": Target(partial(self._model, "x.onnx"), self._of("model.onnx")),
             "metadata": Target(self._metadata, {"exported": METADATA}),
             "checkpoint": Target(self._checkpoint, self._of("model.pth", "small.pth")),
             "safetensors": Target(self._safetensors, self._of("small.safetensors")),
-            "npy": Target(self._npy_folder, {"images": npy(np.zeros((2, 8, 8, 3), np.uint8))}),
-        }  # fmt: skip
+        }
         if (made / "ir.xml").exists():
             found["openvino"] = Target(self._openvino, self._of("ir.xml"))
-        for name in _SOURCES:
-            found[f"source-{name}"] = Target(partial(self._source, name), self._of(name))
+        for kind in KINDS:
+            name = f"file-{kind.replace(' ', '-')}"
+            found[name] = Target(partial(self._file, kind), {"true": true_file(kind)})
         return found
 
     def _of(self, *names: str) -> dict[str, bytes]:
@@ -225,44 +214,9 @@ class Readers:
         (folder / "ir.xml").write_bytes(content)
         refusing(lambda: open_model(folder / "ir.xml"))
 
-    def _indices(self, content: bytes) -> None:
-        from smoothcert.engine.sources.selecting.index_file import IndexFile
-
-        path = self._copied() / "list"
-        path.write_bytes(content)
-        refusing(lambda: IndexFile.read(path).runs(100))
-
-    def _classes(self, content: bytes) -> None:
-        from smoothcert.engine.sources.labelling.class_list import ClassList
-
-        path = self._copied() / "list"
-        path.write_bytes(content)
-        refusing(lambda: ClassList(path).check_size(4))
-
-    def _labels(self, content: bytes) -> None:
-        from smoothcert.engine.sources.options import SourceOptions
-
-        path = self._copied() / "list"
-        path.write_bytes(content)
-        refusing(lambda: _decode(self._made / "flat", SourceOptions(labels=path)))
-
-    def _source(self, name: str, content: bytes) -> None:
-        folder = self._copied()
-        shape = _SHAPES.get(name, (3, 8, 8))
-        path = folder / name
-        path.write_bytes(content)
-        if name.startswith("t10k"):
-            shutil.copy(self._made / "t10k-labels-idx1-ubyte", folder)
-        if path.suffix in {".png", ".jpg", ".webp", ".tif", ".gif", ".bmp", ".ppm"}:
-            (folder / "classes" / "a").mkdir(parents=True)
-            path = path.rename(folder / "classes" / "a" / name).parents[1]
-        refusing(lambda: _decode(path, shape=shape))
-
-    def _npy_folder(self, content: bytes) -> None:
-        folder = self._copied()
-        (folder / "images.npy").write_bytes(content)
-        (folder / "labels.npy").write_bytes(npy(np.zeros(2, np.int64)))
-        refusing(lambda: _decode(folder))
+    def _file(self, kind: str, content: bytes) -> None:
+        """Images of every kind, and lists of them."""
+        fuzz_one(kind, content, self._copied())
 
     def _model(self, name: str, content: bytes) -> None:
         from smoothcert.engine.models.model import open_onnx
@@ -313,28 +267,3 @@ def _wishes() -> Any:
     from smoothcert.export.checkpoint_facts import Wishes
 
     return Wishes()
-
-
-def _decode(path: Path, options: Any = None, shape: tuple[int, int, int] = (3, 8, 8)) -> None:
-    from smoothcert.engine.base.input_spec import InputSpec
-    from smoothcert.engine.sources import open_source
-    from smoothcert.engine.sources.options import NOTHING_SAID
-    from smoothcert.engine.sources.reading import decoded_ahead
-
-    source = open_source(path, InputSpec(*shape), 4, options or NOTHING_SAID)
-    failed: list[Any] = []
-    for image in decoded_ahead(source, range(min(3, len(source))), 1, failed.append):
-        if image.pixels.shape != shape or image.pixels.dtype != np.uint8:
-            raise FindingError(f"an image of {image.pixels.shape} {image.pixels.dtype}")
-
-
-_SOURCES = (
-    "tiny.npz", "packed.npz", "x.tar", "x.parquet", "t10k-images-idx3-ubyte", "test_batch",
-    "test_batch.bin", "x.png", "x.jpg", "x.webp", "x.tif", "x.gif", "x.bmp", "x.ppm",
-)  # fmt: skip
-
-_SHAPES = {
-    "test_batch": (3, 32, 32),
-    "test_batch.bin": (3, 32, 32),
-    "t10k-images-idx3-ubyte": (1, 8, 8),
-}

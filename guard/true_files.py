@@ -1,14 +1,8 @@
-"""True files to begin the fuzzing of readers with: small ones, of every kind that is read."""
+"""True files to begin the fuzzing of readers with; tests/helpers/hostile_files.py has those of
+images and lists."""
 
-import io
 import json
-import pickle
-import tarfile
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from PIL import Image
 
 METADATA = json.dumps(
     {"arch": "small_cnn", "dataset": "fashion-mnist", "num_classes": 4, "precision": "fp32",
@@ -44,13 +38,6 @@ INDEX = json.dumps({"weight_map": {"a": "part1.safetensors", "b": "part2.safeten
 """Which file of a folder of transformers holds which weights."""
 
 
-def npy(array: np.ndarray[Any, Any]) -> bytes:
-    """An array as a file."""
-    content = io.BytesIO()
-    np.save(content, array)
-    return content.getvalue()
-
-
 def plan_record() -> bytes:
     """What lies beside a TensorRT plan."""
     import hashlib
@@ -70,41 +57,10 @@ def plan_record() -> bytes:
 
 
 def write_samples(folder: Path) -> None:
-    """A small file of each kind of source and of weights."""
-    import pyarrow as pa
+    """A small file of each kind of weights, and OpenVINO IR where it can be written."""
     import torch
-    from pyarrow import parquet
     from safetensors.torch import save_file
 
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
-    labels = np.arange(2)
-    np.savez(folder / "tiny.npz", images=pixels, labels=labels)
-    np.savez_compressed(folder / "packed.npz", images=pixels, labels=labels)
-    encoded = {}
-    for suffix in ("png", "jpg", "webp", "tif", "gif", "bmp", "ppm"):
-        Image.fromarray(pixels[0]).save(folder / f"x.{suffix}")
-        encoded[suffix] = (folder / f"x.{suffix}").read_bytes()
-    (folder / "flat").mkdir()
-    for number in range(2):
-        Image.fromarray(pixels[number]).save(folder / "flat" / f"{number}.png")
-    with tarfile.open(folder / "x.tar", "w") as archive:
-        for name, content in (("0.jpg", encoded["jpg"]), ("0.cls", b"1"), ("1.png", encoded["png"]),
-                              ("1.json", json.dumps({"label": 0}).encode())):  # fmt: skip
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    images = [{"bytes": encoded["png"], "path": "a.png"}] * 2
-    parquet.write_table(pa.table({"image": images, "label": [0, 1]}), folder / "x.parquet")
-    idx = b"\0\0\x08\x03" + b"".join(size.to_bytes(4, "big") for size in (2, 8, 8))
-    (folder / "t10k-images-idx3-ubyte").write_bytes(idx + pixels[..., 0].tobytes())
-    (folder / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x02\0\1")
-    rows = rng.integers(0, 256, (2, 3072)).astype(np.uint8)
-    batch = {b"data": rows, b"labels": [0, 1], b"batch_label": b"1", b"filenames": [b"a", b"b"]}
-    (folder / "test_batch").write_bytes(pickle.dumps(batch, 2))
-    (folder / "test_batch.bin").write_bytes(
-        b"".join(bytes([k]) + rows[k].tobytes() for k in (0, 1))
-    )
     state = {"weight": torch.zeros(4, 192), "bias": torch.zeros(4)}
     save_file(state, str(folder / "small.safetensors"))
     facts = {"arch": "small_cnn", "num_classes": 4, "input_shape": [3, 8, 8]}

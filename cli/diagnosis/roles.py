@@ -9,9 +9,9 @@ from pathlib import Path
 from smoothcert.analysis.reading.layout import looks_like_a_log
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.regular import open_regular, read_regular
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.models.kinds import Kind, kind_of
 from smoothcert.engine.sources import open_source
-from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.patterns import expand
 

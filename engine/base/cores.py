@@ -1,17 +1,12 @@
-"""How many cores this process may use: its affinity, and the CPU quotas of its control groups.
-
-Read from what Linux shows under /proc and /sys; other systems have neither.
-"""
+"""How many cores this process may use: its affinity, and the CPU quotas of its control groups."""
 
 import math
 import os
-import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from smoothcert.engine.base.control_groups import group_folders, text_of
 from smoothcert.engine.base.ranges import THREADS
 
 _OPENMP = "OMP_NUM_THREADS"
@@ -71,96 +66,26 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
     """The cores' worth of time that this process may use; None where nothing limits it.
 
     The least of its own control group and those around it, as far as they are visible (in a
-    container up to its own), in hierarchies of version 1 and 2 alike. `root` holds the folder proc,
-    and the mount points that proc/self/mountinfo names. What cannot be read limits nothing.
+    container up to its own): see group_folders. What cannot be read limits nothing.
     """
-    try:
-        groups = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="replace")
-        mounts = (root / "proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    of_group = dict(_groups(groups))
     found = [
         quota
-        for version in of_group
-        for folder in _folders(of_group[version], list(_mounts(mounts, version)))
-        if (quota := _QUOTA[version](root / folder.relative_to("/"))) is not None
+        for version, folder in group_folders(root, "cpu")
+        if (quota := _QUOTA[version](folder)) is not None
     ]
     return min(found, default=None)
 
 
-@dataclass(frozen=True)
-class _Mount:
-    """Where a hierarchy can be seen: the group that is at the top of it, and the folder."""
-
-    top: PurePosixPath
-    point: PurePosixPath
-
-
-def _groups(text: str) -> Iterator[tuple[int, PurePosixPath]]:
-    """Of /proc/self/cgroup: version -> this process' group in the hierarchy that limits time."""
-    for line in text.splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        if "cpu" in controllers.split(","):
-            yield 1, PurePosixPath(group)
-        elif (number, controllers) == ("0", ""):
-            yield 2, PurePosixPath(group)
-
-
-def _mounts(text: str, version: int) -> Iterator[_Mount]:
-    """Of /proc/self/mountinfo: the mounts of the hierarchy that limits time."""
-    for line in text.splitlines():
-        place, _, kind = line.partition(" - ")
-        fields, described = place.split(" "), kind.split(" ")
-        if len(fields) < 5 or len(described) < 3:
-            continue
-        here = described[0] == "cgroup2"
-        if version == 1:
-            here = described[0] == "cgroup" and "cpu" in described[2].split(",")
-        top, point = map(_unescaped, fields[3:5])
-        if here and point.startswith("/"):
-            yield _Mount(PurePosixPath(top), PurePosixPath(point))
-
-
-def _unescaped(name: str) -> str:
-    """A name of mountinfo, which writes a blank as \\040."""
-    return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), name)
-
-
-def _folders(group: PurePosixPath, mounts: list[_Mount]) -> Iterator[PurePosixPath]:
-    """The folders of a group and of those around it, of every mount where they can be seen.
-
-    Where no mount shows the group (a container that sees its own group alone, under another name),
-    the top of each stands for it.
-    """
-    showing = [mount for mount in mounts if group.is_relative_to(mount.top)]
-    for mount in showing:
-        below = mount.point / group.relative_to(mount.top)
-        while below != mount.point:
-            yield below
-            below = below.parent
-    for mount in showing or mounts:
-        yield mount.point
-
-
 def _quota_v1(folder: Path) -> float | None:
-    return _ratio(_text(folder / "cpu.cfs_quota_us"), _text(folder / "cpu.cfs_period_us"))
+    return _ratio(text_of(folder / "cpu.cfs_quota_us"), text_of(folder / "cpu.cfs_period_us"))
 
 
 def _quota_v2(folder: Path) -> float | None:
-    quota, _, period = _text(folder / "cpu.max").partition(" ")
+    quota, _, period = text_of(folder / "cpu.max").partition(" ")
     return _ratio(quota, period)
 
 
 _QUOTA = {1: _quota_v1, 2: _quota_v2}
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
 
 
 def _ratio(quota: str, period: str) -> float | None:

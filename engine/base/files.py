@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.regular import regular_blocks
 
 _MOST_OF_A_NAME = 80
 
@@ -181,11 +182,11 @@ def _remove_if_abandoned(name: str) -> None:
             os.close(handle)
 
 
-def file_digest(*paths: Path) -> str:
-    """SHA-256, in hex, of the files' bytes one after the other."""
+def file_digest(*paths: Path, expected: str = "a file") -> str:
+    """SHA-256, in hex, of the bytes of regular files one after the other; raises InputError, which
+    says what was `expected`, for what is none or cannot be read."""
     digest = hashlib.sha256()
     for path in paths:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        for block in regular_blocks(path, expected):
+            digest.update(block)
     return digest.hexdigest()

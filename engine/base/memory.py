@@ -6,8 +6,9 @@ allocation.
 """
 
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from smoothcert.engine.base.control_groups import group_folders, text_of
 from smoothcert.engine.base.errors import InputError
 
 _SMALL = 1 << 26
@@ -33,29 +34,22 @@ def check_fits(size: int, what: str, expected: str = "data that fit") -> None:
 
 
 def _all_limits(root: Path) -> Iterator[int]:
-    for line in _text(root / "proc/meminfo").splitlines():
+    for line in text_of(root / "proc/meminfo").splitlines():
         name, _, rest = line.partition(":")
         amount, _, unit = rest.strip().partition(" ")
         if name == "MemAvailable" and amount.isdecimal() and unit == "kB":
             yield int(amount) * 1024
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        number, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        if (number, controllers) == ("0", ""):
-            yield from _group(root / "sys/fs/cgroup", group, "memory.max", "memory.current")
-        elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-            yield from _group(root / "sys/fs/cgroup/memory", group, *names)
-
-
-def _group(mount: Path, group: str, limit: str, usage: str) -> Iterator[int]:
-    """What is left of a control group and of those around it, as far as they can be seen."""
-    below = PurePosixPath("/", group)
-    for folder in (below, *below.parents):
-        here = mount / folder.relative_to("/")
-        most, used = _text(here / limit), _text(here / usage)
+    for version, folder in group_folders(root, "memory"):
+        limit, usage = _FILES[version]
+        most, used = text_of(folder / limit), text_of(folder / usage)
         if most.isdecimal() and used.isdecimal():
-            yield max(0, int(most) - int(used) + _cached(_text(here / "memory.stat")))
+            yield max(0, int(most) - int(used) + _cached(text_of(folder / "memory.stat")))
+
+
+_FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+    2: ("memory.max", "memory.current"),
+}
 
 
 def _cached(stat: str) -> int:
@@ -66,10 +60,3 @@ def _cached(stat: str) -> int:
         if all(amount.isdecimal() for amount in found):
             return sum(map(int, found))
     return 0
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""

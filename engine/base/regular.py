@@ -8,6 +8,7 @@ in between.
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,7 @@ _FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
     _FLAGS |= getattr(os, _name, 0)
 
+_BLOCK = 1 << 20
 _CHUNK = 1 << 24
 
 
@@ -55,6 +57,14 @@ def open_regular(path: str | Path, expected: str = "a file", what: str = "") -> 
         except BaseException:
             os.close(handle)
             raise
+
+
+def regular_blocks(path: str | Path, expected: str = "a file", what: str = "") -> Iterator[bytes]:
+    """The bytes of the regular file at `path`, block by block; raises InputError as `open_regular`
+    does, and where they cannot be read."""
+    with open_regular(path, expected, what) as file, _Told(path, expected, what):
+        while block := file.read(_BLOCK):
+            yield block
 
 
 def read_regular(

@@ -8,6 +8,9 @@ writing). Everything that is printed passes `printable` or `printable_line`.
 import json
 from typing import Any
 
+LONGEST_NAME = 1000
+"""Of an architecture, a data set, or a tensor."""
+
 
 def printable(text: object) -> str:
     """The text as one line that any file and terminal can hold: what is not printable (control
@@ -17,6 +20,12 @@ def printable(text: object) -> str:
     if whole.isprintable():
         return whole
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in whole)
+
+
+def is_name(value: object) -> bool:
+    """Whether it is a name that a line can say: a text of at most LONGEST_NAME characters, all of
+    them printable."""
+    return isinstance(value, str) and len(value) <= LONGEST_NAME and value.isprintable()
 
 
 def printable_line(text: object) -> str:

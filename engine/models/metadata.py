@@ -12,9 +12,7 @@ import msgspec
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.base.ranges import CLASSES, SIGMA
-from smoothcert.engine.base.wording import shown
-
-_LONGEST_NAME = 1000
+from smoothcert.engine.base.wording import is_name, shown
 
 
 class _Network(msgspec.Struct):
@@ -82,7 +80,7 @@ def check_entries(metadata: dict[str, Any]) -> None:
         raise ValueError("it is nested too deeply") from None
     found = msgspec.convert(metadata, _Entries)
     for name in (found.arch, found.dataset):
-        if name is not None and (len(name) > _LONGEST_NAME or not name.isprintable()):
+        if name is not None and not is_name(name):
             raise ValueError(f"{shown(name)} is no name that can be printed")
     if found.num_classes is not None:
         CLASSES.check(found.num_classes)

@@ -10,7 +10,7 @@ from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.input_spec import SCALAR_BYTES, InputSpec, Scalar, precision_of
 from smoothcert.engine.base.memory import check_fits
 from smoothcert.engine.base.ranges import BATCH, CLASSES
-from smoothcert.engine.base.regular import check_regular, open_regular
+from smoothcert.engine.base.regular import open_regular
 from smoothcert.engine.base.wording import shown
 from smoothcert.engine.models.metadata import metadata_of
 from smoothcert.engine.models.onnx_graph import Graph, GraphValue, inspect_graph
@@ -231,10 +231,6 @@ def onnx_digest(path: Path) -> str:
     """The SHA-256 of an ONNX file and of its external data; raises InputError where a part of it is
     missing, or is no regular file."""
     files = model_files(path)
-    try:
-        for file in files:
-            if file.exists():
-                check_regular(file, "what a model is made of")
-        return file_digest(*files)
-    except FileNotFoundError:
-        raise InputError(f"model {path} {missing_data(path) or 'went away'}") from None
+    if not all(file.exists() for file in files):
+        raise InputError(f"model {path} {missing_data(path) or 'went away'}")
+    return file_digest(*files, expected="what a model is made of")

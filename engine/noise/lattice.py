@@ -22,9 +22,6 @@ from smoothcert.engine.base.ranges import GRID, PIXELS, SIGMA
 from smoothcert.engine.noise.sampler import draw_noise
 from smoothcert.engine.noise.table import NoiseTable
 
-MAX_SIGMA = SIGMA.high
-"""Up to here the noise and the noisy pixel fit int16."""
-
 NOISE_LAW = "integer Gaussian on the 1/255 grid, Philox4x32-10, 64-bit thresholds"
 """What a manifest calls this law; another law, generator or table is another name."""
 

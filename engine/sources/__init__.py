@@ -6,8 +6,8 @@ from pathlib import Path
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.regular import check_regular
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
-from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 from smoothcert.engine.sources.patterns import expand
 from smoothcert.engine.sources.source_kinds import open_files, open_folder

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.regular import open_regular
+from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.wording import printable
 
 _CONTENT_LIMIT = 10**9
-_BLOCK = 1 << 20
 _SOURCE = "the image source to stay as it was opened"
 
 
@@ -19,15 +18,7 @@ def of_files(files: Sequence[Path]) -> str:
     sizes = list(map(size, files))
     if sum(sizes) >= _CONTENT_LIMIT:
         return of_listing((file.name, str(size)) for file, size in zip(files, sizes, strict=True))
-    sha256 = hashlib.sha256()
-    for path in files:
-        with open_regular(path, _SOURCE) as file:
-            try:
-                while block := file.read(_BLOCK):
-                    sha256.update(block)
-            except OSError as error:
-                raise _unreadable(path, error) from None
-    return sha256.hexdigest()
+    return file_digest(*files, expected=_SOURCE)
 
 
 def size(file: Path) -> int:

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources import digest, photograph
 from smoothcert.engine.sources.encoded import EncodedSource
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.sources.given_files import some_of
 from smoothcert.engine.sources.labelling.classes import NamedClasses, classes_of
 from smoothcert.engine.sources.labelling.label_list import Entry, LabelList
 from smoothcert.engine.sources.labelling.labels import UNLABELLED, check_label, is_index

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from smoothcert.engine.base.wording import printable as printable
+from smoothcert.engine.base.wording import printable
 
 _MOST_NAMES = 12
 _LONGEST = 2000

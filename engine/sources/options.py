@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.base.wording import printable
 
 READ_AS = "read_as"
 """The manifest's entry, beside a source's digest, of how it was read where that was asked for or

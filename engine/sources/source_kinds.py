@@ -7,6 +7,7 @@ from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.archives.hugging_face import (
     open_parquets,
     open_saved,
@@ -22,7 +23,6 @@ from smoothcert.engine.sources.arrays.npz import open_npz
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.sources.flat import FlatSource
 from smoothcert.engine.sources.folder import FolderSource, class_folders
-from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.labelling.label_list import is_list
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.tree import LeftOut, is_photograph

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources import photograph
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.sources.given_files import some_of
 
 _NO_CLASSES = frozenset(
     {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"}

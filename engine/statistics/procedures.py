@@ -30,9 +30,6 @@ from smoothcert.engine.statistics.bounds import (
     top_two_differ,
 )
 
-MAX_SAMPLES = int(SAMPLES.high)
-"""The bounds are checked up to here."""
-
 Counts: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -135,7 +132,7 @@ class Procedure(Protocol):
 
 
 def check_samples(name: str, n: int, least: int, reason: str = "") -> None:
-    """Raise InputError unless n is a whole number and least <= n <= MAX_SAMPLES; `reason` completes
+    """Raise InputError unless n is a whole number and least <= n <= 10^9; `reason` completes
     "is too small"."""
     SAMPLES.check(n, name)
     if n < least:

@@ -6,7 +6,7 @@ probability at most alpha. Everything is computed in failures (n - count), of pr
 q0 = 1 - p0, because certificates live where q0 is small.
 
 All terms are non-negative, so relative rounding errors only add up: over all looks to less than
-2e-10, up to MAX_TABLE_SAMPLES. Boundaries spend at most 1 - 1e-9 of what is allowed, which covers
+2e-10, up to TABLE_SAMPLES. Boundaries spend at most 1 - 1e-9 of what is allowed, which covers
 that. Whatever the windows of the recursion leave out is counted as spent.
 
 A certificate can only be wrong if it is given. Stopping early without it, by whatever rule, leaves
@@ -25,13 +25,9 @@ import numpy.typing as npt
 from scipy import special
 
 from smoothcert.engine.base.compiling import compiled
-from smoothcert.engine.base.ranges import TABLE_SAMPLES
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-
-MAX_TABLE_SAMPLES = int(TABLE_SAMPLES.high)
-"""Rounding is covered up to here; a table of all radii then takes half a minute."""
 
 # A state or increment of less probability than this is left out, and charged.
 _NEGLIGIBLE = 1e-17

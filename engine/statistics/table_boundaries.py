@@ -148,7 +148,7 @@ def _code() -> str:
     """Digest of the source that makes boundaries (the version, where no source is installed)."""
     try:
         return file_digest(Path(bounds.__file__), Path(sequential.__file__), Path(__file__))
-    except OSError:
+    except InputError:
         return version_of("smoothcert") or ""
 
 

@@ -22,7 +22,7 @@ _HEAD = "ForImageClassification"
 _OF_CLASSES = ("num_labels", "_num_labels")
 _PARTS = re.compile("layers|depth|blocks|stages")
 _MOST_PARTS = 10_000
-_LEAST_PART = 0.01
+LEAST_PART = 0.01
 """Of a photograph, that a crop leaves."""
 
 
@@ -163,7 +163,7 @@ def _of_timm(path: Path, config: dict[str, Any]) -> str:
             options.append(f"--{option} {text}")
     size, part = facts.get("input_size"), facts.get("crop_pct")
     side = size[-1] if isinstance(size, list) and size else 0
-    if SIDE.holds(side) and isinstance(part, float) and _LEAST_PART <= part <= 1:
+    if SIDE.holds(side) and isinstance(part, float) and LEAST_PART <= part <= 1:
         options.append(f"--resize {int(side / part)}")
     return (
         f"hf:{path} is a folder of timm's: expected one of transformers'; give its weights with "

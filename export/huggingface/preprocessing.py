@@ -12,7 +12,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import LEVELS, InputSpec
 from smoothcert.engine.base.ranges import INPUT_END
 from smoothcert.export.checkpoint_facts import Facts, Wishes, input_spec
-from smoothcert.export.huggingface.model_folder import Folder
+from smoothcert.export.huggingface.model_folder import LEAST_PART, Folder
 
 _SQUASHING = ("BEiT", "Beit", "DeiT", "ViT", "Siglip", "Pvt")
 _SHORTER_SIDE = ("Bit", "CLIP", "MobileNetV1", "MobileNetV2", "MobileViT", "ConvNext", "ConvNeXT",
@@ -33,7 +33,6 @@ _REFUSED = {
 _CONVNEXT_SQUASHES_FROM = 384
 _CONVNEXT_PART = 224 / 256
 _LEVIT_PART = 224 / 256
-_LEAST_PART = 0.01
 _FACTORS = (1e-9, 1e9)
 
 
@@ -153,7 +152,7 @@ def _of_convnext(name: str, side: int, entries: Mapping[str, Any]) -> _Geometry:
         return _Geometry(side, side, side, other, square=True)
     part = entries.get("crop_pct")
     part = _CONVNEXT_PART if part is None else part
-    if not isinstance(part, int | float) or not _LEAST_PART <= part <= 1:
+    if not isinstance(part, int | float) or not LEAST_PART <= part <= 1:
         raise _unread(name, "crop_pct")
     return _Geometry(side, side, int(side / part))
 

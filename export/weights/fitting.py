@@ -93,11 +93,10 @@ def load(module: "nn.Module", weights: Weights, arch: str) -> Reading:
     """
     own = own_state(module, arch)
     reading = fitting_reading(own, weights, arch)
-    wanted = own
     # Its counters of batches alone may be missing from weights that fit.
     supplied = set(reading.names.values())
     needed = [name for name in weights.dropped
-              if (target := name.removeprefix(reading.prefix)) in wanted
+              if (target := name.removeprefix(reading.prefix)) in own
               and target not in supplied]  # fmt: skip
     if needed:
         raise InputError(_wanted_after_all(needed, arch))

@@ -1,7 +1,6 @@
 """Numbers that are given from Python: as an option's, of any type, and refused before a file is
 opened."""
 
-import itertools
 import json
 import math
 from pathlib import Path
@@ -17,7 +16,7 @@ from smoothcert.engine.bench.comparison import BenchSettings
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.statistics.bounds import is_majority
 from smoothcert.export.precision.reduce import Reduction
-from smoothcert.numbers import LISTS, NUMBERS, numbers_of
+from smoothcert.numbers import LISTS, NUMBERS
 from smoothcert.runs import RunOptions
 
 NO_NUMBERS: list[Any] = [
@@ -59,18 +58,6 @@ def test_n_from_python_what_is_no_number_is_refused_before_a_file_is_opened(
 def test_n_the_seed_of_an_audit_has_its_range(value: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="seed "):
         smoothcert.audit(tmp_path / "absent", tmp_path / "absent", seed=value)
-
-
-@pytest.mark.parametrize("name", NUMBERS)
-def test_n_every_number_holds_at_both_ends_and_no_further(name: str) -> None:
-    found = NUMBERS[name]
-    for end, outside, way in ((found.low, found.above, -1), (found.high, found.below, 1)):
-        step: float = 1 if found.whole else abs(math.ulp(end))
-        inner, beyond = (end - way * step, end) if outside else (end, end + way * step)
-        assert numbers_of(**{name: inner}) == {name: inner}
-        if beyond != found.other:
-            with pytest.raises(InputError, match="is out of range"):
-                numbers_of(**{name: beyond})
 
 
 def test_n_every_number_of_a_run_is_held_against_a_range() -> None:
@@ -157,8 +144,3 @@ def test_n_settings_of_the_engine_have_the_ranges_of_the_options(
             with pytest.raises(InputError) as refused:
                 kind(**{**fixed, name: value})
             assert name.replace("_", "-") in _line(refused)
-
-
-def test_n_numbers_without_end_are_counted_no_further_than_a_list_may_be() -> None:
-    with pytest.raises(InputError, match="number of radii 1001 is out of range"):
-        numbers_of(radii=itertools.repeat(0.5))

@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from smoothcert.cli.doctor import command
-from smoothcert.cli.main import smoothcert
+from smoothcert.cli.shell.commands import smoothcert
 
 
 @dataclass(frozen=True)

@@ -223,6 +223,7 @@ _WHOLE = (0, 1, 2**7 - 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2*
 _PIECES = (
     b"", b"\0", b"\n", b"\r", b"\xff", b"\xed\xa0\x80", "é".encode(), b"-1", b"1e999", b"9" * 5000,
     b"[" * 2000, b'{"a":' * 500, b"../", b"\x1b[31m", b"nan", b"\0" * 600,
+    b"\t", b'"', b"null",
 )  # fmt: skip
 
 
@@ -280,6 +281,17 @@ def fuzz_one(kind: str, data: bytes, folder: Path | None = None) -> str:
             outcome = "refused"
     assert not warned, [str(warning.message) for warning in warned]
     return outcome
+
+
+def read_or_refused(path: Path, data: bytes, read: Callable[[Path], object]) -> None:
+    """Have a file of these bytes read: it is, or is refused in one line."""
+    path.write_bytes(data)
+    said = ""
+    try:
+        read(path)
+    except InputError as error:
+        said = str(error)
+    assert len(said.splitlines()) <= 1
 
 
 def _read(kind: str, about: _Kind, folder: Path) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.archives.parquet import ArrowSource, ParquetSource
 from smoothcert.engine.sources.base import ImageSource
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.sources.given_files import some_of
 from smoothcert.engine.sources.options import SourceOptions
 
 # Hugging Face names a split's files `test-00000-of-00003.parquet`, others `mnist_test.parquet`.

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources import digest
 from smoothcert.engine.sources.archives.parquet_columns import FORM, find_columns, is_text
 from smoothcert.engine.sources.archives.tables import ArrowTables, ParquetTables, Tables
 from smoothcert.engine.sources.encoded import EncodedSource
-from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.labelling.classes import classes_of
 from smoothcert.engine.sources.labelling.labels import check_labels, is_index, no_labels
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, require
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.base.wording import printable
+from smoothcert.engine.sources.given_files import some_of
 from smoothcert.engine.sources.options import SourceOptions
 
 FORM = "expected the columns image (a struct with bytes, or bytes) and label (an integer or a name)"

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.memory import check_fits
 from smoothcert.engine.base.regular import open_regular
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.base.wording import printable
 
 _BYTES = "bytes"
 """The field of a photograph's struct that holds it."""
@@ -114,11 +114,10 @@ class ParquetTables(Tables):
             groups = [parquet.metadata.row_group(g) for g in range(parquet.num_row_groups)]
             sizes = [group.num_rows for group in groups]
             self._check_sizes(sizes, file)
-            if name is not None:
-                for number in range(len(groups)):
-                    self._check_group(parquet, file, number)
             if name is None:
                 return None, sizes
+            for number in range(len(groups)):
+                self._check_group(parquet, file, number)
             found = parquet.read(columns=[name])[name]
             self._check_rows(found, sum(sizes))
             return found, sizes

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources import digest, photograph
 from smoothcert.engine.sources.archives.tar_index import Member, members, read_member
 from smoothcert.engine.sources.encoded import EncodedSource
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.sources.given_files import some_of
 from smoothcert.engine.sources.labelling.classes import classes_of
 from smoothcert.engine.sources.labelling.labels import UNLABELLED, check_label, is_index
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions

@@ -13,8 +13,8 @@ from PIL import Image
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.memory import check_fits
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources import digest, photograph
-from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.labelling.labels import check_labels, no_labels
 from smoothcert.engine.sources.options import READ_AS
 

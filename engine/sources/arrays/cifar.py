@@ -12,9 +12,10 @@ import numpy.typing as npt
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.regular import read_regular
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.arrays import cifar_pickle
 from smoothcert.engine.sources.arrays.array_source import ArraySource
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.sources.given_files import some_of
 
 _PIXELS = 3 * 32 * 32
 

@@ -14,8 +14,9 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.memory import check_fits
 from smoothcert.engine.base.regular import open_regular
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.arrays.array_source import ArraySource
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.sources.given_files import some_of
 
 _IMAGES = re.compile(r".*images[-.]idx3-ubyte(\.gz)?")
 _TEST_PREFIX = "t10k-"

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.base.wording import printable
+from smoothcert.engine.sources.given_files import some_of
 from smoothcert.engine.sources.options import SourceOptions
 
 DEFAULT = ("images", "labels")

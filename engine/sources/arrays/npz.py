@@ -10,11 +10,11 @@ from numpy.lib.npyio import NpzFile
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.regular import open_regular
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.arrays.array_source import ArraySource
 from smoothcert.engine.sources.arrays.naming import choose
 from smoothcert.engine.sources.arrays.npy_header import NpyHeader
 from smoothcert.engine.sources.arrays.open_arrays import open_arrays
-from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 
 _ARCHIVE = "a numpy .npz file"

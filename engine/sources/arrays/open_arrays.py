@@ -7,12 +7,12 @@ from typing import Any
 import numpy.typing as npt
 
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.arrays.array_labels import ReadLabels, class_indices
 from smoothcert.engine.sources.arrays.array_source import ArraySource
 from smoothcert.engine.sources.arrays.channels import channels_last
 from smoothcert.engine.sources.arrays.eight_bit import to_bytes
 from smoothcert.engine.sources.arrays.naming import Chosen
-from smoothcert.engine.sources.given_files import printable
 from smoothcert.engine.sources.options import SourceOptions
 
 _LAYOUTS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.labelling.list_file import ListFile
 
 _FORM = (

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.base.wording import printable
+from smoothcert.engine.sources.given_files import some_of
 from smoothcert.engine.sources.labelling import ilsvrc2012
 from smoothcert.engine.sources.labelling.class_list import ClassList
 

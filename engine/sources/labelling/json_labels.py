@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.base.wording import shown
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.base.wording import printable, shown
 
 _FORM = 'expected JSON such as {"a.jpg": 3}, or pairs or objects of a name and a class'
 

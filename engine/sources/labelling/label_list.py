@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.labelling.json_labels import is_json, named_labels
 from smoothcert.engine.sources.labelling.labels import is_index
 from smoothcert.engine.sources.labelling.list_file import ListFile

@@ -7,7 +7,7 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.regular import read_regular
-from smoothcert.engine.sources.given_files import printable
+from smoothcert.engine.base.wording import printable
 
 _MOST_BYTES = 1 << 30
 

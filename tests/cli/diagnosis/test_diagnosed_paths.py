@@ -15,7 +15,7 @@ from terminals import on_a_terminal
 
 import smoothcert
 from smoothcert.cli.doctor import command
-from smoothcert.cli.main import smoothcert as group
+from smoothcert.cli.shell.commands import smoothcert as group
 
 _ROWS = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\t1\t0.5\t1\t0:00:01.0\n"
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 import smoothcert
 from smoothcert.cli.diagnosis import commands
-from smoothcert.cli.main import smoothcert as group
+from smoothcert.cli.shell.commands import smoothcert as group
 
 _LOG = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\t1\t0.5\t1\t0:00:01.0\n"
 

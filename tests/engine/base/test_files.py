@@ -1,5 +1,6 @@
 """The cache folder, where it is told to be, and files written whole."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -8,7 +9,14 @@ from pathlib import Path
 import pytest
 from full_disks import no_more_than
 
-from smoothcert.engine.base.files import cache_entry, replacing, sweep, write_atomically
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.files import (
+    cache_entry,
+    file_digest,
+    replacing,
+    sweep,
+    write_atomically,
+)
 
 CODE = """
 import sys
@@ -121,3 +129,16 @@ def test_a_file_is_as_open_as_its_user_wants(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_digest_is_of_regular_files_in_their_order(tmp_path: Path) -> None:
+    first, second, pipe = (tmp_path / name for name in ("first", "second", "pipe"))
+    first.write_bytes(b"a" * (1 << 20) + b"b")  # more than a block
+    second.write_bytes(b"c")
+    os.mkfifo(pipe)
+    content = first.read_bytes() + second.read_bytes()
+    assert file_digest(first, second) == hashlib.sha256(content).hexdigest()
+    with pytest.raises(InputError, match=r"pipe: cannot be read \(it is a pipe\): expected a plan"):
+        file_digest(first, pipe, expected="a plan")
+    with pytest.raises(InputError, match="gone does not exist: expected a plan"):
+        file_digest(tmp_path / "gone", expected="a plan")

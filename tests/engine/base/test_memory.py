@@ -22,11 +22,19 @@ def test_the_machine_tells(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "folder", "limit", "usage", "prefix"),
+    ("line", "mount", "folder", "limit", "usage", "prefix"),
     [
-        ("0::/a/b", "sys/fs/cgroup/a", "memory.max", "memory.current", ""),
+        (
+            "0::/a/b",
+            "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+            "sys/fs/cgroup/a",
+            "memory.max",
+            "memory.current",
+            "",
+        ),
         (
             "4:memory:/a/b",
+            "31 23 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory",
             "sys/fs/cgroup/memory/a",
             "memory.limit_in_bytes",
             "memory.usage_in_bytes",
@@ -35,11 +43,12 @@ def test_the_machine_tells(tmp_path: Path) -> None:
     ],
 )
 def test_a_group_around_this_one_limits(
-    tmp_path: Path, line: str, folder: str, limit: str, usage: str, prefix: str
+    tmp_path: Path, line: str, mount: str, folder: str, limit: str, usage: str, prefix: str
 ) -> None:
     files = {
         **MACHINE,
         "proc/self/cgroup": f"{line}\n",
+        "proc/self/mountinfo": f"{mount}\n",
         f"{folder}/{limit}": "5000\n",
         f"{folder}/{usage}": "3000\n",
     }

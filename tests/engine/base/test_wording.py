@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smoothcert.engine.base.wording import printable, printable_line, shown
+from smoothcert.engine.base.wording import LONGEST_NAME, is_name, printable, printable_line, shown
 
 HOSTILE = "a\x1b]0;x\x07b\u202egnp.\u2028\r\n\t\x9b\ud800" + os.fsdecode(b"\xff")
 
@@ -49,3 +49,8 @@ def _deep() -> list[Any]:
 )
 def test_a_value_is_short(value: Any, expected: str) -> None:
     assert shown(value) == expected
+
+
+def test_a_name_is_a_printable_text_of_a_length_that_a_line_has() -> None:
+    assert all(map(is_name, ("", "layer1.0.conv", "é" * LONGEST_NAME)))
+    assert not any(map(is_name, (None, 7, b"a", "a\nb", "\x1b[31m", "a" * (LONGEST_NAME + 1))))

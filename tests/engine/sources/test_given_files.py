@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from smoothcert.engine.sources.given_files import printable, some_of
+from smoothcert.engine.base.wording import printable
+from smoothcert.engine.sources.given_files import some_of
 
 
 @pytest.mark.parametrize(
