@@ -172,7 +172,6 @@ class Ledger:
 
     def _sync(self) -> None:
         with self._written():
-            self._file.flush()
             os.fsync(self._file.fileno())
         self._synced = time.monotonic()
 

@@ -56,6 +56,7 @@ def test_each_column_that_is_implied(column: str) -> None:
         (replace(CERTIFIED, predict=-2), FIXED, "predict -2 is no class"),
         (replace(CERTIFIED, count=101), FIXED, "contradict each other"),
         (replace(CERTIFIED, drawn=109), FIXED, "contradict each other"),
+        (replace(CERTIFIED, n0=-1), FIXED, "n0 -1, drawn 110 contradict each other"),
         (replace(CERTIFIED, n=10**4299), FIXED, "contradict each other"),
         (replace(CERTIFIED, n=99, drawn=109), FIXED, "n is 99: expected 100"),
         (replace(CERTIFIED, count=50), FIXED, "which 50 of 100 do not certify"),
@@ -65,6 +66,11 @@ def test_each_column_that_is_implied(column: str) -> None:
             replace(TRANSFERRED, transfer=replace(OF_REFERENCE, losses=1001)),
             TRANSFER,
             "losses 1001 of n_zeta 1000",
+        ),
+        (
+            replace(TRANSFERRED, transfer=replace(OF_REFERENCE, losses=-1)),
+            TRANSFER,
+            "losses -1 of n_zeta 1000",
         ),
         (
             replace(TRANSFERRED, transfer=replace(OF_REFERENCE, n_zeta=999)),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, RunStoppedError
+from smoothcert.engine.log import ledger as module
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.manifest import manifest_path, read_manifest
 from smoothcert.engine.log.rows import COLUMNS, Certificate, header_of
@@ -219,3 +221,48 @@ def test_a_log_that_lacks_images_is_partial_until_they_have_rows(tmp_path: Path)
     manifest = read_manifest(path)
     assert manifest["status"] == "complete"
     assert "failed" not in manifest
+
+
+def test_a_run_that_is_refused_before_its_first_row_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    with pytest.raises(InputError, match="no model"), Ledger(path, RUN, {}):
+        raise InputError("no model")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="later"), Ledger(path, RUN, {}) as ledger:
+        ledger.append(certificate(3))
+        raise InputError("later")
+    assert path.read_text().splitlines()[1].startswith("3\t")
+    assert manifest_path(path).exists()
+
+
+def test_a_full_disk_stops_the_run_and_keeps_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "out.tsv"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Ledger(path, RUN, {}) as ledger:
+        ledger.append(certificate(0))
+        whole = path.read_bytes()
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 5, hard))
+            with pytest.raises(RunStoppedError) as stopped:
+                ledger.append(certificate(1))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert str(path) in str(stopped.value)
+        assert "File too large" in str(stopped.value)
+    with Ledger(path, RUN, {}) as ledger:
+        assert 0 in ledger.done
+    assert path.read_bytes().startswith(whole)
+
+
+@pytest.mark.parametrize(("seconds", "synced"), [(0.0, 3), (1e9, 0)])
+def test_rows_are_synced_to_the_disk_from_time_to_time(
+    seconds: float, synced: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SYNC_SECONDS", seconds)
+    with Ledger(tmp_path / "out.tsv", RUN, {}) as ledger:
+        calls: list[int] = []
+        monkeypatch.setattr(os, "fsync", calls.append)
+        for index in range(3):
+            ledger.append(certificate(index))
+        assert len(calls) == synced
+    assert len(calls) == synced + 1

@@ -161,3 +161,19 @@ def test_changed_circumstances_are_those_of_no_earlier_session() -> None:
     ]
     newer = {**one, "packages": {"numpy": "3"}}
     assert changed_circumstances([one], newer) == ["packages.numpy 2 (log) against 3 (asked)"]
+    assert changed_circumstances([one, newer], two)[0].startswith("packages.numpy 3 (log)")
+
+
+@pytest.mark.parametrize("name", ["python", "system", "processor", "packages"])
+def test_every_circumstance_of_a_session_counts(name: str) -> None:
+    one = session("proven")
+    assert changed_circumstances([one], {**one, name: "new"})[0].startswith(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["runtime", "threads", "batch", "device", "driver", "launches", "tf32", "tuned"]
+)
+def test_every_circumstance_of_a_backend_counts(name: str) -> None:
+    assert changed_circumstances([session("proven")], session("proven", **{name: 8})) == [
+        f"{name} None (log) against 8 (asked)"
+    ]

@@ -1,6 +1,8 @@
 """Merging refuses everything that is not exactly the shards of one run."""
 
 import json
+import os
+import resource
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,6 +50,36 @@ def test_merge(tmp_path: Path) -> None:
     manifest = read_manifest(out)
     assert manifest["run"]["selection"] == {"skip": 1, "max": -1, "shard": 0, "shards": 1}
     assert len(manifest["sessions"]) == 3
+    assert manifest["images"] == 7
+
+
+def test_what_a_merge_wrote_may_be_there_already(tmp_path: Path) -> None:
+    out, parts = tmp_path / "out.tsv", [shard(tmp_path, i, 2) for i in range(2)]
+    assert not merge_shards(out, parts).was_there
+    assert merge_shards(out, parts).was_there
+    whole = out.read_bytes()
+    out.unlink()  # killed between the two files
+    assert not merge_shards(out, parts).was_there
+    assert out.read_bytes() == whole
+    for other in (whole[:-1], whole + b"\n", b""):
+        out.write_bytes(other)
+        with pytest.raises(InputError, match="holds something else than this merge would write"):
+            merge_shards(out, parts)
+        assert out.read_bytes() == other
+
+
+def test_shards_may_be_more_than_the_files_that_may_be_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merge, "_OPEN", 2)
+    parts = [shard(tmp_path, i, 40) for i in range(40)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, hard))
+        assert merge_shards(tmp_path / "out.tsv", parts).rows == 7
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("change", ["a row less", "another row"])
@@ -196,3 +228,5 @@ def test_missing_files(tmp_path: Path) -> None:
     part = shard(tmp_path, 0, 1)
     part.unlink()
     refused(tmp_path, [part], "does not exist")
+    part.mkdir()
+    refused(tmp_path, [part], r"shard .* \(it is a folder\): expected a log, not a folder")

@@ -38,6 +38,18 @@ RADII = ["", "1", ".500000", "0.5", "0.5000000", "00.500000", "-0.500000", "+0.5
          "nan", "inf", "0,500000", "9" * 10 + ".000000", "0.50000\u0660"]  # fmt: skip
 
 
+WORDS = {
+    "label": "a class, or -1",
+    "predict": "a class, or -1",
+    "radius": "a radius with six decimals",
+    "correct": "0 or 1",
+    "time": "h:mm:ss.ffffff",
+    "count": "a whole number",
+    "n0": "a whole number",
+    "pixels": "a digest of 16 hexadecimal digits",
+}
+
+
 @pytest.mark.parametrize(
     ("column", "text"),
     [
@@ -56,8 +68,11 @@ def test_a_field_is_printed_in_one_way(column: str, text: str) -> None:
     said = str(refused.value)
     assert said.isprintable()
     assert len(said) < 150
-    expected = "begins with no image's index" if column == "idx" else f"has {column} '"
-    assert said.startswith(expected)
+    if column == "idx":
+        assert said == "begins with no image's index"
+    else:
+        assert said.startswith(f"has {column} '")
+        assert said.endswith(f", which is not {WORDS[column]}")
 
 
 @pytest.mark.parametrize("text", ["-0.100000", "2.000000000", "0.1", "1.0000000000", "nan"])
@@ -73,7 +88,7 @@ def test_the_fields_of_a_transfer_too(text: str) -> None:
     [
         (b"", "has not 12 fields"),
         (line_of() + b"\t", "has not 12 fields"),
-        (line_of() + b"\r", "ends with a carriage return"),
+        (line_of() + b"\r", "^ends with a carriage return"),
         (line_of() + b"\xff", "is not UTF-8"),
         (line_of() + b"\n", "has pixels"),
         (b"\0" * 80, "has not 12 fields"),

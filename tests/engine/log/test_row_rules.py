@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 from trial_ends import decided
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.arithmetic import check_arithmetic
 from smoothcert.engine.log.log_rows import rows_in
 from smoothcert.engine.log.row_rules import RowRules, label_objection
@@ -68,6 +69,7 @@ def test_rows_of_honest_trials_pass(name: str) -> None:
     rules = rules_of(PROCEDURES[name])
     for row in ends(PROCEDURES[name], 200):
         assert rules.objection(row, row.fields()) is None
+    assert rules == rules_of(PROCEDURES[name])  # whatever has passed
 
 
 def forged(decision: Decision) -> Iterator[Decision]:
@@ -132,6 +134,13 @@ def test_a_row_is_of_its_shard() -> None:
     )
     assert list(rules.selected) == list(range(0, 480, 40))
     assert list(part.selected) == list(range(40, 480, 80))
+
+
+def test_more_images_than_share_an_alpha() -> None:
+    run = run_of("fixed")
+    assert RowRules.of_run({**run, "family_wise": 12}).selected
+    with pytest.raises(InputError, match="family_wise 11 where 12 images share alpha"):
+        RowRules.of_run({**run, "family_wise": 11})
 
 
 def run_of(name: str) -> dict[str, Any]:

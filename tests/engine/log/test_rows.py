@@ -47,6 +47,7 @@ def test_the_digest_of_the_pixels_is_logged_and_repeats_are_not() -> None:
     fields = replace(PLAIN, repeated=4, turned=1).fields()
     assert fields == PLAIN.fields()
     assert fields["pixels"] == "0123456789abcdef"
+    assert (PLAIN.repeated, PLAIN.turned) == (0, 0)
     assert COLUMNS[-1] == "pixels"
 
 
