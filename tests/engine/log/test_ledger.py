@@ -223,14 +223,19 @@ def test_a_log_that_lacks_images_is_partial_until_they_have_rows(tmp_path: Path)
     assert "failed" not in manifest
 
 
+def refused_after_a_row(path: Path) -> None:
+    with Ledger(path, RUN, {}) as ledger:
+        ledger.append(certificate(3))
+        raise InputError("later")
+
+
 def test_a_run_that_is_refused_before_its_first_row_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "out.tsv"
     with pytest.raises(InputError, match="no model"), Ledger(path, RUN, {}):
         raise InputError("no model")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(InputError, match="later"), Ledger(path, RUN, {}) as ledger:
-        ledger.append(certificate(3))
-        raise InputError("later")
+    with pytest.raises(InputError, match="later"):
+        refused_after_a_row(path)
     assert path.read_text().splitlines()[1].startswith("3\t")
     assert manifest_path(path).exists()
 

@@ -174,6 +174,6 @@ def test_every_circumstance_of_a_session_counts(name: str) -> None:
     "name", ["runtime", "threads", "batch", "device", "driver", "launches", "tf32", "tuned"]
 )
 def test_every_circumstance_of_a_backend_counts(name: str) -> None:
-    assert changed_circumstances([session("proven")], session("proven", **{name: 8})) == [
+    assert changed_circumstances([session("proven")], session("proven", None, **{name: 8})) == [
         f"{name} None (log) against 8 (asked)"
     ]

@@ -1,7 +1,6 @@
 """Merging refuses everything that is not exactly the shards of one run."""
 
 import json
-import os
 import resource
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -75,7 +74,7 @@ def test_shards_may_be_more_than_the_files_that_may_be_open(
     parts = [shard(tmp_path, i, 40) for i in range(40)]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+        highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, hard))
         assert merge_shards(tmp_path / "out.tsv", parts).rows == 7
     finally:

@@ -225,5 +225,19 @@ def test_indices_out_of_range_are_refused(arguments: tuple[int, ...], words: str
         LatticeGaussian(0.25).sample(*arguments)
 
 
+@pytest.mark.parametrize("pixels", [0, -1, 2**40])
+def test_images_have_pixels(pixels: int) -> None:
+    with pytest.raises(InputError, match=f"^num_pixels {pixels} is out of range"):
+        LatticeGaussian(0.25).total_variation(pixels)
+
+
+def test_sigma_is_python_s_own_number() -> None:
+    """The table is one of exactly this sigma, and mpmath knows no other floats."""
+    law = LatticeGaussian(np.float32(0.3), np.uint8(255))  # type: ignore[arg-type]
+    assert type(law.sigma) is float
+    assert law.sigma == float(np.float32(0.3))
+    assert type(law.levels) is int
+
+
 def test_no_samples() -> None:
     assert LatticeGaussian(0.25).sample(0, 0, 0, 0, 5, 0).shape == (0, 5)

@@ -1,9 +1,14 @@
 """The fused add: exactly a * (u + N) + b in float32, for any mix of rows and any thread count."""
 
+import threading
+import time
+from typing import Any
+
 import numpy as np
 import pytest
 
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.noise import sampler
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.sampler import RowSampler
 
@@ -36,6 +41,29 @@ def test_rows_of_many_images_equal_the_formula(shape: tuple[int, int, int], thre
         assert product.dtype == np.float32
         assert np.array_equal(inputs[row], product + np.repeat(shift, plane))
     assert np.isnan(inputs[9:]).all()  # padding rows are left alone
+
+
+def test_a_thread_that_is_still_at_work_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what it raises is raised."""
+    caller, both = threading.current_thread(), threading.Barrier(2, timeout=60)
+    drawn: list[int] = []
+    failing = False
+
+    def kernel(first: int, end: int, *arguments: Any) -> None:
+        both.wait()
+        if threading.current_thread() is not caller:
+            time.sleep(0.2)
+            if failing:
+                raise MemoryError("of another thread")
+        drawn.extend(range(first, end))
+
+    monkeypatch.setattr(sampler, "_rows_kernel", kernel)
+    units = 2 * sampler._CHUNK
+    sampler._run(units, 2, ())
+    assert sorted(drawn) == list(range(units))
+    failing = True
+    with pytest.raises(MemoryError, match="of another thread"):
+        sampler._run(units, 2, ())
 
 
 def test_multiply_and_add_are_not_fused() -> None:

@@ -38,6 +38,7 @@ def test_purposes_keep_their_numbers() -> None:
 
 
 def test_a_refinement_stream_is_no_other_purpose_s() -> None:
+    assert REFINEMENT == 128
     assert all(0 <= purpose < REFINEMENT for purpose in Purpose)
 
 

@@ -150,6 +150,15 @@ def test_arrays_broadcast_and_are_monotone_in_k() -> None:
     assert np.all(np.diff(radius) >= 0)
 
 
+@pytest.mark.parametrize("n", [2, 3, 10, 1000, 10**6])
+@pytest.mark.parametrize("alpha", [LEAST_ALPHA, 0.001, 0.3])
+def test_one_success_is_bounded_in_closed_form(n: int, alpha: float) -> None:
+    """P[Bin(n, p) >= 1] = 1 - (1 - p)^n is alpha at the bound."""
+    exact = math.exp(math.log1p(-alpha) / n)
+    found = float(failure_bound(1, n, alpha))
+    assert min(exact * (1 + 1e-9), 1.0) <= found <= exact * (1 + 1e-6)
+
+
 def test_small_p_keeps_its_digits() -> None:
     bound = lower_confidence_bound(5, 10**9, 0.001)
     assert bound == pytest.approx(float(stats.gamma.ppf(0.001, 5)) / 1e9, rel=1e-6)

@@ -41,4 +41,5 @@ def test_a_plan_pays_no_more_than_a_radius_is_worth() -> None:
 
 def test_sizes() -> None:
     assert sample_sizes(150) == (150,)
+    assert sample_sizes(150, 64) == (64, 64, 128, 150)
     assert sample_sizes(1000) == (192, 256, 384, 576, 832, 1000)

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.statistics import table_boundaries
+from smoothcert.engine.base.machine import version_of
+from smoothcert.engine.statistics import sequential, table_boundaries
 from smoothcert.engine.statistics.sequential import (
     Ints,
     Spending,
@@ -212,3 +213,13 @@ def test_the_errors_of_arithmetic_are_on_the_safe_side(total_variation: float) -
         tail = float(mpmath.ncdf(-mpmath.mpf(step) / 500_000))
         assert 0.5e-7 * tail < tail - (below + total_variation) < 2e-7 * tail
         assert 0.5e-7 * tail < (above - total_variation) - tail < 2e-7 * tail
+
+
+def test_boundaries_are_kept_for_the_version_where_there_is_no_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sequential, "__file__", "/nowhere/sequential.pyc")
+    found = table_boundaries._code.__wrapped__()
+    assert found == version_of("smoothcert") != ""
+    monkeypatch.undo()
+    assert table_boundaries._code.__wrapped__() != found

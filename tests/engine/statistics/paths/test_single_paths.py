@@ -83,6 +83,12 @@ def test_predict(votes: list[int]) -> None:
     seen = Seen(3, {(Purpose.PREDICTION, 12): np.array(votes)}, lambda n: 1)
     possible = {c for c in claims if path_of(PREDICT).objection(c, 0, seen) is None}
     assert possible == reached
+    # What is not possible is said in words.
+    path = path_of(PREDICT)
+    said = path.objection(Decision(2, 0.0, 12, 12, 0, 12), 0, seen)
+    assert said == "the votes do not predict class 2 with 12 of 12 for the first class"
+    said = path.objection(Decision(ABSTAIN, 0.0, 0, 12, 0, 12), 0, seen)
+    assert said == "the votes do not abstain with 0 of 12 for the first class"
 
 
 def test_the_only_class_of_a_network_is_predicted() -> None:

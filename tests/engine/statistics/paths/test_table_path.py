@@ -58,6 +58,7 @@ def claims() -> Iterator[Decision]:
         [[4, 4], [7, 7], [10, 10]],
         [[2, 6], [5, 9], [8, 12]],
         [[5, 3], [9, 4], [11, 9]],
+        [[7, 1], [8, 6], [7, 13]],  # one class holds the radius, then another reaches it
     ],
 )
 def test_what_is_possible_is_what_some_counts_lead_to(
