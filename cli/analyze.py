@@ -13,7 +13,7 @@ from smoothcert.analysis.reading.names import check_columns
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo, echo_lines
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.ranges import ALPHA, RADIUS, RHO
 from smoothcert.engine.sources.options import SourceOptions
@@ -147,7 +147,7 @@ def command(
     for log in opened:
         if about := population(log):
             echo(f"{log.path}: {about}", err=True)
-    echo(render(table, form, found.skipped))
+    echo_lines(render(table, form, found.skipped))
     _fail_if_damaged(found)
 
 
@@ -169,7 +169,7 @@ def _judge(
     found = _opened(logs, columns)
     table = judge_predictions(found.logs, judge)
     _tell(found, [*found.logs, judge])
-    echo(render_predictions(table, form, found.skipped))
+    echo_lines(render_predictions(table, form, found.skipped))
     _fail_if_damaged(found)
 
 

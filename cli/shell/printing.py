@@ -14,8 +14,16 @@ SHOW_WARNINGS = "SMOOTHCERT_WARNINGS"
 
 
 def echo(text: object = "", err: bool = False) -> None:
-    """Print lines, each as `printable` has it, at once; RunStoppedError where that cannot be."""
-    lines = (printable(line) for line in str(text).split("\n"))
+    """Print one line, as `printable` has it, at once; RunStoppedError where that cannot be."""
+    _print([printable(text)], err)
+
+
+def echo_lines(text: str) -> None:
+    """Print a text of several lines on stdout, each of them as `echo` does."""
+    _print([printable(line) for line in text.split("\n")], err=False)
+
+
+def _print(lines: list[str], err: bool) -> None:
     try:
         print("\n".join(lines), file=sys.stderr if err else sys.stdout, flush=True)
     except BrokenPipeError:

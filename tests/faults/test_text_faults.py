@@ -15,7 +15,7 @@ from smoothcert.cli.main import main
 from smoothcert.cli.shell.printing import SHOW_WARNINGS
 from smoothcert.cli.watchers import JsonLog
 from smoothcert.engine.base.input_spec import METADATA_KEY
-from smoothcert.engine.base.wording import printable_json
+from smoothcert.engine.base.wording import printable, printable_json
 
 RUN = [sys.executable, "-m", "smoothcert.cli.main"]
 HOSTILE = {
@@ -102,6 +102,8 @@ def test_u1_files_of_any_name_are_certified_and_audited(
         said = capsys.readouterr()
         assert end.value.code == 0, said.err
         assert said.out.replace("\n", "").isprintable()
+        if arguments[0] != "analyze":  # whose table shows the shape of a name
+            assert printable(log) in said.out
         assert said.err == ""
     content = Path(f"{log}.json").read_bytes()
     assert json.loads(content.decode("utf-8"))["status"] == "complete"

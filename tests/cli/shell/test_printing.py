@@ -2,15 +2,16 @@
 
 import pytest
 
-from smoothcert.cli.shell.printing import complain, echo, flush_stdout
+from smoothcert.cli.shell.printing import complain, echo, echo_lines, flush_stdout
 from smoothcert.engine.base.errors import RunStoppedError
 
 
 def test_lines_stay_lines_and_the_rest_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     echo("a\x1b[31m\nb\tc")
+    echo_lines("d\x1b[31m\ne")
     echo("\u202ex", err=True)
     said = capsys.readouterr()
-    assert said.out == "a\\x1b[31m\nb\\tc\n"
+    assert said.out == "a\\x1b[31m\\nb\\tc\nd\\x1b[31m\ne\n"
     assert said.err == "\\u202ex\n"
 
 
