@@ -5,6 +5,7 @@ Read from what Linux shows under /proc and /sys; other systems tell nothing, and
 allocation.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,8 +17,9 @@ _SMALL = 1 << 26
 
 
 def available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that may still be allocated, of the machine and of the control groups that this process
-    is in; None where nothing tells. `root` holds the folders proc and sys."""
+    """Bytes that may still be allocated, of the machine, of the control groups that this process is
+    in and of its own limits (ulimit -v and -d); None where nothing tells. `root` holds the folders
+    proc and sys."""
     return min(_all_limits(root), default=None)
 
 
@@ -34,22 +36,37 @@ def check_fits(size: int, what: str, expected: str = "data that fit") -> None:
 
 
 def _all_limits(root: Path) -> Iterator[int]:
-    for line in text_of(root / "proc/meminfo").splitlines():
-        name, _, rest = line.partition(":")
-        amount, _, unit = rest.strip().partition(" ")
-        if name == "MemAvailable" and amount.isdecimal() and unit == "kB":
-            yield int(amount) * 1024
+    free = _kilobytes(text_of(root / "proc/meminfo")).get("MemAvailable")
+    if free is not None:
+        yield free * 1024
     for version, folder in group_folders(root, "memory"):
         limit, usage = _FILES[version]
         most, used = text_of(folder / limit), text_of(folder / usage)
         if most.isdecimal() and used.isdecimal():
             yield max(0, int(most) - int(used) + _cached(text_of(folder / "memory.stat")))
+    yield from _of_this_process(root)
 
 
 _FILES = {
     1: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
     2: ("memory.max", "memory.current"),
 }
+
+
+def _of_this_process(root: Path) -> Iterator[int]:
+    """What its own limits leave."""
+    taken = _kilobytes(text_of(root / "proc/self/status"))
+    for limit, most in re.findall(
+        r"^Max (address space|data size) +(\d+) ", text_of(root / "proc/self/limits"), re.MULTILINE
+    ):
+        used = taken.get("VmSize" if limit == "address space" else "VmData")
+        if used is not None:
+            yield max(0, int(most) - used * 1024)
+
+
+def _kilobytes(text: str) -> dict[str, int]:
+    """The amounts of a table such as meminfo: lines like `MemAvailable:  8000 kB`."""
+    return {name: int(amount) for name, amount in re.findall(r"^(\w+):\s*(\d+) kB$", text, re.M)}
 
 
 def _cached(stat: str) -> int:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,34 @@ def test_a_group_around_this_one_limits(
     assert available_memory(tmp_path) == 2500
     write(tmp_path, {f"{folder}/{limit}": "max\n"})
     assert available_memory(tmp_path) == 8000 * 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "used"), [("Max address space    ", "VmSize"), ("Max data size        ", "VmData")]
+)
+def test_the_limits_of_this_process_count(tmp_path: Path, name: str, used: str) -> None:
+    """As /proc tells them: soft and hard, in bytes."""
+    files = {
+        **MACHINE,
+        "proc/self/limits": f"Limit  Soft  Hard  Units\n{name} 5120000  unlimited  bytes\n",
+        "proc/self/status": f"Name:\tp\nUid:\t0\t0\n{used}:\t    3000 kB\n",
+    }
+    write(tmp_path, files)
+    assert available_memory(tmp_path) == 2000 * 1024
+    write(tmp_path, {"proc/self/limits": f"{name} unlimited  unlimited  bytes\n"})
+    assert available_memory(tmp_path) == 8000 * 1024
+
+
+def test_a_limit_that_is_set_is_seen() -> None:
+    """ulimit -v, which this system really has."""
+    if available_memory() is None:
+        pytest.skip("no /proc")
+    code = (
+        "import resource; from smoothcert.engine.base.memory import available_memory as left\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); print(left())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert 0 < int(done.stdout) < 2**31
 
 
 def test_what_does_not_fit_is_refused() -> None:
