@@ -3,18 +3,17 @@
 import hashlib
 import io
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from smoothcert.engine.base.errors import InputError, one_line
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.regular import read_regular
 from smoothcert.engine.base.wording import printable
+from smoothcert.engine.sources.arrays.npy_header import NpyHeader
 from smoothcert.engine.sources.selecting.runs import RUN, Runs
 
 _MOST_BYTES = 2**28
@@ -63,8 +62,7 @@ class IndexFile:
                 lines = sorted((before.line, entry.line))
                 raise InputError(
                     f"indices {printable(path)} {unit} {lines[1]} names image {entry.first} again, "
-                    "as "
-                    f"{unit} {lines[0]} does: expected each once; remove one of them"
+                    f"as {unit} {lines[0]} does: expected each once; remove one of them"
                 )
         sha256 = hashlib.sha256(content).hexdigest()
         return cls(printable(path.name), sha256, path, tuple(ordered), unit)
@@ -74,8 +72,8 @@ class IndexFile:
         if (entry := self.entries[-1]).last >= num_images:
             raise InputError(
                 f"indices {printable(self.path)} {self.unit} {entry.line} names image "
-                f"{entry.last}: expected "
-                f"0..{num_images - 1}, the source has {num_images} images; the first is 0"
+                f"{entry.last}: expected 0..{num_images - 1}, the source has {num_images} "
+                "images; the first is 0"
             )
         return Runs(range(entry.first, entry.last + 1) for entry in self.entries)
 
@@ -124,20 +122,13 @@ def _of_array(content: bytes, path: Path) -> Iterator[_Entry]:
 def _array(content: bytes, path: Path) -> list[int]:
     """The integers of an .npy file. Its header is read first: what it speaks of may be more than
     the file holds, or code to unpickle."""
-    stream = io.BytesIO(content)
-    header: dict[tuple[int, int], Any] = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a header that Python 2 wrote
-            shape, _, dtype = header[np.lib.format.read_magic(stream)](stream)
-    except Exception as error:  # numpy's parser of headers ends in many ways
-        reason = printable(one_line(error))
+    header = NpyHeader.read(io.BytesIO(content))
+    if header is None:
         raise InputError(
-            f"indices {printable(path)} cannot be read as .npy ({reason}): expected integers [n]"
-        ) from None
+            f"indices {printable(path)} cannot be read as .npy (its header is damaged): expected "
+            "integers [n]; save it again"
+        )
+    shape, dtype = header.shape, header.dtype
     if dtype.kind == "b":
         raise InputError(
             f"indices {printable(path)} holds booleans {list(shape)}: expected integers [n]; save "
@@ -147,12 +138,11 @@ def _array(content: bytes, path: Path) -> list[int]:
         raise InputError(
             f"indices {printable(path)} holds {dtype} {list(shape)}: expected integers [n]"
         )
-    rest = content[stream.tell() :]
+    rest = content[header.start :]
     if len(rest) != shape[0] * dtype.itemsize:
         raise InputError(
             f"indices {printable(path)} has {len(rest)} bytes of data, its header says "
-            f"{list(shape)} of "
-            f"{dtype}: expected a whole .npy file; save it again"
+            f"{list(shape)} of {dtype}: expected a whole .npy file; save it again"
         )
     found: list[int] = np.frombuffer(rest, dtype).tolist()
     return found
