@@ -1,8 +1,8 @@
 """From a checkpoint, a factory or a folder to an ONNX model that has been checked against it."""
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,7 @@ def export_checkpoint(
     weights: str | None = None,
     ignore: Sequence[str] = (),
     reduction: Reduction | None = None,
+    before: Callable[[ExportReport], None] | None = None,
 ) -> ExportReport:
     """Export a checkpoint; options override what it says about itself.
 
@@ -72,6 +73,7 @@ def export_checkpoint(
              where `arch` is `pkg.module:factory`, whose module is trained, or `hf:` and a folder
     weights  the set of weights in the checkpoint, where there is more than one
     ignore   prefixes of names of weights that are no part of the network
+    before   is given the report of a float32 export before anything is at `output`
 
     A normalisation that the original code keeps outside the state dict is looked up by dataset.
     It is not part of the graph: it goes into the input spec, where the noise's affine applies it.
@@ -83,11 +85,15 @@ def export_checkpoint(
     """
     wishes = Wishes(num_classes, dataset, input_shape, mean, std, input_range, resize,
                     interpolation)  # fmt: skip
-    return export_network(opened(path, arch, wishes, weights, ignore), output, reduction)
+    network = opened(path, arch, wishes, weights, ignore)
+    return export_network(network, output, reduction, before)
 
 
 def export_network(
-    network: Classifier, output: Path, reduction: Reduction | None = None
+    network: Classifier,
+    output: Path,
+    reduction: Reduction | None = None,
+    before: Callable[[ExportReport], None] | None = None,
 ) -> ExportReport:
     """Write a network as ONNX, checked against it; see export_checkpoint."""
     warnings = _warnings(network)
@@ -97,29 +103,29 @@ def export_network(
         "checkpoint_sha256": network.sha256,
         **({"inferred": network.recorded} if network.recorded else {}),
     }
-    reduced = None
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "float32.onnx"
         exporter, parity = _write_checked(network, exported, metadata, output)
-        if reduction is None:
-            write_atomically(output, exported.read_bytes())
-        else:
-            reduced = reduce_precision(exported, output, reduction)
-    said = network.said
-    if exporter != EXPORTERS[0]:
-        said += ("written by torch's older exporter: the newer one cannot write this network",)
-    return ExportReport(
-        output,
-        network.arch,
-        network.num_classes,
-        network.spec,
-        network.sha256,
-        parity,
-        network.assumed,
-        reduced,
-        said,
-        warnings,
-    )
+        said = network.said
+        if exporter != EXPORTERS[0]:
+            said += ("written by torch's older exporter: the newer one cannot write this network",)
+        report = ExportReport(
+            output,
+            network.arch,
+            network.num_classes,
+            network.spec,
+            network.sha256,
+            parity,
+            network.assumed,
+            said=said,
+            warnings=warnings,
+        )
+        if reduction is not None:
+            return replace(report, reduced=reduce_precision(exported, output, reduction))
+        if before is not None:
+            before(report)
+        write_atomically(output, exported.read_bytes())
+    return report
 
 
 def _write_checked(

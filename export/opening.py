@@ -21,6 +21,8 @@ from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions, spelle
 if TYPE_CHECKING:
     import torch
 
+    from smoothcert.export.checkpoint_export import ExportReport
+
 _OF_A_GRAPH = ("layout", "logits", "threshold")
 _VERSIONS = ("smoothcert", "torch", "onnx", "onnxscript")
 
@@ -139,12 +141,16 @@ def _exported(path: Path, options: ModelOptions) -> Path:
                 f"network says that itself: leave {spelled(name)} out"
             )
     entry = _entry(path, options)
-    if not entry.exists():
-        report = export_checkpoint(path, entry, **given)
-        assumed = [f"assumed {report.assumed}"] if report.assumed else []
-        said = [*assumed, *report.said, *report.warnings]
-        write_atomically(_note(entry), json.dumps(said).encode())
+    if not (entry.exists() and _note(entry).exists()):
+        # Who sees the export sees its note too.
+        export_checkpoint(path, entry, **given, before=partial(_write_note, entry))
     return entry
+
+
+def _write_note(entry: Path, report: "ExportReport") -> None:
+    assumed = [f"assumed {report.assumed}"] if report.assumed else []
+    said = [*assumed, *report.said, *report.warnings]
+    write_atomically(_note(entry), json.dumps(said).encode())
 
 
 def _entry(path: Path, options: ModelOptions) -> Path:

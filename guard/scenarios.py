@@ -1,5 +1,6 @@
 """What the soak runs, and what it compares: commands, their files, and how files are alike."""
 
+import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -122,6 +124,19 @@ SCENARIOS = (
         ("model.pth", "demo.npz"),
         weight=0.5,
     ),
+    Scenario(
+        "adapted model",
+        command("certify", "foreign.onnx", *_CERTIFY[2:], "--n", 500, *_ON_ONNXRUNTIME),
+        ("foreign.onnx", "images.npz"),
+        weight=0.5,
+    ),
+    Scenario(
+        "adapted network",
+        command("certify", "foreign.xml", *_CERTIFY[2:], "--n", 500, "--batch", 64),
+        ("foreign.xml", "foreign.bin", "images.npz"),
+        weight=0.5,
+        needs="openvino",
+    ),
 )
 
 
@@ -142,6 +157,7 @@ def prepare(folder: Path, run: Callable[[Callable[[], object]], None]) -> None:
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     onnx.save(network, str(folder / "model.onnx"))
+    _write_foreign(folder, weight)
     images = rng.integers(0, 256, (_IMAGES, *_SHAPE[1:], _SHAPE[0])).astype(np.uint8)
     np.savez(folder / "images.npz", images=images, labels=np.arange(_IMAGES) % _CLASSES)
     shutil.copy(DATA / "fashion_mnist_sigma25.pth", folder / "model.pth")
@@ -150,6 +166,37 @@ def prepare(folder: Path, run: Callable[[Callable[[], object]], None]) -> None:
         shard = ("--shard", f"{number}/{len(_SHARDS)}")
         run(partial(command("certify", *_CERTIFY[1:3], part, *_CERTIFY[4:], "--n", 200,
                             *_ON_ONNXRUNTIME, *shard)))  # fmt: skip
+
+
+def _write_foreign(folder: Path, weight: npt.NDArray[np.float32]) -> None:
+    """The same network of someone else's: bytes in, channels last, a fixed batch."""
+    channels, height, width = _SHAPE
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["bytes"], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", ["floats", "step"], ["scaled"]),
+            helper.make_node("Transpose", ["scaled"], ["planes"], perm=[0, 3, 1, 2]),
+            helper.make_node("Flatten", ["planes"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "weight"], ["logits"], transB=1),
+        ],
+        "foreign",
+        [helper.make_tensor_value_info("bytes", TensorProto.UINT8, [1, height, width, channels])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, _CLASSES])],
+        [
+            numpy_helper.from_array(weight, "weight"),
+            numpy_helper.from_array(np.array(1 / 255, np.float32), "step"),
+        ],
+    )
+    network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.save(network, str(folder / "foreign.onnx"))
+    if importlib.util.find_spec("openvino"):
+        import openvino
+
+        openvino.save_model(
+            openvino.convert_model(str(folder / "foreign.onnx")),
+            str(folder / "foreign.xml"),
+            compress_to_fp16=False,
+        )
 
 
 def contents(folder: Path) -> dict[str, Any]:

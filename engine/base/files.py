@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -116,6 +117,13 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write a file whole or not at all: see `replacing`."""
     with replacing(path, mode) as file:
         file.write(content)
+
+
+def move_atomically(source: Path, path: Path) -> None:
+    """Give a file, of any file system, another place: see `replacing`."""
+    with replacing(path) as file, source.open("rb") as content:
+        shutil.copyfileobj(content, file)
+    source.unlink()
 
 
 def sweep(path: Path) -> None:

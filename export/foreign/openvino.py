@@ -10,7 +10,7 @@ import numpy as np
 
 from smoothcert.engine.backends.probe import ROUNDING
 from smoothcert.engine.base.errors import InputError, one_line
-from smoothcert.engine.base.files import cache_entry, file_digest, write_atomically
+from smoothcert.engine.base.files import cache_entry, file_digest, move_atomically, write_atomically
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.metadata import metadata_of
 from smoothcert.engine.models.model import Model, Origin, check_batch
@@ -175,8 +175,8 @@ def _entry(network: Path, sha256: str, options: ModelOptions, version: str) -> P
 
 def _write(graph: IrGraph, taken: InputReading, returned: LogitsReading, entry: Path) -> None:
     """The weights first: who sees the network sees them too."""
-    with tempfile.TemporaryDirectory(dir=entry.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / entry.name
         graph.write_canonical(taken, returned, draft)
         for suffix in (".bin", ".xml"):
-            draft.with_suffix(suffix).replace(entry.with_suffix(suffix))
+            move_atomically(draft.with_suffix(suffix), entry.with_suffix(suffix))

@@ -80,6 +80,32 @@ def test_what_was_inferred_of_a_checkpoint_is_said_each_time(tmp_path: Path) -> 
     assert opened(path).said == first.said
     assert first.module is not None
     assert first.module() is not None
+    # Killed between the two files: whichever is missing is written again.
+    note = first.path.with_suffix(".said.json")
+    note.unlink()
+    assert opened(path).said == first.said
+    whole = first.path.read_bytes()
+    first.path.unlink()
+    note.write_text("[")
+    assert opened(path).said == first.said
+    assert first.path.read_bytes() == whole
+
+
+def test_the_note_is_there_before_the_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill comes between any two files."""
+    monkeypatch.setenv("SMOOTHCERT_CACHE", str(tmp_path))
+    written: list[str] = []
+
+    def put(name: str, path: Path) -> None:
+        written.append(Path(path).name)
+        os.rename(name, path)  # noqa: PTH104
+
+    monkeypatch.setattr(os, "replace", put)
+    entry = opened(DEMO).path
+    of_export = [name for name in written if name.startswith(entry.stem)]
+    assert of_export == [f"{entry.stem}.said.json", entry.name]
 
 
 @pytest.mark.parametrize("options", [{"layout": "nhwc"}, {"logits": "y"}, {"threshold": 0.5}])

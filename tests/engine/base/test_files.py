@@ -13,6 +13,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import (
     cache_entry,
     file_digest,
+    move_atomically,
     replacing,
     sweep,
     write_atomically,
@@ -62,6 +63,18 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert [each.name for each in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_is_moved_whole_or_not_at_all(tmp_path: Path) -> None:
+    source, path = tmp_path / "draft", tmp_path / "folder" / "out"
+    path.parent.mkdir()
+    source.write_bytes(b"x" * 100_000)
+    with no_more_than(50_000), pytest.raises(OSError, match="File too large"):
+        move_atomically(source, path)
+    assert list(path.parent.iterdir()) == []
+    move_atomically(source, path)
+    assert path.read_bytes() == b"x" * 100_000
+    assert not source.exists()
 
 
 @pytest.mark.parametrize("link", [False, True])

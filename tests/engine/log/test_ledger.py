@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from full_disks import no_more_than
 
 from smoothcert.engine.base.errors import InputError, RunStoppedError
 from smoothcert.engine.log import ledger as module
@@ -242,16 +242,11 @@ def test_a_run_that_is_refused_before_its_first_row_leaves_nothing(tmp_path: Pat
 
 def test_a_full_disk_stops_the_run_and_keeps_its_rows(tmp_path: Path) -> None:
     path = tmp_path / "out.tsv"
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with Ledger(path, RUN, {}) as ledger:
         ledger.append(certificate(0))
         whole = path.read_bytes()
-        try:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 5, hard))
-            with pytest.raises(RunStoppedError) as stopped:
-                ledger.append(certificate(1))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with no_more_than(len(whole) + 5), pytest.raises(RunStoppedError) as stopped:
+            ledger.append(certificate(1))
         assert str(path) in str(stopped.value)
         assert "File too large" in str(stopped.value)
     with Ledger(path, RUN, {}) as ledger:
