@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -254,7 +255,9 @@ def test_a_full_disk_stops_the_run_and_keeps_its_rows(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(whole)
 
 
-@pytest.mark.parametrize(("seconds", "synced"), [(0.0, 3), (1e9, 0)])
+@pytest.mark.parametrize(
+    ("seconds", "synced"), [(0.0, 3), (time.monotonic(), 0)], ids=["each", "none"]
+)
 def test_rows_are_synced_to_the_disk_from_time_to_time(
     seconds: float, synced: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

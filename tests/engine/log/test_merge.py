@@ -3,6 +3,7 @@
 import json
 import resource
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -70,12 +71,13 @@ def test_what_a_merge_wrote_may_be_there_already(tmp_path: Path) -> None:
 def test_shards_may_be_more_than_the_files_that_may_be_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merge, "_OPEN", 2)
-    parts = [shard(tmp_path, i, 40) for i in range(40)]
+    monkeypatch.setattr(merge, "_OPEN", 1)
+    parts = [shard(tmp_path, i, 7) for i in range(7)]
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+    free = (number for number in range(soft) if number not in used)
     try:
-        highest = max(int(each.name) for each in Path("/proc/self/fd").iterdir())
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 20, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (next(islice(free, 5, None)), hard))
         assert merge_shards(tmp_path / "out.tsv", parts).rows == 7
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
