@@ -145,14 +145,18 @@ def of_trial(folder: Path) -> list[int]:
     return found
 
 
-def all_end(folder: Path, seconds: float) -> bool:
-    """Wait until a trial's processes have ended of themselves; end those that have not."""
+def left_behind(folder: Path, seconds: float) -> list[str]:
+    """Wait until a trial's processes have ended of themselves; end those that have not, and say
+    what they are."""
     limit = time.monotonic() + seconds
     while left := of_trial(folder):
         if time.monotonic() > limit:
+            found = []
             for process in left:
-                with contextlib.suppress(ProcessLookupError):
+                with contextlib.suppress(OSError):
+                    command = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ")
+                    found.append(f"{process} {command[:120].decode(errors='replace')}")
                     os.kill(process, signal.SIGKILL)
-            return False
+            return found
         time.sleep(0.05)
-    return True
+    return []

@@ -19,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from killing import Kill, Run, all_end, run
+from killing import Kill, Run, left_behind, run
 from scenarios import SCENARIOS, Scenario, contents, prepare
 
 OUT = Path(__file__).resolve().parents[1] / "out" / "soak"
@@ -62,8 +62,8 @@ class Soak:
             ended = run(scenario.work, folder, said, kill)
             told.append(f"{kill}: {ended.code}")
             self.kills[scenario.name] += ended.code == -9
-            if not all_end(folder, scenario.patience):
-                told.append("processes were left behind")
+            if left := left_behind(folder, scenario.patience):
+                told.append(f"left behind: {left}")
             if ended.code != -9:
                 break
         ended = run(scenario.work, folder, said)
@@ -72,8 +72,8 @@ class Soak:
         refused = scenario.repeated and scenario.repeated in said.read_text()
         if ended.code and not (ended.code == 2 and refused):
             problems.append(f"the last run ended with {ended.code}")
-        if not all_end(folder, scenario.patience):
-            problems.append("the last run left processes behind")
+        if left := left_behind(folder, scenario.patience):
+            problems.append(f"the last run left behind: {left}")
         try:
             problems += differences(contents(folder), expected)
         except ValueError as error:
@@ -94,7 +94,7 @@ class Soak:
             ended = run(scenario.work, folder, said)
             if ended.code:
                 raise SystemExit(f"{scenario.name} fails undisturbed: {said.read_text()}")
-            all_end(folder, scenario.patience)
+            left_behind(folder, scenario.patience)
             self._undisturbed[scenario.name] = ended, contents(folder)
             shutil.rmtree(folder)
         return self._undisturbed[scenario.name]

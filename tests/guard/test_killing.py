@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from killing import Kill, all_end, of_trial, run
+from killing import Kill, left_behind, of_trial, run
 
 
 def rewrite() -> None:
@@ -45,8 +45,9 @@ def start_another() -> None:
 def test_what_is_left_behind_is_found_and_ended(tmp_path: Path) -> None:
     assert run(start_another, tmp_path, tmp_path / "said.txt").code == -9
     assert len(of_trial(tmp_path)) == 1
-    assert not all_end(tmp_path, 0.0)
-    assert all_end(tmp_path, 30.0)
+    (left,) = left_behind(tmp_path, 0.0)
+    assert "sleep" in left
+    assert left_behind(tmp_path, 30.0) == []
     assert of_trial(tmp_path) == []
 
 

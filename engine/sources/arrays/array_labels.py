@@ -1,5 +1,6 @@
 """The labels of an array of images, in the forms that other programs keep them."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,11 +75,7 @@ def _one_hot(labels: npt.NDArray[Any], num_classes: int | None, file: str) -> Re
 def _of_names(
     labels: npt.NDArray[Any], num_classes: int | None, classes: Path | None, file: str
 ) -> ReadLabels:
-    texts = (
-        [bytes(name).decode("utf-8", "backslashreplace") for name in labels]
-        if labels.dtype.kind == "S"
-        else [str(name) for name in labels]
-    )
+    texts = _texts(labels, file)
     if classes is None and texts and all(map(is_index, texts)):
         return ReadLabels(np.array(list(map(int, texts)), dtype=np.int64))
     named = classes_of(set(texts), num_classes, classes, file, "names of classes")
@@ -86,3 +83,20 @@ def _of_names(
     indices = np.array([named.index[text] for text in texts], dtype=np.int64)
     read_as = dict(named.read_as) or {"classes": "sorted names"}
     return ReadLabels(indices, named.classes, said, read_as)
+
+
+def _texts(labels: npt.NDArray[Any], file: str) -> list[str]:
+    """Names as Python's texts. Raises InputError for numbers that are no characters, which numpy
+    takes from a file as they are."""
+    if labels.dtype.kind == "S":
+        return [bytes(name).decode("utf-8", "backslashreplace") for name in labels]
+    codes = np.dtype(np.uint32).newbyteorder(labels.dtype.byteorder)
+    if labels.size and labels.dtype.itemsize:
+        largest = np.ascontiguousarray(labels).view(codes).reshape(len(labels), -1).max(axis=1)
+        if largest.max() > sys.maxunicode:
+            index = int(np.argmax(largest > sys.maxunicode))
+            raise InputError(
+                f"{file}: the name of image {index} holds {int(largest[index]):#x}, which is no "
+                "character: expected text in Unicode; save the array again"
+            )
+    return [str(name) for name in labels]

@@ -77,6 +77,17 @@ def test_labels_that_are_none(labels: Any, num_classes: int, message: str) -> No
         read(labels, num_classes)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_numbers_that_are_no_characters(order: str) -> None:
+    """numpy takes them from a file, and ends in a SystemError once it makes a text of them."""
+    codes = np.array([98, 0, 97, 0x10FFFF, 97, 98, 97, 0], f"{order}u4")
+    assert indices(read(codes.view(f"{order}U2"), 4)) == [3, 2, 1, 0]
+    codes[5] = 0x110000
+    with pytest.raises(InputError, match=r"name of image 2 holds 0x110000, which is no character"):
+        read(codes.view(f"{order}U2"), 4)
+    assert indices(read(np.array([""] * 4), 1)) == [0] * 4
+
+
 def test_indices_need_no_list_of_classes(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--classes is for names: the labels of x\.npz are int64"):
         read(LABELS, 5, tmp_path / "classes.txt")
