@@ -101,7 +101,7 @@ SCENARIOS = (
         "ray",
         command(*_CERTIFY, "--n", 1000, *_ON_ONNXRUNTIME, "--ray", "local", "--workers", 2),
         weight=0.15,
-        patience=60.0,
+        patience=120.0,  # its agents give up on a head that is gone after a minute
         needs="ray",
     ),
     Scenario(
