@@ -117,7 +117,11 @@ def test_another_command_is_refused_with_the_difference(tmp_path: Path) -> None:
     path = tmp_path / "out.tsv"
     write(path, [0])
     before = path.read_bytes(), manifest_path(path).read_bytes()
-    with pytest.raises(InputError, match=r"sigma 0\.25 \(log\) against 0\.5 \(asked\)"):
+    with pytest.raises(
+        InputError,
+        match=r"sigma 0\.25 \(log\) against 0\.5 \(asked\); choose another output, or the same "
+        "options to resume",
+    ):
         Ledger(path, {**RUN, "sigma": 0.5}, {})
     with pytest.raises(InputError, match=r"model\.sha256 ab \(log\) against cd \(asked\)"):
         Ledger(path, {**RUN, "model": {"sha256": "cd"}}, {})

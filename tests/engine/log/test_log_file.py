@@ -1,14 +1,20 @@
 """The file of a log: one writer, no other kind of file, and nothing left that holds nothing."""
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log import log_file
 from smoothcert.engine.log.log_file import LogFile, check_log
 
 AS_ROOT = os.geteuid() == 0
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_a_new_log_is_made_and_taken_back(tmp_path: Path) -> None:
@@ -52,9 +58,11 @@ def test_there_is_one_writer_by_whatever_name(tmp_path: Path) -> None:
     path, link = tmp_path / "o.tsv", tmp_path / "link.tsv"
     log = LogFile(path)
     link.symlink_to(path)
+    before = open_files()
     for name in (path, link):
         with pytest.raises(InputError, match="is being written by another process"):
             LogFile(name)
+    assert open_files() == before
     assert path.exists()
     log.withdraw()
     path.touch()
@@ -65,6 +73,28 @@ def test_a_pipe_that_came_since_it_was_looked_at(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "o.tsv")
     with pytest.raises(InputError, match="is no regular file"):
         LogFile(tmp_path / "o.tsv")
+
+
+def test_a_log_that_was_removed_before_it_was_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a run that took it back, say: what is written must not go into a file without a name."""
+    path, locked = tmp_path / "o.tsv", []
+
+    def lock(handle: int, place: Path) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked.append(handle)
+        if len(locked) == 1:
+            place.unlink()
+
+    monkeypatch.setattr(log_file, "_lock", lock)
+    before = open_files()
+    log = LogFile(path)
+    assert len(locked) == 2
+    assert os.path.samestat(path.stat(), os.fstat(log.file.fileno()))
+    assert path.stat().st_mode & 0o111 == 0
+    assert log.withdraw()
+    assert open_files() == before
 
 
 @pytest.mark.skipif(AS_ROOT, reason="root may write to any file")

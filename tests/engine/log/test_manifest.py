@@ -53,6 +53,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert manifest_path(log).name == "out.tsv.json"
     assert "m\u00f6del" in manifest_path(log).read_text(encoding="utf-8")
     assert read_manifest(log) == read_json(log) == manifest
+    assert manifest_path(log).read_text(encoding="utf-8").startswith('{\n "run": {\n  "backend"')
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,9 @@ def test_a_seed_is_recorded_where_there_is_a_log_to_resume(tmp_path: Path) -> No
     assert recorded_seed(log) is None
     write_manifest(log, {"run": {"seed": 2**64 - 1}, "sessions": []})
     assert recorded_seed(log) == 2**64 - 1
+    write_manifest(log, {"run": {}, "sessions": []})
+    with pytest.raises(InputError, match=r"has no run\.seed, which a run that is resumed needs"):
+        recorded_seed(log)
     for run in ({}, {"seed": "7"}, {"seed": 7.0}):
         write_manifest(log, {"run": run, "sessions": []})
         with pytest.raises(InputError, match=r"has (no )?run\.seed"):
@@ -147,6 +151,8 @@ def test_row_independence_is_the_weakest_of_all_sessions() -> None:
         assert row_independence(run, sessions) == {"m.onnx": "probed", "r.onnx": "proven"}
     assert row_independence({"model": {"name": "m.onnx"}}, [proven]) == {"m.onnx": "proven"}
     assert row_independence(run, [{"backend": {}}, {}]) is None
+    of_reference = {"backend": {"reference": {"row_independence": {"verdict": "proven"}}}}
+    assert row_independence(run, [of_reference]) == {"r.onnx": "proven"}
 
 
 def test_changed_circumstances_are_those_of_no_earlier_session() -> None:

@@ -103,6 +103,8 @@ def test_lines_that_are_no_rows(line: bytes, why: str) -> None:
 
 def test_bytes_are_shown_in_one_short_printable_line() -> None:
     assert quoted(b"a\tb") == r"'a\tb'"
+    assert quoted(b"\t" * 39, 40) == "'" + r"\t" * 39 + "'"
+    assert quoted(b"\t" * 40, 40) == "'" + r"\t" * 19 + "\\..."
     for text in (b"x" * 81, b"x" * 10**6, b"\x1b[31m" * 30, bytes(range(256))):
         shown = quoted(text)
         assert shown.isprintable()

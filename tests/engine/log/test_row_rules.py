@@ -13,6 +13,7 @@ import pytest
 from trial_ends import decided
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log import row_rules
 from smoothcert.engine.log.arithmetic import check_arithmetic
 from smoothcert.engine.log.log_rows import rows_in
 from smoothcert.engine.log.row_rules import RowRules, label_objection
@@ -101,6 +102,23 @@ def test_forged_rows_are_judged_as_an_audit_judges_them(name: str) -> None:
             assert (said is None) == (not problems), (claim, problems)
             refused += bool(problems)
     assert refused > 100
+
+
+def test_of_rows_that_say_the_same_one_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of other images, pixels and times, and of labels and classes among a thousand."""
+    looked: list[Certificate] = []
+
+    def check(row: Certificate, *others: Any) -> list[str]:
+        looked.append(row)
+        return check_arithmetic(row, *others)
+
+    monkeypatch.setattr(row_rules, "check_arithmetic", check)
+    rules = rules_of(FIXED, classes=1000)
+    decision = Decision(3, FIXED.radius_of(12, 12), 12, 12, 6, 18)
+    for i in range(200):
+        row = Certificate(i % 9, i, replace(decision, predict=500 + i), float(i), f"{i:016x}")
+        assert rules.objection(row, row.fields()) is None
+    assert len(looked) == 1
 
 
 @pytest.mark.parametrize(
