@@ -23,7 +23,7 @@ from smoothcert.export.foreign.logits_reading import LogitsReading, read_logits
 from smoothcert.export.foreign.openvino_graph import IrGraph
 from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions
 
-ADAPTER = 1
+ADAPTER = 2
 """The version of what is inferred and written; an adapted file is no older than it is."""
 
 _SAID = "OpenVINO IR, which openvino runs"

@@ -131,7 +131,8 @@ class IrGraph:
             ) from None
 
     def write_canonical(self, taken: InputReading, returned: LogitsReading, path: Path) -> None:
-        """Write IR that computes the same from float NCHW images to logits [N, K]."""
+        """Write IR that computes the same from float NCHW images to logits [N, K]: of the same
+        bytes, whatever else this process has made."""
         ops = require("openvino.opset13", "openvino", f"model {self._path} is OpenVINO IR, which")
         graph = self._read()
         self._reshape(graph, taken, taken.batch or -1)
@@ -139,8 +140,9 @@ class IrGraph:
         images = ops.parameter(
             self._openvino.PartialShape([taken.batch or -1, *taken.spec.shape]),
             self._openvino.Type.f32,
-            "input",
+            name="input",
         )
+        images.output(0).set_names({"input"})
         value = ops.clamp(images, *map(float, PIXELS)) if taken.clamped else images
         value = ops.convert(value, given.get_element_type().get_type_name())
         if taken.arrangement in ("nhwc", "rows nhwc"):
@@ -160,6 +162,11 @@ class IrGraph:
             scores = ops.concat(pair, 1)
         scores.output(0).set_names({"logits"})
         whole = self._openvino.Model([ops.result(scores)], [images], "canonical")
+        # OpenVINO names what is new by a count of all that this process has made.
+        theirs = {node.get_friendly_name() for node in self._graph.get_ops()}
+        for number, node in enumerate(whole.get_ordered_ops()):
+            if node.get_friendly_name() not in {"input", *theirs}:
+                node.set_friendly_name(f"canonical {number}")
         # Weights as they are: it would round them to float16 of its own accord.
         self._openvino.save_model(whole, str(path), compress_to_fp16=False)
 
