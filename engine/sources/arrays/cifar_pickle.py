@@ -8,6 +8,7 @@ reconstruction is not called either: it trusts the state it is given with raw me
 import io
 import pickle
 import pickletools
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ def load(file: Path) -> dict[str, Any]:
     """
     content = read_regular(file, "a batch of a CIFAR archive")
     try:
-        _check_opcodes(content)
-        batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-        if not isinstance(batch, dict):
-            raise InputError(f"pickles a {type(batch).__name__}: {_FORM}")
-        return {_text(key): _resolve(value) for key, value in batch.items()}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escapes and types that Python or numpy gives up
+            _check_opcodes(content)
+            batch = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+            if not isinstance(batch, dict):
+                raise InputError(f"pickles a {type(batch).__name__}: {_FORM}")
+            return {_text(key): _resolve(value) for key, value in batch.items()}
     except InputError as error:
         raise InputError(f"{printable(file)}: {error}") from None
     # Damaged or hostile opcodes end in nearly every kind of exception.
@@ -110,7 +113,7 @@ class _Unpickler(pickle.Unpickler):
 
         def encode(text: str, encoding: str = "latin1") -> bytes:
             if encoding != "latin1":
-                raise InputError(f"pickles text as {encoding}: expected latin1")
+                raise InputError(f"pickles text as {shown(encoding)}: expected latin1")
             return text.encode("latin1")
 
         stand_ins = {

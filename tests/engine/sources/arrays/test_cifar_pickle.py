@@ -1,6 +1,7 @@
 import os
 import pickle
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +161,26 @@ def test_damaged_pickles_are_named(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="test_batch: ") as caught:
             load(write(tmp_path, content))
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x03\x00\x00\x00\x00\x1b\ntR.",
+         r"pickles text as '\x00\x1b\n': expected"),
+        (b"S'\\d'\n.", "pickles a bytes"),
+        (b"(S'a'\nS'\\d'\nd", "cannot be unpickled"),
+    ],
+    ids=["encoding", "escape", "ends"],
+)  # fmt: skip
+def test_what_a_pickle_holds_is_said_in_a_printable_line(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    """And nothing is said by Python of escapes that it is about to give up."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(InputError) as refused:
+            load(write(tmp_path, content))
+    assert words in str(refused.value)
+    assert str(refused.value).isprintable()
+    assert not warned
