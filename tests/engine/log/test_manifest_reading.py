@@ -126,12 +126,6 @@ def test_other_entries_stay(tmp_path: Path) -> None:
     }
 
 
-def test_what_needs_an_entry_is_said_in_words() -> None:
-    assert "which a merge needs" in refusal("{}", Purpose.MERGE)
-    assert "which an audit needs" in refusal("{}", Purpose.AUDIT)
-    assert "which a run that is resumed needs" in refusal("{}", Purpose.RESUME)
-
-
 @pytest.mark.parametrize("purpose", [Purpose.RESUME, Purpose.MERGE, Purpose.AUDIT])
 def test_what_is_needed_is_asked_for(purpose: Purpose) -> None:
     first = REQUIRED[purpose][0]

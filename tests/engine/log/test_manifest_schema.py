@@ -144,6 +144,13 @@ def test_logged_manifests_are_of_the_schema(path: Path) -> None:
     jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_text(encoding="utf-8")))
 
 
+def test_purposes_are_said_in_words() -> None:
+    """In: has no run, which ... needs."""
+    assert {each.value for each in Purpose} == {
+        "an analysis", "a run that is resumed", "a merge", "an audit",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("name", sorted({name for names in REQUIRED.values() for name in names}))
 def test_the_schema_asks_for_what_a_command_needs(name: str) -> None:
     jsonschema = pytest.importorskip("jsonschema")

@@ -64,7 +64,7 @@ def test_the_least_sigma_is_in_steps_of_the_grid() -> None:
     ("arguments", "words"),
     [
         ((0, -1, 0, 1, 1, 0), "image id -1"),
-        ((0, 0, 2**32, 1, 1, 0), "first sample 4294967296"),
+        ((0, 0, 2**32, 1, 1, 0), "^first sample 4294967296"),
         ((0, 0, 0, 2**32 + 1, 1, 0), "num_samples 4294967297 is out of range"),
         ((0, 0, 0, 1, 1, -1), "purpose -1"),
         ((0, 0, 5, -1, 1, 0), "num_samples -1"),

@@ -235,6 +235,15 @@ def test_covered_squared_distance_by_definition() -> None:
     assert covered_squared_distance(0.2) == 51**2 - 1
 
 
+@pytest.mark.parametrize(("first", "second"), [(10, 0), (15, 2), (30, 9)])
+def test_a_p_value_of_alpha_itself_may_be_a_rounded_one(first: int, second: int) -> None:
+    """So it is not called small enough: what is computed may lie below what is true."""
+    trials = first + second
+    tail = Fraction(sum(math.comb(trials, k) for k in range(second + 1)), 2**trials)
+    assert not top_two_differ(first, second, float(2 * tail))
+    assert top_two_differ(first, second, float(2 * tail) * (1 + 3e-7))
+
+
 @pytest.mark.parametrize("trials", [1, 2, 9, 10, 11, 40])
 def test_two_sided_test_equals_enumeration(trials: int) -> None:
     weights = [Fraction(math.comb(trials, k), 2**trials) for k in range(trials + 1)]

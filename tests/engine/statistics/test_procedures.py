@@ -132,6 +132,17 @@ def test_certify_results_can_be_checked_from_count_and_n() -> None:
     assert Predict(n=100).radius_of(90, 100) == 0.0
 
 
+def test_predict_is_that_of_the_paper_by_default() -> None:
+    """With 100 samples more than a vote needs, n 1,000 and alpha .001."""
+    assert Predict() == Predict(n=1000, alpha=0.001)
+
+
+def test_predict_names_a_class_that_all_votes_are_for_if_they_are_enough() -> None:
+    """2 * 2^-5 <= .1 < 2 * 2^-4."""
+    assert Predict(12, 0.1).certifies(5, 12)
+    assert not Predict(12, 0.1).certifies(4, 12)
+
+
 def test_predict_result() -> None:
     procedure = Predict(n=100, alpha=0.001)
     assert run(procedure, (10, 90)) == Decision(1, 0.0, 90, 100, 0, 100)

@@ -1,6 +1,7 @@
 """A manifest gives the procedure of a run back."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,15 @@ from smoothcert.engine.statistics.table import TableCertify
 from smoothcert.options import CertifyOptions
 
 TAU = 1e-12
+GOLDEN = Path(__file__).parents[2] / "golden"
+ENTRIES = {
+    "fixed": {"procedure", "n0", "n", "alpha"},
+    "transferred": {"procedure", "n0", "n", "alpha", "n_zeta", "alpha_zeta"},
+    "predicted": {"procedure", "n", "alpha"},
+    "table": {"procedure", "n", "alpha", "radii", "setting", "looks", "label_aware", "boundaries"},
+    "radius": {"procedure", "n0", "n", "alpha", "tolerance", "sizes", "checks", "beta",
+               "label_aware", "plan"},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -39,6 +49,15 @@ def test_options_and_manifests_give_the_procedure(
     run = {**procedure.describe(), "sigma": 0.5, "total_variation": TAU, "seed": 0}
     # Equal in everything that decides an outcome (looks are explicit in a manifest).
     assert recorded_procedure(json.loads(json.dumps(run))).describe() == expected.describe()
+
+
+@pytest.mark.parametrize("name", ["fixed", "table", "radius", "transferred", "predicted"])
+def test_what_an_earlier_version_described_is_described_again(name: str) -> None:
+    """Every entry: a log that was begun with it is resumed, audited and merged by it."""
+    run = json.loads((GOLDEN / f"{name}.tsv.json").read_text())["run"]
+    described = recorded_procedure(run).describe()
+    assert {entry: run.get(entry) for entry in described} == described
+    assert set(described) >= ENTRIES[name]
 
 
 def test_predict_is_recorded_too() -> None:

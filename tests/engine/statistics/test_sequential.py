@@ -76,6 +76,16 @@ def test_boundaries_spend_no_more_than_alpha_and_waste_none(
 
 
 @pytest.mark.parametrize("p", [Fraction(1, 2), Fraction(7, 10)])
+def test_what_is_said_to_be_spent_is_no_less_than_what_is(p: Fraction) -> None:
+    """Rounded up, by little."""
+    looks = (10, 20, 40, 60)
+    for alpha in (0.05, 0.001):
+        needed, spent = group_boundary(float(1 - p), looks, STRICT.cumulative(4) * alpha)
+        exact = exact_crossing(p, looks, needed)[-1]
+        assert exact <= Fraction(spent) <= exact * (1 + Fraction(1, 10**7))
+
+
+@pytest.mark.parametrize("p", [Fraction(1, 2), Fraction(7, 10)])
 def test_boundaries_hold_at_the_least_alpha(p: Fraction) -> None:
     """And use it: what the windows leave out is charged, and still far below."""
     looks = (50, 70, 100, 140)

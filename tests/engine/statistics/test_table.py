@@ -264,6 +264,10 @@ def test_describe_names_what_decides() -> None:
         ({"alpha": 1e-12, "n": 40}, "n 40 is too small .* expected at least 41"),
         ({"setting": "sloppy"}, "setting 'sloppy' is unknown: expected strict or fast"),
         ({"radii": ()}, "no radii"),
+        (
+            {"radii": tuple(i / 1000 for i in range(101)), "n": 10**7},
+            "101 radii of n 10000000 take too long to plan: .* at most 1000000000$",
+        ),
         ({"radii": (-1.0,)}, "radius -1.0"),
         ({"radii": (1.0, 2.0)}, "none of the radii 1.0, 2.0 can be certified .* is 0.9525"),
         ({"looks": (100, 50, 100_000)}, "looks"),

@@ -48,6 +48,24 @@ def test_what_is_possible_is_what_some_counts_lead_to(procedure: RadiusCertify, 
     assert possible == reached
 
 
+@pytest.mark.parametrize("procedure", [TINY, TINY_AWARE])
+def test_just_too_few_votes_at_a_look_are_the_end(procedure: RadiusCertify) -> None:
+    """And of those at a look, the most that are too few are."""
+    path, ends = path_of(procedure), set()
+    for seed, p in enumerate(np.linspace(0.5, 0.9, 30)):
+        known = counted(p, seed, 20, LOOKS)
+        size = procedure.planned(int(known[Purpose.PILOT, 20].max()))
+        for look, few in procedure.checks.get(size, [])[:-1]:
+            for votes in (few, few + 1):
+                known[Purpose.ESTIMATION, look] = np.array([votes, look - votes, 0])
+                claim = decided(procedure.trial(0), of_prefixes(known))
+                seen = Seen(3, known, lambda n: 0)
+                possible = {c for c in claims(procedure) if path.objection(c, 0, seen) is None}
+                assert possible == {claim}
+                ends.add((claim.predict, claim.n))
+    assert len(ends) > 2
+
+
 def claims(procedure: RadiusCertify) -> list[Decision]:
     found = [Decision(ABSTAIN, 0.0, 0, 0, 20, 20)]
     for n in LOOKS:

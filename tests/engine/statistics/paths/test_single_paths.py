@@ -135,6 +135,16 @@ def test_who_may_lead() -> None:
     assert bounds((3, 3)) == [True]
 
 
+def test_who_may_lead_of_all_bounds_on_three_counts() -> None:
+    """Against every count within them; of equal ones the first class leads."""
+    ranges = [(low, high) for low in range(3) for high in range(low, 3)]
+    for each in itertools.product(ranges, repeat=3):
+        counts = itertools.product(*(range(low, high + 1) for low, high in each))
+        leaders = {int(np.argmax(votes)) for votes in counts}
+        low, high = (np.array(bound) for bound in zip(*each, strict=True))
+        assert set(np.flatnonzero(may_lead(low, high))) == leaders, each
+
+
 PREDICTED = Decision(0, 0.0, 12, 12, 0, 12)
 
 
