@@ -176,6 +176,15 @@ def test_one_half_is_crossed_exactly_once(n: int) -> None:
     assert not majority.all()
 
 
+def test_one_half_itself_is_no_majority() -> None:
+    """However it comes about: here the noise's total variation makes it exactly that."""
+    bound = float(failure_bound(90, 100, 0.001))
+    left = 0.5 - bound
+    assert bound + left == 0.5
+    assert not is_majority(90, 100, 0.001, total_variation=left)
+    assert is_majority(90, 100, 0.001, total_variation=left - 1e-9)
+
+
 def test_critical_count_at_n_100000() -> None:
     """statistics.md 2.3: at n = 1e5, alpha = .001 the smallest certifying count is 50,490."""
     assert is_majority(50_490, 100_000, 0.001)

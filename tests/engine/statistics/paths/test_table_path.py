@@ -172,14 +172,14 @@ def test_a_radius_is_held_from_the_first_look_that_gives_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "claim",
+    ("claim", "words"),
     [
-        Decision(0, 0.1, 8, 8, 1, 9),
-        Decision(0, 0.1, 8, 9, 0, 14),
-        Decision(0, 0.1, 8, 8, 0, 15),
-        Decision(ABSTAIN, 0.0, 4, 8, 0, 14),
+        (Decision(0, 0.1, 8, 8, 1, 9), "n0 is 1: expected 0"),
+        (Decision(0, 0.1, 8, 9, 0, 14), "n 9 is not one of the looks"),
+        (Decision(0, 0.1, 8, 8, 0, 15), "drawn 15 is not one of the looks"),
+        (Decision(ABSTAIN, 0.0, 4, 8, 0, 14), "n is 8: expected 14"),
     ],
 )
-def test_numbers_that_are_no_looks_are_refused(claim: Decision) -> None:
-    with pytest.raises(InputError, match=r"n0 is 1|n 9 is not|drawn 15 is not|n is 8"):
+def test_numbers_that_are_no_looks_are_refused(claim: Decision, words: str) -> None:
+    with pytest.raises(InputError, match=f"^{words}"):
         path_of(tiny(False)).ranges(claim)
