@@ -11,6 +11,7 @@ from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.statistics.bounds import (
+    ABSTAIN,
     LEAST_ALPHA,
     certified_radius,
     covered_squared_distance,
@@ -174,6 +175,11 @@ def test_one_half_is_crossed_exactly_once(n: int) -> None:
     assert np.array_equal(lower > 0.5, majority)
     assert majority.any()
     assert not majority.all()
+
+
+def test_an_abstention_is_class_minus_one() -> None:
+    """In the original's logs and in ours."""
+    assert ABSTAIN == -1
 
 
 def test_one_half_itself_is_no_majority() -> None:

@@ -171,6 +171,13 @@ def test_a_radius_is_held_from_the_first_look_that_gives_it() -> None:
     assert path.objection(once, 0, Seen(2, counts, lambda n: 0)) is None
 
 
+def test_votes_that_certify_nothing_are_no_certificate() -> None:
+    table = tiny(False).table
+    few = int(table.needed[-1, 0]) - 1
+    objection = path_of(tiny(False)).objection(Decision(0, 0.0, few, 20, 0, 20), 0, Seen(2))
+    assert objection == f"{few} of 20 certify no class"
+
+
 @pytest.mark.parametrize(
     ("claim", "words"),
     [
