@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,15 @@ LinearModel = Callable[..., Path]
 ArrayFile = Callable[..., Path]
 Page = Callable[..., WebDriver]
 FakeDistribution = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_reach_what_is_started() -> None:
+    """In a shell's background, or under nohup, signals are ignored, and what this process starts
+    inherits that. A handler that does nothing ignores them as well, and is not inherited."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")

@@ -272,6 +272,7 @@ def test_describe_names_what_decides() -> None:
         ({"radii": (1.0, 2.0)}, "none of the radii 1.0, 2.0 can be certified .* is 0.9525"),
         ({"looks": (100, 50, 100_000)}, "looks"),
         ({"looks": (100,)}, "looks"),
+        ({"looks": (0, 100_000)}, "looks"),
         ({"sigma": 0.0}, "sigma"),
     ],
 )

@@ -102,6 +102,15 @@ def test_the_only_class_of_a_network_is_predicted() -> None:
     assert path_of(PREDICT).objection(few, 0, seen) is not None
 
 
+def test_votes_for_no_class_leave_the_second_none() -> None:
+    """5 of 12 for one class and the rest for none: 2 * 2^-5 is below alpha .1; 4 are too few."""
+    for first, predicted in ((5, 0), (4, ABSTAIN)):
+        known = {(Purpose.PREDICTION, 12): np.array([first, 0, 0])}
+        claim = decided(PREDICT.trial(), of_prefixes(known))
+        assert (claim.predict, claim.count) == (predicted, first)
+        assert path_of(PREDICT).objection(claim, 0, Seen(3, known)) is None
+
+
 def test_a_transfer_goes_on_where_the_fast_model_ended() -> None:
     procedure = TransferCertify(FIXED, 0.5, 20, 0.1)
     known = {
