@@ -11,7 +11,7 @@ from scipy import stats
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.streams import Purpose
-from smoothcert.engine.statistics.bounds import ABSTAIN
+from smoothcert.engine.statistics.bounds import ABSTAIN, failure_bound
 from smoothcert.engine.statistics.procedures import (
     Decision,
     FixedCertify,
@@ -185,6 +185,14 @@ def test_zeta_is_bounded_from_above() -> None:
     assert zeta_upper(0, 1000, 0.001) == pytest.approx(-math.expm1(math.log(0.001) / 1000), 1e-5)
     assert zeta_upper(5, 1000, 0.001) == pytest.approx(stats.beta.ppf(0.999, 6, 995), 1e-5)
     assert zeta_upper(1000, 1000, 0.001) == 1.0
+    for losses, n in product((0, 1, 5, 77), (100, 1000, 12_345)):
+        found = zeta_upper(losses, n, 0.01)
+        assert found >= float(failure_bound(n - losses, n, 0.01))  # rounded up, as it is logged
+        assert float(f"{found:.9f}") == found
+
+
+def test_where_nothing_is_asked_nothing_is_claimed() -> None:
+    assert Transfer(ABSTAIN, 0.0, 0, 0, 1.0) == NO_TRANSFER
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,9 @@ def test_a_transfer_goes_on_where_the_fast_model_ended() -> None:
         assert path.objection(moved, 0, Seen(2)) is None
     with pytest.raises(InputError, match="drawn is 17"):
         path.ranges(replace(claim, drawn=37))
+    # What the fast model's votes forbid is no transfer either.
+    other = {**known, (Purpose.SELECTION, 6): np.array([0, 6, 0, 0])}
+    assert path.objection(claim, 0, Seen(2, other)) is not None
 
 
 def test_who_may_lead() -> None:

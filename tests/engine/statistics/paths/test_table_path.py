@@ -82,7 +82,7 @@ def test_what_is_possible_is_what_some_counts_lead_to(
     assert possible == reached
 
 
-@pytest.mark.parametrize("label", [0, 1, 2, 9])
+@pytest.mark.parametrize("label", [-1, 0, 1, 2, 9])
 @pytest.mark.parametrize("label_aware", [False, True])
 def test_counts_that_are_known_exactly_have_one_end(label_aware: bool, label: int) -> None:
     """Of a label that is no class of the network, too."""
