@@ -143,6 +143,11 @@ def test_predict_names_a_class_that_all_votes_are_for_if_they_are_enough() -> No
     assert not Predict(12, 0.1).certifies(4, 12)
 
 
+def test_an_abstention_covers_no_other_image() -> None:
+    assert Decision(ABSTAIN, 0.0, 50, 100, 10, 110).covers == 0
+    assert Decision(0, 0.2, 90, 100, 10, 110).covers == 51**2 - 1
+
+
 def test_predict_result() -> None:
     procedure = Predict(n=100, alpha=0.001)
     assert run(procedure, (10, 90)) == Decision(1, 0.0, 90, 100, 0, 100)

@@ -82,6 +82,38 @@ def test_what_is_possible_is_what_some_counts_lead_to(
     assert possible == reached
 
 
+@pytest.mark.parametrize("label_aware", [False, True])
+@pytest.mark.parametrize("above", [0, 20, 40, 60])
+def test_what_is_possible_where_every_level_needs_votes_of_its_own(
+    above: int, label_aware: bool
+) -> None:
+    """The same of more samples, near what some level needs: one more vote is another radius."""
+    looks = (60, 130, 200)
+    procedure = TableCertify(
+        0.5, (0.0, 0.1), 200, 0.2, "fast", looks=looks, label_aware=label_aware
+    )
+    table, path = procedure.table, path_of(procedure)
+    for shift in ((0, 0, 0), (-1, 0, 1), (1, -1, -1), (-2, 1, 0)):
+        votes = [int(table.needed[j, above]) + shift[j] for j in range(3)]
+        prefixes = [np.array([k, n - k]) for k, n in zip(votes, looks, strict=True)]
+        nearby = [list(near(c, n, 1)) for n, c in zip(looks, prefixes, strict=True)]
+        reached = {
+            decided(procedure.trial(0), of_prefixes(prefixes_of(looks, each)))
+            for each in itertools.product(*nearby)
+        }
+        seen = Seen(2, prefixes_of(looks, prefixes), tolerance=lambda n: 1)
+        every = {
+            Decision(ABSTAIN, 0.0, count, n, 0, n) for n in looks for count in range(n + 1)
+        } | {
+            Decision(0, table.radius(level), count, n, 0, drawn)
+            for j, n in enumerate(looks) for drawn in looks[j:]
+            for count in range(votes[j] - 4, votes[j] + 5)
+            if (level := table.level(j, count)) >= 0
+        }  # fmt: skip
+        of_zero = {claim for claim in reached if claim.predict in (ABSTAIN, 0)}
+        assert {claim for claim in every if path.objection(claim, 0, seen) is None} == of_zero
+
+
 @pytest.mark.parametrize("label", [-1, 0, 1, 2, 9])
 @pytest.mark.parametrize("label_aware", [False, True])
 def test_counts_that_are_known_exactly_have_one_end(label_aware: bool, label: int) -> None:
