@@ -174,6 +174,6 @@ def _said(entry: Path) -> tuple[str, ...]:
     """What was inferred when a checkpoint was exported to `entry`."""
     try:
         found = json.loads(_note(entry).read_bytes())
-    except (OSError, ValueError):  # an export of an earlier version
+    except (OSError, ValueError):  # damaged since it was written
         return ()
     return tuple(map(str, found)) if isinstance(found, list) else ()

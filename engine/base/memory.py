@@ -66,7 +66,9 @@ def _of_this_process(root: Path) -> Iterator[int]:
 
 def _kilobytes(text: str) -> dict[str, int]:
     """The amounts of a table such as meminfo: lines like `MemAvailable:  8000 kB`."""
-    return {name: int(amount) for name, amount in re.findall(r"^(\w+):\s*(\d+) kB$", text, re.M)}
+    return {
+        name: int(amount) for name, amount in re.findall(r"^(\w+):\s*(\d+) kB$", text, re.MULTILINE)
+    }
 
 
 def _cached(stat: str) -> int:

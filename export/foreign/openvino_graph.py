@@ -163,9 +163,9 @@ class IrGraph:
         scores.output(0).set_names({"logits"})
         whole = self._openvino.Model([ops.result(scores)], [images], "canonical")
         # OpenVINO names what is new by a count of all that this process has made.
-        theirs = {node.get_friendly_name() for node in self._graph.get_ops()}
+        kept = {"input", *(node.get_friendly_name() for node in self._graph.get_ops())}
         for number, node in enumerate(whole.get_ordered_ops()):
-            if node.get_friendly_name() not in {"input", *theirs}:
+            if node.get_friendly_name() not in kept:
                 node.set_friendly_name(f"canonical {number}")
         # Weights as they are: it would round them to float16 of its own accord.
         self._openvino.save_model(whole, str(path), compress_to_fp16=False)
