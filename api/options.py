@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.wording import shown
 from smoothcert.engine.statistics.bounds import family_wise_alpha
+from smoothcert.engine.statistics.class_bounds import OneSided
 from smoothcert.engine.statistics.procedures import FixedCertify, Procedure
 from smoothcert.engine.statistics.radius import RadiusCertify
 from smoothcert.engine.statistics.table import TableCertify
@@ -19,7 +21,8 @@ class CertifyOptions:
     radii set: table mode. tolerance or samples_price set: radius mode. Neither: fixed n, as in
     the original paper. family_wise: alpha is for so many images together, not for each (and
     alpha_zeta too); a run of more is refused. n_zeta set: so many paired samples transfer each
-    certificate to a reference, at a further alpha_zeta (alpha, where that is None).
+    certificate to a reference, at a further alpha_zeta (alpha, where that is None). bound: of the
+    class that certificates are about, "one-sided" or "two-class" (class_bounds.py).
     """
 
     sigma: float
@@ -34,6 +37,7 @@ class CertifyOptions:
     family_wise: int | None = None
     n_zeta: int | None = None
     alpha_zeta: float | None = None
+    bound: str = OneSided.NAME
 
     def procedure(self, total_variation: float) -> Procedure:
         """The procedure; raises InputError for options that exclude each other or cannot go."""
@@ -62,6 +66,11 @@ class CertifyOptions:
                 "label-aware has no use with a fixed n: give --radii or --tolerance too"
             )
         if self.radii is not None:
+            if self.bound != OneSided.NAME:
+                raise InputError(
+                    f"bound {shown(self.bound)} is not of table mode: expected one-sided, for "
+                    "which its boundaries are made; leave --bound out, or --radii"
+                )
             if self.n0 is not None:
                 raise InputError(
                     f"n0 {self.n0} has no use in table mode, which needs no selection samples: "
@@ -86,6 +95,7 @@ class CertifyOptions:
                 _DEFAULT_PILOT if self.n0 is None else self.n0,
                 label_aware=self.label_aware,
                 total_variation=total_variation,
+                bound=self.bound,
             )
         n0 = _DEFAULT_N0 if self.n0 is None else self.n0
-        return FixedCertify(self.sigma, n0, self.n, alpha, total_variation)
+        return FixedCertify(self.sigma, n0, self.n, alpha, total_variation, self.bound)

@@ -101,6 +101,7 @@ def certify(
     transfer_to: str | Path | None = None,
     n_zeta: int | None = None,
     alpha_zeta: float | None = None,
+    bound: str = "one-sided",
     **options: Unpack[RunOptions],
 ) -> RunSummary:
     """Certify the images of a source with a model smoothed by noise of level sigma, into a log.
@@ -121,7 +122,9 @@ def certify(
     radii: table mode. tolerance or samples_price: radius mode. See CertifyOptions. family_wise:
     alpha is for so many images together, and more are refused. transfer_to: certify a reference
     model too, with probability at least 1 - (alpha + alpha_zeta), by n_zeta paired samples
-    (n / 10, at least 1000).
+    (n / 10, at least 1000). bound: "two-class" bounds the runner-up's probability too, which
+    certifies larger radii where the other votes are spread over many classes, and a class that
+    leads without a majority; a column runner_up has its votes.
     Raises InputError, in one line, for anything that does not fit; nothing is then overwritten.
     """
     if transfer_to is None and (n_zeta is not None or alpha_zeta is not None):
@@ -142,7 +145,7 @@ def certify(
         given["n_zeta"] = max(1000, given["n"] // 10)
     if radii is not None:
         given["radii"] = tuple(sorted(set(given["radii"])))
-    asked = CertifyOptions(setting=setting, label_aware=label_aware, **given)
+    asked = CertifyOptions(setting=setting, label_aware=label_aware, bound=bound, **given)
     notes = {} if family_wise is None else {"family_wise": asked.family_wise}
     return _run(
         model,

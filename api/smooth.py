@@ -22,6 +22,7 @@ from smoothcert.engine.run.repeats import Repeats
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.statistics.bounds import ABSTAIN, RADIUS_STEPS
+from smoothcert.engine.statistics.class_bounds import check_bound
 from smoothcert.engine.statistics.procedures import Decision, FixedCertify, Predict, Procedure
 from smoothcert.export.composite.noise_level import check_sigma
 from smoothcert.export.opening import open_model
@@ -47,6 +48,8 @@ class Smooth:
     sigma            noise level in [0, 1]-pixel units, in [0.0002, 4]
     seed             64-bit seed of the noise: the same seed and image give the same samples; None:
                      fresh bits of the operating system's randomness
+    bound            "two-class": certify bounds the runner-up's probability too, and so certifies
+                     larger radii where the other votes are spread over many classes
     snap             accept images off the 8-bit grid: they are moved to it, and the radius shrinks
                      by the distance moved
 
@@ -66,6 +69,7 @@ class Smooth:
         *,
         seed: int | None = None,
         snap: bool = False,
+        bound: str = "one-sided",
     ) -> None:
         CLASSES.check(num_classes, "num_classes")
         if num_classes < 2:
@@ -79,6 +83,7 @@ class Smooth:
         self._law = LatticeGaussian(self.sigma)
         self._seed = fresh_seed() if seed is None else check_seed(seed)
         self._snap = snap
+        self._bound = check_bound(bound)
         self._opened: dict[tuple[tuple[int, int, int], int], LiveModule | Backend] = {}
         self._watched: Backend | None = None  # what _repeats counts for
 
@@ -97,7 +102,8 @@ class Smooth:
         Raises InputError for settings or an x outside their ranges.
         """
         image, moved = self._on_grid(x)
-        procedure = FixedCertify(self.sigma, n0, n, alpha, self._law.total_variation(image.size))
+        tau = self._law.total_variation(image.size)
+        procedure = FixedCertify(self.sigma, n0, n, alpha, tau, self._bound)
         decision = self._decide(procedure, image, batch_size)
         radius = decision.radius
         if moved > 0.0:

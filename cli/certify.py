@@ -52,6 +52,13 @@ from smoothcert.engine.base.ranges import (
     type=Number(SAMPLES_PRICE),
     help="Radius mode: radius/sigma per 100,000 samples.",
 )
+@click.option(
+    "--bound",
+    type=click.Choice(["one-sided", "two-class"]),
+    default="one-sided",
+    show_default=True,
+    help="two-class: the runner-up's probability is bounded too; not with --radii.",
+)
 @click.option("--label-aware", is_flag=True, help="Stop where the label cannot be certified.")
 @click.option(
     "--family-wise",

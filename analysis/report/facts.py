@@ -87,8 +87,8 @@ def facts(log: Log) -> Facts:
 
 
 _OPTIONAL = (
-    "radii", "setting", "tolerance", "samples_price", "label_aware", "family_wise", "alpha_zeta",
-    "n_zeta",
+    "bound", "alpha_runner_up", "radii", "setting", "tolerance", "samples_price", "label_aware",
+    "family_wise", "alpha_zeta", "n_zeta",
 )  # fmt: skip
 
 

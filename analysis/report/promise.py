@@ -38,6 +38,11 @@ _HOW = {
         "alpha_zeta."
     ),
 }
+_TWO_CLASS = (
+    "The bound is two-class: fresh samples bound the probability of the class from below and, with "
+    "the part alpha_runner_up of alpha, that of every other class from above, through the votes of "
+    "the largest of them (the column runner_up). The class may lead without a majority."
+)
 _ASSUMES = (
     "This assumes that Philox4x32-10 words are uniform bits, and that neither the images nor the "
     "model depended on the seed of the noise: a model made for a known seed can be certified "
@@ -78,7 +83,7 @@ def promise(log: Log) -> Promise:
         model, columns = (_REFERENCE, "_transfer") if _is_transferred(log) else (_MODEL, "")
         holds = (
             f"{chance} the smoothed classifier of {model}, predicts {_WITHIN.format(columns)} "
-            f"{_HOW[str(procedure)]}"
+            f"{_TWO_CLASS if log.run.get('bound') == 'two-class' else _HOW[str(procedure)]}"
         )
     return Promise(holds, f"{_ASSUMES} {_row_independence(log)}", tuple(_remarks(log)))
 

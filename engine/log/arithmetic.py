@@ -30,6 +30,8 @@ def check_arithmetic(
     if problem:
         return [f"image {logged.index}: {problem}"]
     evidence = f"predict {claim.predict} with {claim.count} of {claim.n}"
+    if claim.runner_up is not None:
+        evidence += f" against {claim.runner_up}"
     if claim.transfer is not None:
         evidence += f" and {claim.transfer.losses} losses"
     return [
@@ -48,6 +50,11 @@ def _contradiction(claim: Decision, procedure: Procedure, classes: int) -> str |
             f"count {shown(claim.count)}, n {shown(claim.n)}, n0 {shown(claim.n0)}, drawn "
             f"{shown(claim.drawn)} contradict each other"
         )
+    if claim.runner_up is not None and claim.count + claim.runner_up > claim.n:
+        return (
+            f"count {shown(claim.count)} and runner_up {shown(claim.runner_up)} are more than the "
+            f"n {shown(claim.n)}"
+        )
     transfer = claim.transfer
     if claim.predict == ABSTAIN or transfer is None or not isinstance(procedure, TransferCertify):
         return None
@@ -65,8 +72,9 @@ def _implied(claim: Decision, procedure: Procedure) -> Decision:
     transfer = claim.transfer
     if claim.predict == ABSTAIN:
         return replace(claim, radius=0.0, transfer=None if transfer is None else NO_TRANSFER)
-    radius = procedure.radius_of(claim.count, claim.n)
-    if not procedure.certifies(claim.count, claim.n):
+    votes = claim.count, claim.n, claim.runner_up
+    radius = procedure.radius_of(*votes)
+    if not procedure.certifies(*votes):
         raise InputError(
             f"names class {claim.predict}, which {claim.count} of {claim.n} do not certify"
         )

@@ -135,6 +135,10 @@ class RunEntry(TypedDict, total=False):
     alpha: Annotated[
         float, Meta(gt=0.0, lt=1.0, description="failure probability of a row's certificate")
     ]
+    bound: Annotated[str, _name("two-class: with a bound of the runner-up; absent: one-sided")]
+    alpha_runner_up: Annotated[
+        float, Meta(gt=0.0, lt=1.0, description="two-class: the part of alpha for the runner-up")
+    ]
     n0: Annotated[int, _between(SELECTION_SAMPLES, "selection or pilot samples of an image", 0)]
     n: Annotated[int, _between(SAMPLES, "samples of an image: the most, where it varies")]
     radii: Annotated[

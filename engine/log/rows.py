@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from smoothcert.engine.statistics.class_bounds import TwoClass
 from smoothcert.engine.statistics.procedures import Decision, Transfer
 
 COLUMNS = (
@@ -20,6 +21,9 @@ COLUMNS = (
     "covers",
     "pixels",
 )
+
+TWO_CLASS_COLUMNS = ("runner_up",)
+"""Further column of a run whose bound is two-class."""
 
 TRANSFER_COLUMNS = (
     "predict_transfer",
@@ -44,6 +48,8 @@ def earlier_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def columns_of(run: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of a run's log."""
+    if run.get("bound") == TwoClass.NAME:
+        return COLUMNS + TWO_CLASS_COLUMNS
     return COLUMNS + TRANSFER_COLUMNS if "n_zeta" in run else COLUMNS
 
 
@@ -85,6 +91,8 @@ class Certificate:
             "covers": decision.covers,
             "pixels": self.digest,
         }
+        if decision.runner_up is not None:
+            found["runner_up"] = decision.runner_up
         if transfer is not None:
             found |= {
                 "predict_transfer": transfer.predict,
@@ -121,6 +129,7 @@ class Certificate:
             int(fields["n0"]),
             int(fields["drawn"]),
             transfer,
+            int(fields["runner_up"]) if "runner_up" in fields else None,
         )
         return cls(int(fields["idx"]), int(fields["label"]), decision, 0.0, fields["pixels"])
 

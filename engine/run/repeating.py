@@ -115,13 +115,13 @@ class _Following:
         """See Procedure.describe."""
         return self.procedure.describe()
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         """See Procedure.certifies."""
-        return self.procedure.certifies(count, n)
+        return self.procedure.certifies(count, n, runner_up)
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         """See Procedure.radius_of."""
-        return self.procedure.radius_of(count, n)
+        return self.procedure.radius_of(count, n, runner_up)
 
 
 def _counted(

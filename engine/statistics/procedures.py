@@ -9,6 +9,7 @@ samples.
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
@@ -20,15 +21,14 @@ from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
     LEAST_ALPHA,
-    certified_radius,
     check_alpha,
     check_sigma,
     check_total_variation,
     covered_squared_distance,
-    is_majority,
     smallest_useful_n,
     top_two_differ,
 )
+from smoothcert.engine.statistics.class_bounds import ClassBound, OneSided, class_bound
 
 Counts: TypeAlias = npt.NDArray[np.int64]
 
@@ -76,8 +76,9 @@ class Decision:
     n0       selection (or pilot) samples used
     drawn    samples used altogether, whatever for: at least n + n0
     transfer what it says of a reference model, where it was asked
+    runner_up  votes of the largest other class among the n, where the bound is two-class
 
-    A result can be checked from its procedure, count and n alone: see Procedure.radius_of.
+    A result can be checked from its procedure and these counts alone: see Procedure.radius_of.
     """
 
     predict: int
@@ -87,6 +88,7 @@ class Decision:
     n0: int
     drawn: int
     transfer: Transfer | None = None
+    runner_up: int | None = None
 
     @property
     def covers(self) -> int:
@@ -119,12 +121,12 @@ class Procedure(Protocol):
         procedure's `of_description` makes it of again (recorded.py)."""
         ...
 
-    def certifies(self, count: int, n: int) -> bool:
-        """Whether a Decision with this count and n may name a class (False: it must abstain)."""
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
+        """Whether a Decision with these counts may name a class (False: it must abstain)."""
         ...
 
-    def radius_of(self, count: int, n: int) -> float:
-        """The radius of a Decision that names a class, from its count and n alone.
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
+        """The radius of a Decision that names a class, from its counts alone.
 
         Raises InputError where the procedure never decides at n.
         """
@@ -147,6 +149,7 @@ class FixedCertify:
     classifier's prediction everywhere within the returned radius (or the result is ABSTAIN).
 
     total_variation  of the sampler over one image, taken off the bound (noise/lattice.py)
+    bound            "one-sided", the paper's, or "two-class": see class_bounds.py
     Raises InputError for sigma, n0, n, alpha out of range, and for an n that can never certify.
     """
 
@@ -157,14 +160,19 @@ class FixedCertify:
     n: int = 100_000
     alpha: float = 0.001
     total_variation: float = 0.0
+    bound: str = "one-sided"
 
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
         check_sigma(self.sigma)
-        check_total_variation(self.total_variation)
-        least = smallest_useful_n(check_alpha(self.alpha))
+        least = smallest_useful_n(self.class_bound.alpha_top)
         check_samples("n0", self.n0, 1)
         check_samples("n", self.n, least, f" ever to certify at alpha {self.alpha}")
+
+    @cached_property
+    def class_bound(self) -> ClassBound:
+        """What the votes of the selected class prove."""
+        return class_bound(self.bound, self.alpha, self.total_variation)
 
     @property
     def max_samples(self) -> int:
@@ -176,31 +184,38 @@ class FixedCertify:
         selection = yield SampleRange(Purpose.SELECTION, 0, self.n0)
         top = int(np.argmax(selection))
         estimation = yield SampleRange(Purpose.ESTIMATION, 0, self.n)
-        count = int(estimation[top])
-        predict = top if self.certifies(count, self.n) else ABSTAIN
-        radius = self.radius_of(count, self.n)
-        return Decision(predict, radius, count, self.n, self.n0, self.n0 + self.n)
+        count, runner_up = int(estimation[top]), self.class_bound.runner_up(estimation, top)
+        predict = top if self.certifies(count, self.n, runner_up) else ABSTAIN
+        radius = self.radius_of(count, self.n, runner_up)
+        drawn = self.n0 + self.n
+        return Decision(predict, radius, count, self.n, self.n0, drawn, runner_up=runner_up)
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         """See Procedure.certifies."""
-        return is_majority(count, n, self.alpha, total_variation=self.total_variation)
+        return self.class_bound.certifies(count, n, runner_up)
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         """See Procedure.radius_of."""
         if n != self.n:
             raise InputError(f"n {n} is not {self.n}, where CERTIFY decides")
-        return certified_radius(
-            count, n, self.alpha, self.sigma, total_variation=self.total_variation
-        )
+        return self.class_bound.radius(count, n, runner_up, self.sigma)
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""
-        return {"procedure": self.NAME, "n0": self.n0, "n": self.n, "alpha": self.alpha}
+        settings = {"n0": self.n0, "n": self.n, "alpha": self.alpha}
+        return {"procedure": self.NAME, **settings, **self.class_bound.describe()}
 
     @classmethod
     def of_description(cls, run: Mapping[str, Any]) -> "FixedCertify":
         """The inverse of `describe`, out of a manifest's run; KeyError where a part is missing."""
-        return cls(run["sigma"], run["n0"], run["n"], run["alpha"], run["total_variation"])
+        return cls(
+            run["sigma"],
+            run["n0"],
+            run["n"],
+            run["alpha"],
+            run["total_variation"],
+            run.get("bound", OneSided.NAME),
+        )
 
 
 @dataclass(frozen=True)
@@ -254,11 +269,11 @@ class Predict:
         predict = top if top_two_differ(first, second, self.level) else ABSTAIN
         return Decision(predict, 0.0, first, self.n, 0, self.n)
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         """See Procedure.certifies: could pass the test, were no other class voted for."""
         return top_two_differ(count, 0, self.level)
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         """0.0: PREDICT speaks of x alone."""
         return 0.0
 

@@ -5,6 +5,7 @@ expectation E(n) given the pilot's votes. A plan is any function of the pilot: i
 spent, never what is true (the bound holds whatever n was planned).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,34 +51,47 @@ class SamplePlan:
     @cached_property
     def _expected(self) -> Floats:
         """[size, z]: the expected certified radius / sigma."""
-        return np.stack([_expected_z(n, self._z, self.alpha) for n in self.sizes])
+        return np.stack([over_counts(n, self._z, self.alpha, _radius) for n in self.sizes])
 
-    def expected(self, votes: int, pilot: int) -> Floats:
-        """float64 [sizes]: E(n) for each size, after `votes` of `pilot` samples."""
-        log_likelihood = special.xlogy(votes, special.ndtr(self._z)) + special.xlogy(
-            pilot - votes, special.ndtr(-self._z)
-        )
-        weights = np.exp(log_likelihood - log_likelihood.max())
-        expected: Floats = self._expected @ (weights / weights.sum())
+    def expected(self, votes: int, runner_up: int, pilot: int) -> Floats:
+        """float64 [sizes]: E(n) for each size, after `votes` of `pilot` samples for the class and
+        `runner_up` for the largest other one (which proves nothing here)."""
+        expected: Floats = self._expected @ posterior(self._z, votes, pilot)
         return expected
 
-    def within_tolerance(self, votes: int, pilot: int, tolerance: float) -> int:
+    def within_tolerance(self, votes: int, runner_up: int, pilot: int, tolerance: float) -> int:
         """The smallest size expected to certify 1 - tolerance of what the largest would; 0 where
         that is next to nothing."""
-        expected = self.expected(votes, pilot)
+        expected = self.expected(votes, runner_up, pilot)
         if expected[-1] < _HOPELESS:
             return 0
         return self.sizes[int(np.argmax(expected >= (1.0 - tolerance) * expected[-1]))]
 
-    def worth_its_price(self, votes: int, pilot: int, price: float) -> int:
+    def worth_its_price(self, votes: int, runner_up: int, pilot: int, price: float) -> int:
         """The size that maximises E(n) - price * n / 100,000; 0 where no size is worth it."""
-        gain = self.expected(votes, pilot) - price * np.asarray(self.sizes) / 1e5
+        gain = self.expected(votes, runner_up, pilot) - price * np.asarray(self.sizes) / 1e5
         best = int(np.argmax(gain))
         return self.sizes[best] if gain[best] > 0.0 else 0
 
 
-def _expected_z(n: int, z: Floats, alpha: float) -> Floats:
-    """E[max(0, z of the Clopper-Pearson bound)] over Bin(n, Phi(z)), float64 like z."""
+def posterior(z: Floats, votes: int, pilot: int) -> Floats:
+    """The weights of z = Phi^-1(p), of a flat prior, after `votes` of `pilot` samples; they sum
+    to 1."""
+    log_likelihood = special.xlogy(votes, special.ndtr(z)) + special.xlogy(
+        pilot - votes, special.ndtr(-z)
+    )
+    weights = np.exp(log_likelihood - log_likelihood.max())
+    normed: Floats = weights / weights.sum()
+    return normed
+
+
+def _radius(bound: Floats) -> Floats:
+    radius: Floats = np.maximum(0.0, -special.ndtri(np.minimum(bound, 0.5)))
+    return radius
+
+
+def over_counts(n: int, z: Floats, alpha: float, of: Callable[[Floats], Floats]) -> Floats:
+    """E[of(Clopper-Pearson bound on 1 - p)] over counts of Bin(n, Phi(z)), float64 like z."""
     q = special.ndtr(-z)[:, None]
     mean, deviation = n * q, np.sqrt(n * q * (1.0 - q))
     # Integer failures, thinned out evenly where there are many.
@@ -89,8 +103,7 @@ def _expected_z(n: int, z: Floats, alpha: float) -> Floats:
     failures = np.where(inside, failures, 0.0)
     weights = np.where(inside, np.exp(_log_binomial(n, failures, q)), 0.0)
     bound = failure_bound((n - failures).astype(np.int64), n, alpha)
-    radii = np.maximum(0.0, -special.ndtri(np.minimum(bound, 0.5)))
-    expected: Floats = (weights * radii).sum(axis=1) / weights.sum(axis=1)
+    expected: Floats = (weights * of(bound)).sum(axis=1) / weights.sum(axis=1)
     return expected
 
 

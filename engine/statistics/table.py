@@ -189,11 +189,11 @@ class TableCertify:
             return Decision(ABSTAIN, 0.0, votes, look, 0, look)
         return Decision(holder, table.radius(best), *evidence, 0, look)
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         """See Procedure.certifies."""
         return self.table.level(self._look_at(n), count) >= 0
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         """See Procedure.radius_of: the radius of the level that `count` votes reach at look n."""
         return self.table.radius(max(0, self.table.level(self._look_at(n), count)))
 

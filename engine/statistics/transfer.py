@@ -10,7 +10,7 @@ The event "F votes for A" is the disjoint union of "both do" and "F does and G d
     p_F = P[both vote for A] + zeta <= p_G + zeta,   hence   p_G >= p_F - zeta.
 
 *Theorem.* Let a procedure name A with a radius R_F such that, with probability at least
-1 - alpha, p_F >= Phi(R_F / sigma) (what every certificate of ours rests on). Draw m further
+1 - alpha, p_F >= Phi(R_F / sigma) (what every one-sided certificate rests on). Draw m further
 samples of the same image and noise law, independent of all that chose A and R_F, and count the
 losses: samples on which F votes for A and G does not. Let u be the one-sided Clopper-Pearson upper
 bound on zeta at level alpha_zeta. Then, with probability at least 1 - (alpha + alpha_zeta), G's
@@ -45,6 +45,7 @@ from typing import Any
 
 from scipy import special
 
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
     ABSTAIN,
@@ -56,6 +57,7 @@ from smoothcert.engine.statistics.bounds import (
     round_down,
     smallest_useful_n,
 )
+from smoothcert.engine.statistics.class_bounds import OneSided
 from smoothcert.engine.statistics.procedures import (
     Counts,
     Decision,
@@ -128,6 +130,12 @@ class TransferCertify:
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
         check_total_variation(self.total_variation)
+        bound = getattr(self.fast, "bound", OneSided.NAME)
+        if bound != OneSided.NAME:
+            raise InputError(
+                f"bound {bound} does not transfer: expected one-sided, whose radius alone "
+                "says how probable the class is; leave --transfer-to out, or --bound"
+            )
         least = smallest_useful_n(check_alpha(self.alpha_zeta, "alpha-zeta"))
         reason = f" ever to certify at alpha {self.alpha_zeta}"
         check_samples("n-zeta", self.n_zeta, least, reason)
@@ -155,13 +163,13 @@ class TransferCertify:
         found = transferred_radius(radius, self.sigma, zeta, total_variation=tau)
         return Transfer(predict if proved else ABSTAIN, found, losses, self.n_zeta, zeta)
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         """See Procedure.certifies: the fast model's class."""
-        return self.fast.certifies(count, n)
+        return self.fast.certifies(count, n, runner_up)
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         """See Procedure.radius_of: the fast model's radius."""
-        return self.fast.radius_of(count, n)
+        return self.fast.radius_of(count, n, runner_up)
 
     def describe(self) -> dict[str, Any]:
         """See Procedure.describe."""

@@ -21,6 +21,9 @@ from smoothcert.options import CertifyOptions
         ({"tolerance": 0.1, "samples_price": 0.1}, "exactly one"),
         ({"tolerance": 2.0}, "tolerance"),
         ({"samples_price": 0.0}, "samples price"),
+        ({"radii": (0.5,), "bound": "two-class"}, "bound 'two-class' is not of table mode"),
+        ({"bound": "both"}, "bound 'both' is unknown"),
+        ({"bound": "two-class", "n_zeta": 1000}, "two-class does not transfer"),
         ({"family_wise": 0}, "number of inputs 0 is out of range"),
     ],
 )

@@ -1,5 +1,6 @@
 """`Smooth`: the original interface, exact radii on linear classifiers, and sound floating point."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -295,3 +296,34 @@ def test_bad_settings_are_refused() -> None:
         Smooth(module, 2, 0.25).certify(x, 10, 1000, 1e-13, 10)
     with pytest.raises(InputError, match="alpha 1e-13 is out of range"):
         Smooth(module, 2, 0.25).predict(x, 1000, 1e-13, 10)
+
+
+class Prototypes(torch.nn.Module):
+    """The nearest of K points: the other votes are spread over the K - 1 others."""
+
+    points: torch.Tensor
+
+    def __init__(self, points: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("points", points)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return -torch.cdist(x.flatten(1), self.points)
+
+
+def test_two_class_radii_are_larger_and_still_true() -> None:
+    """Of points that are all as far from each other, g's class is the nearest one's: its radius is
+    half of the distance between two hyperplanes' sides, which is the distance to the next one."""
+    points = torch.zeros(8, 16)
+    points[torch.arange(8), torch.arange(8)] = 0.8
+    x = points[2].round(decimals=0).reshape(1, 4, 4)  # black but for one white pixel
+    one = Smooth(Prototypes(points), 8, 0.75, seed=3)
+    two = Smooth(Prototypes(points), 8, 0.75, seed=3, bound="two-class")
+    for n in (2000, 20_000):
+        (first, alone), (second, both) = (each.certify(x, 50, n, 0.001, 500) for each in (one, two))
+        assert first in (2, Smooth.ABSTAIN)
+        assert second == 2
+        # The bisector between two of the points.
+        assert alone < both < 1 / math.sqrt(2)
+    with pytest.raises(InputError, match="bound 'all' is unknown"):
+        Smooth(Prototypes(points), 8, 0.5, bound="all")

@@ -41,6 +41,22 @@ class Seen:
         allowed = self.tolerance(n)
         return np.maximum(found - allowed, 0), np.minimum(found + allowed, n)
 
+    def may_follow(self, purpose: Purpose, n: int, top: int, claim: Decision) -> bool:
+        """Whether, of the first n samples, the claim's count may be the votes of class `top`, and
+        its runner_up, where it has one, the most of any other class."""
+        low, high = self.bounds(purpose, n)
+        if not low[top] <= claim.count <= high[top]:
+            return False
+        if claim.runner_up is None:
+            return True
+        low, high = np.delete(low, top), np.delete(high, top)
+        # One of the others has as many, and all of them together no more than are left.
+        able = low[high >= claim.runner_up]
+        left = n - claim.count - claim.runner_up
+        if not len(low):
+            return claim.runner_up == 0
+        return bool(len(able) and low.max() <= claim.runner_up and low.sum() - able.max() <= left)
+
     def losses(self, n: int, predict: int) -> tuple[int, int]:
         """The fewest and the most losses of a class among n paired samples (transfer.py)."""
         if self.counts is None:

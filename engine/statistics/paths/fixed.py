@@ -32,11 +32,12 @@ class FixedPath:
             if claim.predict not in selected:
                 return f"class {claim.predict} is not selected by the first {n0} samples"
             selected = np.array([claim.predict])
-        elif self.procedure.certifies(claim.count, n):
+        elif self.procedure.certifies(claim.count, n, claim.runner_up):
             return f"abstains, where {claim.count} of {n} certify a class"
-        if np.intersect1d(selected, within(claim.count, *seen.bounds(Purpose.ESTIMATION, n))).size:
+        if any(seen.may_follow(Purpose.ESTIMATION, n, int(top), claim) for top in selected):
             return None
-        return f"{claim.count} of {n} are not the votes of the class that was selected"
+        against = "" if claim.runner_up is None else f" against {claim.runner_up}"
+        return f"{claim.count} of {n}{against} are not the votes of the class that was selected"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ PREDICT = Predict(100)
 TRANSFER = TransferCertify(FIXED, 0.5, 1000)
 RADIUS = FIXED.radius_of(99, 100)
 CERTIFIED = Decision(3, RADIUS, 99, 100, 10, 110)
+TWO_CLASS = FixedCertify(0.5, 10, 100, bound="two-class")
+LEADING = Decision(3, TWO_CLASS.radius_of(60, 100, 5), 60, 100, 10, 110, runner_up=5)
 OF_REFERENCE = TRANSFER.transfer_of(3, RADIUS, 4)
 TRANSFERRED = replace(CERTIFIED, drawn=1110, transfer=OF_REFERENCE)
 
@@ -32,6 +34,8 @@ def problems(decision: Decision, procedure: Procedure = FIXED, **changed: str) -
         (Decision(1, 0.0, 95, 100, 0, 100), PREDICT),
         (Decision(ABSTAIN, 0.0, 50, 100, 0, 100), PREDICT),
         (TRANSFERRED, TRANSFER),
+        (LEADING, TWO_CLASS),
+        (Decision(ABSTAIN, 0.0, 50, 100, 10, 110, runner_up=45), TWO_CLASS),
         (Decision(ABSTAIN, 0.0, 50, 100, 10, 110, NO_TRANSFER), TRANSFER),
     ],
 )
@@ -63,6 +67,13 @@ def test_each_column_that_is_implied(column: str) -> None:
         (replace(CERTIFIED, predict=ABSTAIN, radius=0.0), FIXED, "abstain"),
         (Decision(1, 0.0, 5, 100, 0, 100), PREDICT, "do not certify"),
         (
+            replace(LEADING, runner_up=41),
+            TWO_CLASS,
+            "count 60 and runner_up 41 are more than",
+        ),
+        (replace(LEADING, runner_up=40), TWO_CLASS, "names class 3, which 60 of 100 do not"),
+        (replace(LEADING, predict=ABSTAIN, radius=0.0), TWO_CLASS, "abstains, where 60 of 100"),
+        (
             replace(TRANSFERRED, transfer=replace(OF_REFERENCE, losses=1001)),
             TRANSFER,
             "losses 1001 of n_zeta 1000",
@@ -87,3 +98,12 @@ def test_numbers_that_no_trial_ends_with(
     assert why in problem
     assert problem.isprintable()
     assert len(problem) < 300
+
+
+def test_a_radius_of_fewer_votes_for_the_runner_up_is_found() -> None:
+    found = problems(replace(LEADING, runner_up=6), TWO_CLASS)
+    assert [problem.split(" where ")[0] for problem in found] == [
+        f"image 5: radius {LEADING.radius:.6f}",
+        f"image 5: covers {LEADING.covers}",
+    ]
+    assert "predict 3 with 60 of 100 against 6 gives" in found[0]

@@ -41,6 +41,8 @@ PROCEDURES: dict[str, Procedure] = {
     ),
     "radius": RadiusCertify(0.5, 300, 0.05, tolerance=0.2, pilot=20),
     "transfer": TransferCertify(FIXED, 0.5, 20, 0.1),
+    "two-class": FixedCertify(0.5, 6, 12, 0.1, bound="two-class"),
+    "two-class radius": RadiusCertify(0.5, 300, 0.05, tolerance=0.2, pilot=20, bound="two-class"),
 }
 CLASSES = 5
 
@@ -81,6 +83,9 @@ def forged(decision: Decision) -> Iterator[Decision]:
         for more in (-6, -1, 1, 6):
             yield replace(decision, **{entry: max(0, getattr(decision, entry) + more)})
     yield replace(decision, radius=decision.radius + 1e-6)
+    if decision.runner_up is not None:
+        for more in (-3, -1, 1, 300):
+            yield replace(decision, runner_up=max(0, decision.runner_up + more))
     if (transfer := decision.transfer) is not None:
         for more in (-1, 1, 20):
             losses = max(0, transfer.losses + more)

@@ -1,6 +1,7 @@
 """Rows: their text, and what is read back from it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,18 @@ TRANSFERRED = replace(
 )
 
 
-@pytest.mark.parametrize("row", [PLAIN, TRANSFERRED])
+TWO_CLASS = replace(PLAIN, decision=replace(PLAIN.decision, runner_up=7))
+RUNS: dict[Certificate, dict[str, Any]] = {
+    PLAIN: {},
+    TRANSFERRED: {"n_zeta": 50},
+    TWO_CLASS: {"bound": "two-class"},
+}
+
+
+@pytest.mark.parametrize("row", RUNS)
 def test_fields_are_the_columns_and_make_the_row_again(row: Certificate) -> None:
     fields = row.fields()
-    columns = columns_of({} if row is PLAIN else {"n_zeta": 50})
+    columns = columns_of(RUNS[row])
     assert tuple(fields) == columns
     assert row.line() == "\t".join(fields[name] for name in columns) + "\n"
     assert Certificate.of_fields(fields) == replace(row, seconds=0.0)

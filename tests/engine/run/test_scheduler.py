@@ -63,10 +63,10 @@ class Halving:
                 break
         return Decision(int(total.argmax()), 0.0, int(total.max()), n, 10, n + 10)
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         return 0.0
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         return True
 
     def describe(self) -> dict[str, object]:

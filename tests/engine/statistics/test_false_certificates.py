@@ -190,10 +190,10 @@ class Reused(FixedCertify):
 class PointEstimate(FixedCertify):
     """Takes the share of the votes for the probability."""
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         return count / n > 0.5
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         return max(0.0, self.sigma * float(special.ndtri(count / n)))
 
 
@@ -237,10 +237,10 @@ def _decision(procedure: Procedure, counts: Counts, top: int, n: int) -> Decisio
 class NegativeVariation(FixedCertify):
     """Adds to the bound what is to be taken off it."""
 
-    def certifies(self, count: int, n: int) -> bool:
+    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         return float(failure_bound(count, n, self.alpha)) - 0.02 < 0.5
 
-    def radius_of(self, count: int, n: int) -> float:
+    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
         return self.sigma * -float(special.ndtri(failure_bound(count, n, self.alpha) - 0.02))
 
 

@@ -154,3 +154,67 @@ def test_more_than_100_000_samples_certify_more() -> None:
 def test_useless_settings_are_refused(arguments: dict[str, float], words: str) -> None:
     with pytest.raises(InputError, match=words):
         RadiusCertify(0.5, **arguments)  # type: ignore[arg-type]
+
+
+TWO = RadiusCertify(1.0, n=80, alpha=0.2, tolerance=0.05, pilot=20, bound="two-class")
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5, 0.0), (0.4, 0.4, 0.2), (0.5, 0.3, 0.2)])
+def test_two_classes_err_at_most_alpha_at_every_size(shares: tuple[float, ...]) -> None:
+    """Exact, given that the pilot selects the first class: all counts of three classes."""
+    p_a, p_b, p_c = shares
+    truth = float(special.ndtri(p_a) - special.ndtri(max(p_b, p_c))) / 2
+    for n in TWO.plan.sizes:
+        wrong = 0.0
+        for count in range(n + 1):
+            for second in range(n - count + 1):
+                votes = count, n, max(second, n - count - second)
+                if TWO.certifies(*votes) and (truth <= 0 or TWO.radius_of(*votes) > truth):
+                    wrong += float(
+                        stats.binom.pmf(count, n, p_a)
+                        * stats.binom.pmf(second, n - count, p_b / (1 - p_a))
+                    )
+        assert wrong <= 0.2
+        assert wrong > 0.01 or truth > 0
+
+
+def test_two_classes_are_given_up_where_the_other_leads() -> None:
+    procedure = RadiusCertify(0.5, tolerance=0.01, bound="two-class")
+    size = procedure.planned(200, 150)
+    for count in range(0, 60, 7):
+        given_up = [procedure.gives_up(size, size // 16, count, other) for other in range(200)]
+        assert given_up == sorted(given_up)
+        futile = [other for other, up in enumerate(given_up) if up]
+        # The fewest votes against it that are as rare as 1 in 200 for a class that leads.
+        assert stats.binom.cdf(count, count + futile[0], 0.5) < 0.005
+        assert stats.binom.cdf(count, count + futile[0] - 1, 0.5) >= 0.005
+    assert not procedure.gives_up(size, size // 16, 0, 0)
+
+
+def test_two_class_trials_keep_the_runner_up() -> None:
+    procedure = RadiusCertify(0.5, n=5000, tolerance=0.05, bound="two-class")
+    rng = np.random.default_rng(3)
+    for shares in ((0.4, 0.2, 0.2, 0.2), (0.9, 0.1, 0.0, 0.0), (0.26, 0.25, 0.25, 0.24)):
+        counts = np.zeros(4, np.int64)
+        trial = procedure.trial()
+        wanted = next(trial)
+        while True:
+            drawn = rng.multinomial(wanted.count, shares)
+            if wanted.purpose == Purpose.ESTIMATION:
+                counts += drawn
+            try:
+                wanted = trial.send(drawn)
+            except StopIteration as end:
+                decision = end.value
+                break
+        top = int(np.flatnonzero(counts == decision.count)[0])
+        assert decision.runner_up == np.delete(counts, top).max()
+        votes = decision.count, decision.n, decision.runner_up
+        if decision.predict != ABSTAIN:
+            assert procedure.certifies(*votes)
+            assert procedure.radius_of(*votes) == decision.radius > 0.0
+    described = procedure.describe()
+    assert described["bound"] == "two-class"
+    run = {**described, "sigma": 0.5, "total_variation": 0.0}
+    assert RadiusCertify.of_description(run) == procedure
+    assert described["plan"] != RadiusCertify(0.5, n=5000, tolerance=0.05).describe()["plan"]

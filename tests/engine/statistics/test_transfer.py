@@ -19,6 +19,7 @@ from smoothcert.engine.statistics.procedures import (
     SampleRange,
     Transfer,
 )
+from smoothcert.engine.statistics.radius import RadiusCertify
 from smoothcert.engine.statistics.transfer import (
     NO_TRANSFER,
     TransferCertify,
@@ -209,3 +210,13 @@ def test_settings_that_never_certify_are_refused(
     fast: Procedure = FixedCertify(SIGMA)
     with pytest.raises(InputError, match=words):
         TransferCertify(fast, SIGMA, n_zeta, alpha_zeta)
+
+
+def test_a_two_class_radius_does_not_transfer() -> None:
+    """It does not say that the class is as probable as its radius: Phi(R / sigma) may be more."""
+    for fast in (
+        FixedCertify(SIGMA, 10, 100, bound="two-class"),
+        RadiusCertify(SIGMA, 100, tolerance=0.1, bound="two-class"),
+    ):
+        with pytest.raises(InputError, match="bound two-class does not transfer"):
+            TransferCertify(fast, SIGMA, 1000)

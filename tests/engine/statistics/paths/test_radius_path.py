@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -66,6 +67,42 @@ def test_just_too_few_votes_at_a_look_are_the_end(procedure: RadiusCertify) -> N
     assert len(ends) > 2
 
 
+TINY_TWO = RadiusCertify(0.5, 300, 0.05, tolerance=0.2, pilot=20, bound="two-class")
+FEW_LOOKS = sorted({look for size in TINY_TWO.plan.sizes for look in TINY_TWO.looks(size)})
+
+
+@pytest.mark.parametrize("p", [0.35, 0.5, 0.9])
+def test_two_classes_end_as_some_counts_lead_to(p: float) -> None:
+    """All counts of the two largest classes within one vote of those counted, at every look; and
+    of ends that no counts lead to, those with one vote more than may be."""
+    path, known = path_of(TINY_TWO), counted(p, 5, 20, FEW_LOOKS)
+    near = [np.array([*moves, 0]) for moves in itertools.product((-1, 0, 1), repeat=2)]
+    reached = set()
+    for pilot in (known[Purpose.PILOT, 20] + move for move in near):
+        top = int(np.argmax(pilot))
+        if pilot.min() < 0 or pilot.sum() > 20:
+            continue
+        size = TINY_TWO.planned(int(pilot[top]), int(np.delete(pilot, top).max()))
+        for moves in itertools.product(near, repeat=3 if size else 0):
+            told = {key: counts.copy() for key, counts in known.items()}
+            told[Purpose.PILOT, 20] = pilot
+            for look, move in zip(TINY_TWO.looks(size), moves, strict=False):
+                told[Purpose.ESTIMATION, look] += move
+            if all(counts.min() >= 0 and counts.sum() <= n for (_, n), counts in told.items()):
+                reached.add(decided(TINY_TWO.trial(0), of_prefixes(told)))
+    seen = Seen(3, known, lambda n: 1)
+    assert all(path.objection(claim, 0, seen) is None for claim in reached)
+    assert all(path.objection(claim, 0, Seen(3)) is None for claim in reached)
+    for claim in reached:
+        if claim.n:
+            high = known[Purpose.ESTIMATION, claim.n] + 1
+            more = replace(claim, runner_up=int(high.max()) + 1)
+            assert path.objection(more, 0, seen) is not None
+            more = replace(claim, count=int(high.max()) + 1)
+            assert path.objection(more, 0, seen) is not None
+
+
+@cache
 def claims(procedure: RadiusCertify) -> list[Decision]:
     found = [Decision(ABSTAIN, 0.0, 0, 0, 20, 20)]
     for n in LOOKS:

@@ -70,6 +70,44 @@ def test_certify(selection: list[int], estimation: list[int]) -> None:
     }
 
 
+TWO_CLASS = FixedCertify(0.5, 6, 12, 0.1, bound="two-class")
+
+
+@pytest.mark.parametrize(
+    ("selection", "estimation"),
+    [
+        ([6, 0, 0], [12, 0, 0]),
+        ([2, 3, 1], [4, 7, 1]),
+        ([3, 3, 0], [1, 10, 1]),
+        ([2, 2, 2], [4] * 3),
+        ([2, 2, 2], [9, 2, 1]),
+    ],
+)
+def test_certify_with_a_two_class_bound(selection: list[int], estimation: list[int]) -> None:
+    known = {
+        (Purpose.SELECTION, 6): np.array(selection),
+        (Purpose.ESTIMATION, 12): np.array(estimation),
+    }
+    reached = {
+        decided(
+            TWO_CLASS.trial(), of_prefixes({(Purpose.SELECTION, 6): a, (Purpose.ESTIMATION, 12): b})
+        )
+        for a, b in itertools.product(near(selection, 6), near(estimation, 12))
+    }
+    claims = []
+    for predict, count, other in itertools.product((ABSTAIN, 0, 1, 2), range(13), range(13)):
+        may_name = count + other <= 12 and TWO_CLASS.certifies(count, 12, other)
+        if count + other <= 12 and may_name == (predict != ABSTAIN):
+            radius = TWO_CLASS.radius_of(count, 12, other)
+            claims.append(Decision(predict, radius, count, 12, 6, 18, runner_up=other))
+    seen, path = Seen(3, known, lambda n: 1), path_of(TWO_CLASS)
+    assert {c for c in claims if path.objection(c, 0, seen) is None} == reached
+    assert all(path.objection(c, 0, Seen(3)) is None for c in claims)
+    certified = next(c for c in claims if c.predict != ABSTAIN)
+    abstained = replace(certified, predict=ABSTAIN, radius=0.0)
+    assert "abstains, where" in str(path.objection(abstained, 0, Seen(3)))
+
+
 @pytest.mark.parametrize("votes", [[12, 0, 0], [1, 10, 1], [6, 5, 1], [4, 4, 4], [2, 9, 1]])
 def test_predict(votes: list[int]) -> None:
     reached = {
