@@ -18,13 +18,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from confidence_sequences import betting, replay, union_bound
+from learned_prior import Prior, Rule, plan
+from learned_prior import replay as replay_plan
 from scipy import special
 from workloads import LOGS, Floats, Workload, load
 
 from smoothcert.engine.statistics.bounds import certified_radius, failure_bound
 from smoothcert.engine.statistics.procedures import Decision, Procedure
 from smoothcert.engine.statistics.radius import RadiusCertify
-from smoothcert.engine.statistics.table import TableCertify
+from smoothcert.engine.statistics.sequential import looks_until
+from smoothcert.engine.statistics.table import SETTINGS, TableCertify
 
 N = 100_000
 ALPHA = 0.001
@@ -142,6 +145,30 @@ def measure_sequence(
     )
 
 
+def measure_plan(
+    rule: Rule, workload: Workload, repeats: int, seed: int, label_aware: bool
+) -> Result:
+    """Replay a workload through an e-process, n = 100,000 going on with the same votes.
+
+    Label-aware: the label is the class under test.
+    """
+    log = workload.log
+    p = workload.label_p if label_aware else workload.p
+    levels = np.array(log.radii) / log.sigma
+    needed, futile = plan(rule, -special.ndtri(1.0 - p), levels, ALPHA)
+    rng = np.random.default_rng(seed)
+    p = np.tile(p, (repeats, 1))
+    passed, used, votes = replay_plan(needed, futile, rule.looks, p, rng)
+    fixed = fixed_radius(log.sigma)[votes + rng.binomial(N - used, p)]
+    return Result(
+        float(used.mean()),
+        0.0,
+        0.0,
+        np.array([(workload.correct & (passed > g)).mean() for g in range(len(log.radii))]),
+        np.array([(workload.correct & (fixed >= r)).mean() for r in log.radii]),
+    )
+
+
 Measurement = Callable[[Workload], Result]
 
 
@@ -165,6 +192,14 @@ def measurements(repeats: int, seed: int) -> dict[str, Measurement]:
 
         return of
 
+    few, many = looks_until(N), looks_until(N, 48, 1.03, 1)
+
+    def e_process(
+        prior: Prior, looks: tuple[int, ...], last: float = 0.0, label_aware: bool = False
+    ) -> Measurement:
+        rule = Rule(looks, SETTINGS["strict"].beta, prior, last)
+        return partial(measure_plan, rule, repeats=repeats, seed=seed, label_aware=label_aware)
+
     certify = partial(RadiusCertify, alpha=ALPHA)
     return {
         "table, strict": table("strict"),
@@ -175,6 +210,17 @@ def measurements(repeats: int, seed: int) -> dict[str, Measurement]:
         "union bound (Voracek 2024)": partial(
             measure_sequence, union_bound, repeats=repeats, seed=seed
         ),
+        f"e-process, learned prior, {len(few)} looks": e_process(Prior.LEARNED, few),
+        f"e-process, learned prior, {len(many)} looks": e_process(Prior.LEARNED, many),
+        f"e-process, broad prior, {len(many)} looks": e_process(Prior.BROAD, many),
+        f"e-process, learned prior, {len(many)} looks, .75 alpha at n": e_process(
+            Prior.LEARNED, many, last=0.75
+        ),
+        f"e-process, learned prior, {len(many)} looks, label-aware": e_process(
+            Prior.LEARNED, many, label_aware=True
+        ),
+        f"oracle, p known, {len(many)} looks": e_process(Prior.KNOWN, many),
+        f"oracle, p known, {len(many)} looks, gives up at once": e_process(Prior.KNOWN_END, many),
         "radius, tolerance .01": radius(partial(certify, tolerance=0.01)),
         "radius, tolerance .01, label-aware": radius(
             partial(certify, tolerance=0.01, label_aware=True)
