@@ -86,6 +86,7 @@ class RunProgress(TerminalProgress):
     def begin(self, images: int, done: int, samples: int) -> None:
         """See Watcher.begin."""
         self._images, self._done, self._total = images, done, samples
+        self._samples = self._labelled = self._correct = 0
         self._start = time.monotonic()
         self._show()
 
