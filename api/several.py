@@ -9,7 +9,7 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.outputs import is_same_file
-from smoothcert.engine.base.ranges import RADII, SIGMA
+from smoothcert.engine.base.ranges import SIGMA, SIGMAS
 from smoothcert.engine.log.manifest import manifest_path
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers
 from smoothcert.engine.run.execution import Job
@@ -109,9 +109,9 @@ def selected_for_each(
 def certified_each(
     levels: Sequence[Level], runs: Sequence[Callable[..., RunSummary]], watcher: Watcher
 ) -> tuple[RunSummary, ...]:
-    """Carry out `runs`, one for each level, in their order, each with its `watcher`. Of several it
-    is told which one begins (an event `level`), what it did (`finished`), and once what is the same
-    of all.
+    """Carry out `runs`, one for each level, in their order, each with its `watcher`, which is told
+    of several levels when a log is begun and finished (the events `log begun` and `log finished`),
+    and what is the same of all of them once.
     """
     if levels[0].alone:
         return (runs[0](watcher=watcher),)
@@ -119,7 +119,7 @@ def certified_each(
     summaries = []
     for level, run in zip(levels, runs, strict=True):
         about = {"log": str(level.log), "sigma": level.sigma}
-        watcher.event("level", about)
+        watcher.event("log begun", about)
         done = run(watcher=once)
         summaries.append(done)
         details = {
@@ -128,7 +128,7 @@ def certified_each(
             "samples": done.samples_now,
             "seconds": done.seconds,
         }
-        watcher.event("finished", {**about, **details})
+        watcher.event("log finished", {**about, **details})
     return tuple(summaries)
 
 
@@ -153,8 +153,8 @@ def _numbers(sigma: object) -> list[float] | None:
     if isinstance(sigma, str | bytes | bytearray | Mapping) or not isinstance(sigma, Iterable):
         return None
     try:
-        parts = list(islice(sigma, int(RADII.high) + 1))
+        parts = list(islice(sigma, int(SIGMAS.high) + 1))
     except TypeError:  # an array of no dimension
         return None
-    RADII.check(len(parts), "number of sigmas")
+    SIGMAS.check(len(parts), "number of sigmas")
     return [float(SIGMA.check(part)) for part in parts]

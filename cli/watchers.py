@@ -21,7 +21,7 @@ class JsonLog:
     """A Watcher that writes one JSON object per event on stderr.
 
     Each has `time` (UTC) and `event`: inferred, selecting, begin, image, failed, progress (every
-    ten seconds), worker, worker lost; of several sigmas also level and finished, around each.
+    ten seconds), worker, worker lost; of several sigmas also log begun and log finished.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Finished(Watchers):
 
     def event(self, name: str, details: dict[str, Any]) -> None:
         """See Watcher.event."""
-        if name == "finished":
+        if name == "log finished":
             known = ("log", "images", "certified", "samples", "seconds")
             self._say(*(details[key] for key in known))
 

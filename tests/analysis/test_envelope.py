@@ -86,6 +86,7 @@ def test_bounds_hold_for_all_logs_together(tmp_path: Path) -> None:
         high_probability_accuracy(log, radii, alpha, 0.004)
         for log, alpha in zip(many, (0.01, 0.1), strict=True)
     ]
+    assert found.lower is not None
     assert found.lower == np.maximum(*bounds).tolist()
     alone = high_probability_accuracy(many[0], radii, 0.01, 0.008)
     assert found.lower[0] < alone[0]  # two logs share rho
@@ -141,8 +142,8 @@ def test_the_plot_has_one_more_line(logs: list[Log]) -> None:
     plain, figure = accuracy_figure(logs), accuracy_figure(logs, envelope=True)
     assert len(figure.axes[0].lines) == len(plain.axes[0].lines) + 1
     x, y = drawn_steps(envelope_curve(logs))
-    drawn = figure.axes[0].lines[-1].get_data()
-    assert np.array_equal(drawn, (x, y))
+    drawn = [np.asarray(values) for values in figure.axes[0].lines[-1].get_data()]
+    assert np.array_equal(drawn, [x, y])
     legend = figure.axes[0].get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["σ = 0.25", "σ = 1", NAME]

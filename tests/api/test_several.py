@@ -19,6 +19,7 @@ from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run import selecting
 from smoothcert.engine.run.certification import Watchers
+from smoothcert.engine.run.clean import CleanPredictions
 from smoothcert.engine.sources.encoded import EncodedSource
 from smoothcert.several import log_at
 
@@ -119,8 +120,8 @@ def test_an_interrupted_call_goes_on_with_its_seed(
         assert untimed(log_at(out, sigma)) == untimed(log_at(whole, sigma))
     # What was inferred is said once, and not for each level.
     names = [name for name, _ in watcher.events]
-    assert names == ["level", "inferred", "finished", "level", "finished", "level", "finished"]
-    assert [each["log"] for name, each in watcher.events if name == "finished"] == [
+    assert names == ["log begun", "inferred", "log finished", *["log begun", "log finished"] * 2]
+    assert [each["log"] for name, each in watcher.events if name == "log finished"] == [
         str(log_at(out, sigma)) for sigma in SIGMAS
     ]
 
@@ -151,7 +152,8 @@ def test_shards_tables_and_predictions_of_several(
         merge_shards(merged, [tmp_path / f"shard{i}_{sigma}.tsv" for i in range(2)])
         assert untimed(merged) == untimed(tmp_path / f"whole_{sigma}")
     del run["n0"]
-    (one,) = smoothcert.predict(model, source, tmp_path / "p.tsv", sigma=np.array([0.5]), **run)
+    array: Any = np.array([0.5])
+    (one,) = smoothcert.predict(model, source, tmp_path / "p.tsv", sigma=array, **run)
     smoothcert.predict(model, source, tmp_path / "alone.tsv", sigma=0.5, **run)
     assert one.images == 12
     same(tmp_path / "p_0.5.tsv", tmp_path / "alone.tsv")
@@ -162,11 +164,10 @@ def test_only_correct_is_decided_once(
 ) -> None:
     model, source = write_brightness(linear_model), write_halves(tmp_path)
     opened: list[tuple[Any, ...]] = []
-    clean = selecting.CleanPredictions
 
     def counted(*arguments: Any) -> Any:
         opened.append(arguments)
-        return clean(*arguments)
+        return CleanPredictions(*arguments)
 
     monkeypatch.setattr(selecting, "CleanPredictions", counted)
     run = {**RUN, "seed": 2, "only_correct": True}

@@ -43,8 +43,13 @@ def test_several_sigmas_write_the_logs_of_one_each(
     assert run("predict", model, source, tmp_path / "p.tsv", *options) == 0
     events = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     told = [(each["event"], each["sigma"]) for each in events if "sigma" in each]
-    assert told == [("level", 0.25), ("finished", 0.25), ("level", 0.5), ("finished", 0.5)]
-    assert [each["samples"] for each in events if each["event"] == "finished"] == [1200, 1200]
+    assert told == [
+        ("log begun", 0.25),
+        ("log finished", 0.25),
+        ("log begun", 0.5),
+        ("log finished", 0.5),
+    ]
+    assert [each["samples"] for each in events if each["event"] == "log finished"] == [1200, 1200]
 
 
 def test_images_that_fail_are_told_of_every_log(

@@ -86,7 +86,6 @@ def test_the_envelope_is_read_and_drawn_beside_its_logs(browser: Page, tmp_path:
     driver.find_elements(By.CSS_SELECTOR, "#accuracy-legend button")[-1].click()
     assert not driver.find_elements(By.CSS_SELECTOR, "#accuracy-chart .envelope .curve")
     assert len(driver.find_elements(By.CSS_SELECTOR, "#accuracy-chart .curve")) == 2
-    assert driver.get_log("browser") == []
 
 
 def test_the_curve_is_drawn_in_steps_at_the_exact_places(browser: Page, tmp_path: Path) -> None:
