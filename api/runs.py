@@ -224,8 +224,6 @@ def predict(
     sigma: Sequence[float],
     **options: Unpack[PredictKeywords],
 ) -> tuple[RunSummary, ...]: ...
-
-
 def predict(
     model: str | Path,
     source: str | Path,

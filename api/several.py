@@ -24,7 +24,7 @@ MakeProcedure = Callable[[float], Procedure]
 class Level:
     """A noise level of a call, the log that it is certified into, and how.
 
-    alone  whether the call has no other
+    alone  whether the call was given this number, and no sequence of them
     """
 
     sigma: float
@@ -50,12 +50,18 @@ def levels_of(
     own (log_at).
 
     make  what makes the procedure of a level
-    Raises InputError for a number out of range, one that comes twice, and logs that are one file.
+    Raises InputError for a number out of range, one that comes twice, a folder, and logs that are
+    one file.
     """
     numbers = _numbers(sigma)
     if numbers is None:
         level = float(SIGMA.check(sigma))
         return [Level(level, Path(log), make(level), alone=True)]
+    if Path(log).is_dir():
+        raise InputError(
+            f"log {log} is a folder: expected what the names of the logs begin with, such as "
+            f"{Path(log) / 'out.tsv'}"
+        )
     for one, other in combinations(numbers, 2):
         if one == other:
             raise InputError(

@@ -217,6 +217,9 @@ def test_every_log_is_looked_at_before_the_first_is_begun(
         assert not first.exists()
         assert not first.with_name("out_0.25.tsv.json").exists()
 
+    for folder in (tmp_path, "."):
+        with pytest.raises(InputError, match=r"is a folder: expected .*, such as .*out.tsv"):
+            smoothcert.certify(model, source, folder, sigma=[0.25, 0.5], **RUN)
     second.mkdir()
     refused("out_0.5.tsv")
     second.rmdir()
