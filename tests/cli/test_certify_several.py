@@ -7,6 +7,7 @@ import pytest
 from untimed_logs import untimed
 
 from smoothcert.cli.main import main
+from smoothcert.cli.watchers import Finished
 from smoothcert.engine.log.manifest import read_manifest
 
 OPTIONS = ("--n", 200, "--n0", 10, "--batch", 32, "--backend", "onnxruntime", "--seed", 4)
@@ -66,6 +67,15 @@ def test_images_that_fail_are_told_of_every_log(
     assert "1 of 12 images could not be certified" in first
     assert "out_0.25.tsv.json names them all" in first
     assert "out_0.5.tsv.json names them all" in second
+
+
+def test_what_a_cluster_calls_finished_is_no_log() -> None:
+    said: list[tuple[object, ...]] = []
+    watcher = Finished(lambda *about: said.append(about))
+    watcher.event("finished", {"workers": []})
+    details = {"log": "o", "sigma": 1, "images": 3, "certified": 2, "samples": 9, "seconds": 0.5}
+    watcher.event("log finished", details)
+    assert said == [("o", 3, 2, 9, 0.5)]
 
 
 @pytest.mark.parametrize(
