@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from smoothcert.analysis.accuracy import MEASURES
+from smoothcert.analysis.envelope import NAME, note
 from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, printable
 from smoothcert.analysis.opening import Skipped
 from smoothcert.analysis.table import AccuracyTable, Row
@@ -21,7 +22,8 @@ def render(table: AccuracyTable, form: str, skipped: Sequence[Skipped] = ()) -> 
 
     text, markdown and latex mark the best log at each radius (every one of several equals, none
     where all are 0, none where there is but one log); csv and json carry every digit.
-    json also names the logs that were skipped, and what was inferred of the others.
+    json also names the logs that were skipped, and what was inferred of the others. The upper
+    envelope, where the table has one, comes last, with the log (its sigma) that each figure is of.
     """
     return FORMATS[form](table, skipped)
 
@@ -57,6 +59,7 @@ def _grid(table: AccuracyTable, markup: Markup) -> Grid:
     not among the radii.
     """
     sigmas = any(row.sigma is not None for row in table.rows)
+    blank = [""] if sigmas else []
     clean = "clean" if table.labelled else "predicted"
     single = ["images", *([] if 0.0 in table.radii else [clean]), "abstained", "mean radius"]
     head = [markup.plain(MEASURES[table.labelled]), *(["sigma"] if sigmas else [])]
@@ -81,9 +84,27 @@ def _grid(table: AccuracyTable, markup: Markup) -> Grid:
             ]
         )
         if row.lower is not None:
-            bounds = map(_rounded_down, row.lower)
-            grid.append([_LOWER, *([""] if sigmas else []), *bounds, *[""] * len(single)])
+            grid.append([_LOWER, *blank, *map(_rounded_down, row.lower), *[""] * len(single)])
+    if table.envelope is not None:
+        found = table.envelope
+        lines = [[markup.name(NAME), *blank, *(f"{value:.3f}" for value in found.accuracy)]]
+        what, names = _sources(table)
+        lines.append(
+            [markup.plain(what), *blank]
+            + ["" if place is None else markup.plain(names[place]) for place in found.rows]
+        )
+        if found.lower is not None:
+            lines.append([_LOWER, *blank, *map(_rounded_down, found.lower)])
+        grid += [[*line, *[""] * len(single)] for line in lines]
     return grid
+
+
+def _sources(table: AccuracyTable) -> tuple[str, list[str]]:
+    """What tells the logs of an envelope apart: their sigmas, else their names."""
+    sigmas = [row.sigma for row in table.rows]
+    if None in sigmas or len(set(sigmas)) < len(sigmas):
+        return "  of log", [printable(row.name) for row in table.rows]
+    return "  at sigma", [_number(sigma) for sigma in sigmas if sigma is not None]
 
 
 # Of logs without labels.
@@ -105,14 +126,23 @@ def _key(name: str, labelled: bool) -> str:
 def _csv(table: AccuracyTable, skipped: Sequence[Skipped]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([_key(name, table.labelled) for name in _CSV_COLUMNS])
+    found = table.envelope
+    more = [] if found is None else ["envelope_of"]
+    writer.writerow([*(_key(name, table.labelled) for name in _CSV_COLUMNS), *more])
     for row in table.rows:
         sigma = "" if row.sigma is None else row.sigma
         single = [row.name, sigma, row.images, int(row.complete)]
         single += [row.clean, row.abstained, row.average_radius]
         for i, r in enumerate(table.radii):
             lower = "" if row.lower is None else row.lower[i]
-            writer.writerow([*single, r, row.accuracy[i], lower])
+            writer.writerow([*single, r, row.accuracy[i], lower, *[""] * len(more)])
+    if found is not None:
+        for i, (r, value, place) in enumerate(
+            zip(table.radii, found.accuracy, found.rows, strict=True)
+        ):
+            lower = "" if found.lower is None else found.lower[i]
+            name = "" if place is None else table.rows[place].name
+            writer.writerow([NAME, *[""] * 6, r, value, lower, name])
     return buffer.getvalue().rstrip("\n")
 
 
@@ -132,7 +162,20 @@ def _json(table: AccuracyTable, skipped: Sequence[Skipped]) -> str:
         }
         logs.append({_key(name, table.labelled): value for name, value in record.items()})
     remarks = remarks_of(((row.name, row.said) for row in table.rows), skipped)
-    return json.dumps({"radii": table.radii, "logs": logs, **remarks}, indent=1)
+    together = {} if table.envelope is None else {"upper_envelope": _envelope(table)}
+    return json.dumps({"radii": table.radii, "logs": logs, **together, **remarks}, indent=1)
+
+
+def _envelope(table: AccuracyTable) -> dict[str, Any]:
+    found = table.envelope
+    assert found is not None, "asked for"
+    record = {
+        "certified_accuracy": found.accuracy,
+        "high_probability_accuracy": found.lower,
+        "log": [None if place is None else table.rows[place].name for place in found.rows],
+        "note": note(found, len(table.rows)),
+    }
+    return {_key(name, table.labelled): value for name, value in record.items()}
 
 
 def remarks_of(

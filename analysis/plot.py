@@ -10,6 +10,7 @@ from PIL import Image
 
 from smoothcert.analysis.accuracy import DEFAULT_RHO, MEASURES
 from smoothcert.analysis.curve import Curve, certified_curve, drawn_steps
+from smoothcert.analysis.envelope import NAME, envelope_curve
 from smoothcert.analysis.legend import legend_labels
 from smoothcert.analysis.log import Log, files_of
 from smoothcert.analysis.table import all_labelled, lower_accuracy
@@ -64,7 +65,12 @@ def check_plot_path(path: Path, inputs: Sequence[str | Path | None] = ()) -> Non
 
 
 def write_plot(
-    path: Path, logs: Sequence[Log], alpha: float | None = None, rho: float | None = None
+    path: Path,
+    logs: Sequence[Log],
+    alpha: float | None = None,
+    rho: float | None = None,
+    *,
+    envelope: bool = False,
 ) -> None:
     """Draw accuracy_figure into a file, whole or not at all; an older plot is replaced.
 
@@ -73,7 +79,8 @@ def write_plot(
     """
     check_plot_path(path, files_of(logs))
     with _style():
-        content = _encoded(accuracy_figure(logs, alpha, rho), path.suffix.lower())
+        figure = accuracy_figure(logs, alpha, rho, envelope=envelope)
+        content = _encoded(figure, path.suffix.lower())
     try:
         write_atomically(path, content)
     except OSError as error:
@@ -83,13 +90,18 @@ def write_plot(
 
 
 def accuracy_figure(
-    logs: Sequence[Log], alpha: float | None = None, rho: float | None = None
+    logs: Sequence[Log],
+    alpha: float | None = None,
+    rho: float | None = None,
+    *,
+    envelope: bool = False,
 ) -> "Figure":
     """The certified accuracy of each log at every radius, as steps; nothing is interpolated.
 
     With alpha or rho, a thin line below each says what the accuracy is at least (see
     high_probability_accuracy). Table-mode logs have a mark at the radii they decide; between
     those, their line is a lower bound. Line 2 i is log i's where there are bounds, else line i.
+    The upper envelope is one more line, broad and pale below the others, and has no bound.
     Raises InputError as accuracy_table, and for a log of PREDICT.
     """
     figure_module = require("matplotlib.figure", "report", "a plot")
@@ -110,8 +122,14 @@ def accuracy_figure(
         axes = figure.add_subplot()
         for i, (curve, bound) in enumerate(zip(curves, bounds, strict=True)):
             _draw(axes, curve, bound, _COLOURS[i % 7], _PATTERNS[i % 6])
+        labels = legend_labels(logs)
+        if envelope:
+            x, y = drawn_steps(envelope_curve(logs))
+            axes.plot(x, y, color="#000000", alpha=0.2, linewidth=6, zorder=1.5, label="log",
+                      solid_capstyle="butt", solid_joinstyle="miter")  # fmt: skip
+            labels.append(NAME)
         _scale(axes, max(float(curve.radii[-1]) for curve in curves), measure)
-        _explain(figure, axes, legend_labels(logs), DEFAULT_RHO if rho is None else rho)
+        _explain(figure, axes, labels, DEFAULT_RHO if rho is None else rho)
     return figure
 
 

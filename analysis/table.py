@@ -39,13 +39,25 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Envelope:
+    """At each radius the largest accuracy of the rows, and the row that has it: its place, None
+    where nothing is certified. `lower`: the bound for all rows together, where it was asked for."""
+
+    accuracy: list[float]
+    rows: list[int | None]
+    lower: list[float] | None
+
+
+@dataclass(frozen=True)
 class AccuracyTable:
     """Certified accuracy of logs (rows) at radii (columns); of logs without labels, the share
-    that is certified whatever its label."""
+    that is certified whatever its label. With the rows' upper envelope (envelope.py), where it was
+    asked for."""
 
     radii: list[float]
     rows: list[Row]
     labelled: bool = True
+    envelope: Envelope | None = None
 
 
 def default_radii(logs: Sequence[Log]) -> list[float]:

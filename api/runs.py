@@ -1,9 +1,10 @@
 """`certify` and `predict` from Python: what the commands of these names do, with their options."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, overload
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
@@ -12,21 +13,30 @@ from smoothcert.engine.log.log_file import check_log
 from smoothcert.engine.log.manifest import recorded_seed
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed, fresh_seed
+from smoothcert.engine.run.beginning import check_begun
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
 from smoothcert.engine.run.execution import Executor, Job
+from smoothcert.engine.run.kept_images import kept_images
 from smoothcert.engine.run.selecting import selected
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.selecting.subset import Subset
 from smoothcert.engine.sources.selection import Selection
-from smoothcert.engine.statistics.procedures import Predict, Procedure
+from smoothcert.engine.statistics.procedures import Predict
 from smoothcert.export.composite.noise_level import check_sigma
 from smoothcert.export.foreign.input_reading import OpenSidesError
 from smoothcert.export.foreign.options import Layout, ModelOptions
 from smoothcert.export.opening import open_model, open_reference
 from smoothcert.numbers import numbers_of
 from smoothcert.options import CertifyOptions
+from smoothcert.several import (
+    Level,
+    MakeProcedure,
+    certified_each,
+    levels_of,
+    selected_for_each,
+)
 
 
 class RunOptions(TypedDict, total=False):
@@ -83,12 +93,55 @@ class RunOptions(TypedDict, total=False):
     watcher: Watcher | None
 
 
+class CertifyKeywords(RunOptions, total=False):
+    """What `certify` may be told beside sigma."""
+
+    n0: int | None
+    n: int
+    alpha: float
+    radii: Sequence[float] | None
+    setting: str | None
+    tolerance: float | None
+    samples_price: float | None
+    label_aware: bool
+    family_wise: int | None
+    transfer_to: str | Path | None
+    n_zeta: int | None
+    alpha_zeta: float | None
+    bound: str
+
+
+class PredictKeywords(RunOptions, total=False):
+    """What `predict` may be told beside sigma."""
+
+    n: int
+    alpha: float
+
+
+@overload
 def certify(
     model: str | Path,
     source: str | Path,
     log: str | Path,
     *,
     sigma: float,
+    **options: Unpack[CertifyKeywords],
+) -> RunSummary: ...
+@overload
+def certify(
+    model: str | Path,
+    source: str | Path,
+    log: str | Path,
+    *,
+    sigma: Sequence[float],
+    **options: Unpack[CertifyKeywords],
+) -> tuple[RunSummary, ...]: ...
+def certify(
+    model: str | Path,
+    source: str | Path,
+    log: str | Path,
+    *,
+    sigma: float | Sequence[float],
     n0: int | None = None,
     n: int = 100_000,
     alpha: float = 0.001,
@@ -103,13 +156,15 @@ def certify(
     alpha_zeta: float | None = None,
     bound: str = "one-sided",
     **options: Unpack[RunOptions],
-) -> RunSummary:
+) -> RunSummary | tuple[RunSummary, ...]:
     """Certify the images of a source with a model smoothed by noise of level sigma, into a log.
 
     model   ONNX, a checkpoint that `export` understands, or a TensorRT plan
     source  see open_source
     log     OUT.tsv, its manifest beside it; the same call resumes one that was interrupted
-    sigma   in [0, 1]-pixel units, in [0.0002, 4]
+    sigma   in [0, 1]-pixel units, in [0.0002, 4]; of a sequence each level has its own log
+            (OUT_0.25.tsv), the one that a call with that level alone would write, and there is a
+            summary for each
 
     With probability at least 1 - alpha per image over the noise, the smoothed classifier's
     prediction is constant within the L2 radius that the log states: for every real input within it
@@ -130,7 +185,6 @@ def certify(
     if transfer_to is None and (n_zeta is not None or alpha_zeta is not None):
         raise InputError("n-zeta and alpha-zeta are of a transfer only: give --transfer-to too")
     given = numbers_of(
-        sigma=sigma,
         n0=n0,
         n=n,
         alpha=alpha,
@@ -145,53 +199,64 @@ def certify(
         given["n_zeta"] = max(1000, given["n"] // 10)
     if radii is not None:
         given["radii"] = tuple(sorted(set(given["radii"])))
-    asked = CertifyOptions(setting=setting, label_aware=label_aware, bound=bound, **given)
-    notes = {} if family_wise is None else {"family_wise": asked.family_wise}
-    return _run(
-        model,
-        source,
-        log,
-        asked.sigma,
-        asked.procedure,
-        notes=notes,
-        transfer_to=transfer_to,
-        **numbers_of(**options),
-    )
+    notes = {} if family_wise is None else {"family_wise": given["family_wise"]}
+
+    def at(level: float) -> MakeProcedure:
+        return CertifyOptions(
+            level, setting=setting, label_aware=label_aware, bound=bound, **given
+        ).procedure
+
+    levels = levels_of(sigma, log, at)
+    options_given = numbers_of(**options)
+    summaries = _run(model, source, levels, notes=notes, transfer_to=transfer_to, **options_given)
+    return summaries[0] if levels[0].alone else summaries
 
 
+@overload
 def predict(
     model: str | Path,
     source: str | Path,
     log: str | Path,
     *,
     sigma: float,
+    **options: Unpack[PredictKeywords],
+) -> RunSummary: ...
+@overload
+def predict(
+    model: str | Path,
+    source: str | Path,
+    log: str | Path,
+    *,
+    sigma: Sequence[float],
+    **options: Unpack[PredictKeywords],
+) -> tuple[RunSummary, ...]: ...
+def predict(
+    model: str | Path,
+    source: str | Path,
+    log: str | Path,
+    *,
+    sigma: float | Sequence[float],
     n: int = 1000,
     alpha: float = 0.001,
     **options: Unpack[RunOptions],
-) -> RunSummary:
+) -> RunSummary | tuple[RunSummary, ...]:
     """Predict the images of a source with a model smoothed by noise of level sigma, into a log.
 
     With probability at least 1 - alpha per image over the noise, a prediction in the log is the
     smoothed classifier's (or -1, abstention); the radius column is 0. Otherwise as `certify`, and
     as there neither image nor model may depend on the seed.
     """
-    given = numbers_of(sigma=sigma, n=n, alpha=alpha)
-    return _run(
-        model,
-        source,
-        log,
-        given["sigma"],
-        lambda tau: Predict(given["n"], given["alpha"], tau),
-        **numbers_of(**options),
-    )
+    given = numbers_of(n=n, alpha=alpha)
+    procedure = partial(Predict, given["n"], given["alpha"])
+    levels = levels_of(sigma, log, lambda level: procedure)
+    summaries = _run(model, source, levels, **numbers_of(**options))
+    return summaries[0] if levels[0].alone else summaries
 
 
 def _run(
     model: str | Path,
     source: str | Path,
-    log: str | Path,
-    sigma: float,
-    make_procedure: Callable[[float], Procedure],
+    levels: Sequence[Level],
     *,
     notes: Mapping[str, Any] | None = None,
     transfer_to: str | Path | None = None,
@@ -216,15 +281,17 @@ def _run(
     decode: str = "auto",
     watcher: Watcher | None = None,
     **of_files: Any,
-) -> RunSummary:
-    """Open everything, and run. make_procedure takes the sampler's total variation; of_files are
-    the options of model and source."""
+) -> tuple[RunSummary, ...]:
+    """Open everything, and run, one level after the other. of_files are the options of model and
+    source."""
     model_options = ModelOptions.among(of_files)
     source_options = SourceOptions.among(of_files)
-    law = LatticeGaussian(sigma)
-    make_procedure(0.0)  # refuse useless settings before any file is opened
+    for level in levels:  # refuse useless settings before any file is opened
+        with level.named():
+            level.make_procedure(0.0)
     lists = (of_files.get("labels"), of_files.get("classes"))
-    check_log(Path(log), [model, source, transfer_to, indices, *lists])
+    for level in levels:
+        check_log(level.log, [model, source, transfer_to, indices, *lists])
     asked = Selection.of_options(skip, max, shard)
     subset = Subset.of_options(
         indices,
@@ -233,49 +300,71 @@ def _run(
         sample_seed=sample_seed,
         only_correct=only_correct,
     )
-    seed = _seed_of(seed, asked, Path(log))
+    seeds = _seeds_of(seed, asked, [level.log for level in levels])
     watcher = watcher or Watchers()
-    executor = _executor(ray, workers, threads, decode, watcher)
+    executors = [_executor(ray, workers, threads, decode, watcher) for _ in levels]
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
     try:
         opened = open_model(Path(model), model_options)
     except OpenSidesError as error:
         raise _with_the_size(error, source, source_options) from None
-    check_sigma(opened, sigma)
+    for level in levels:
+        check_sigma(opened, level.sigma)
     reference = None if transfer_to is None else open_reference(Path(transfer_to), model_options)
     if reference is not None:
-        check_sigma(reference, sigma)
-    job = Job(
-        model=opened,
-        law=law,
-        procedure=make_procedure(law.total_variation(opened.spec.num_pixels)),
-        seed=seed,
-        compute=Compute(
-            backend=backend,
-            device=device,
-            precision=precision,
-            batch=batch,
-            threads=threads,
-            tune=tune,
-        ),
-        reference=reference,
+        for level in levels:
+            check_sigma(reference, level.sigma)
+    compute = Compute(
+        backend=backend,
+        device=device,
+        precision=precision,
+        batch=batch,
+        threads=threads,
+        tune=tune,
     )
+    jobs = []
+    for level, own_seed in zip(levels, seeds, strict=True):
+        law = LatticeGaussian(level.sigma)
+        with level.named():
+            procedure = level.make_procedure(law.total_variation(opened.spec.num_pixels))
+        jobs.append(
+            Job(
+                model=opened,
+                law=law,
+                procedure=procedure,
+                seed=own_seed,
+                compute=compute,
+                reference=reference,
+            )
+        )
     images = open_source(source, opened.spec, opened.num_classes, source_options)
-    selection = selected(
-        asked, subset, images, job, Path(log), watcher, on_cluster=executor is not None
-    )
-    _check_family(notes, images, selection)
-    return certify_images(
-        job,
-        images,
-        selection,
-        Path(log),
-        watcher=watcher,
-        executor=executor,
-        strict=strict,
-        notes=notes,
-    )
+    if len(levels) > 1 and ray is None:
+        images = kept_images(images, device)
+
+    def chosen(job: Job, log: Path) -> Selection:
+        found = selected(asked, subset, images, job, log, watcher, on_cluster=ray is not None)
+        _check_family(notes, images, found)
+        return found
+
+    def check(job: Job, selection: Selection, log: Path) -> None:
+        check_begun(job, images, selection, log, notes)
+
+    selections = selected_for_each(levels, jobs, chosen, check)
+    runs = [
+        partial(
+            certify_images,
+            job,
+            images,
+            selections[level.log],
+            level.log,
+            executor=executor,
+            strict=strict,
+            notes=notes,
+        )
+        for job, level, executor in zip(jobs, levels, executors, strict=True)
+    ]
+    return certified_each(levels, runs, watcher)
 
 
 def _with_the_size(error: OpenSidesError, source: str | Path, options: SourceOptions) -> InputError:
@@ -291,13 +380,19 @@ def _with_the_size(error: OpenSidesError, source: str | Path, options: SourceOpt
     return error.proposing((channels, height, width))
 
 
-def _seed_of(asked: int | None, selection: Selection, log: Path) -> int:
-    """The seed of a run: the one that was asked for, the log's, or a fresh one."""
+def _seeds_of(asked: int | None, selection: Selection, logs: Sequence[Path]) -> list[int]:
+    """The seed of each log: the one that was asked for, its own; where it is new, that of the first
+    log which is not (so that a command which was interrupted goes on as it began), or a fresh one.
+    """
     if asked is not None:
-        return check_seed(asked)
-    logged = recorded_seed(log)
-    if logged is not None:
-        return logged
+        return [check_seed(asked)] * len(logs)
+    logged = [recorded_seed(log) for log in logs]
+    known = [seed for seed in logged if seed is not None]
+    shared = known[0] if known else _new_seed(selection)
+    return [shared if seed is None else seed for seed in logged]
+
+
+def _new_seed(selection: Selection) -> int:
     if selection.shards > 1:
         raise InputError(
             f"shard {selection.shard}/{selection.shards} is given no seed: expected the same one "

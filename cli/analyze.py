@@ -50,6 +50,11 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--html", type=click.Path(path_type=Path), metavar="FILE.html", help="Also write a report."
 )
+@click.option(
+    "--envelope",
+    is_flag=True,
+    help="Also the upper envelope of the logs: of each radius the best one's.",
+)
 @click.option("--source", help="Of --html: the certified images, for pictures of them.")
 @click.option("--labels", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option("--classes", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
@@ -79,6 +84,7 @@ def command(
     rho: float | None,
     plot: Path | None,
     html: Path | None,
+    envelope: bool,
     source: str | None,
     labels: Path | None,
     classes: Path | None,
@@ -98,6 +104,9 @@ def command(
     most ALPHA. Logs of the original code and of its descendants are read, and logs that are still
     being written.
 
+    --envelope adds the largest certified accuracy of the logs at each radius, and which log (or
+    sigma) has it. No one classifier has it. The logs must be of the same images.
+
     With --reference the table says instead what share of the images is predicted correctly (the
     label) and accurately (the class that the reference names).
 
@@ -114,6 +123,7 @@ def command(
     if reference is not None:
         others = {"radii": radii, "alpha": alpha, "rho": rho, "plot": plot, "html": html}
         others["transferred"] = transferred or None
+        others["envelope"] = envelope or None
         given = [name for name, value in others.items() if value is not None]
         _judge(logs, reference, form, names, given)
         return
@@ -137,8 +147,15 @@ def command(
 
         check_report_path(html, inputs)
     table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
+    notes = []
+    if envelope:
+        from smoothcert.analysis.envelope import note, with_envelope
+
+        table = with_envelope(table, opened, alpha, rho)
+        assert table.envelope is not None
+        notes.append(note(table.envelope, len(opened)))
     if plot is not None:
-        write_plot(plot, opened, alpha, rho)
+        write_plot(plot, opened, alpha, rho, envelope=envelope)
     if html is not None:
         lists = SourceOptions(labels=labels, classes=classes)
         write_report(html, opened, table, alpha=alpha, rho=rho, source=source, source_options=lists)
@@ -147,6 +164,8 @@ def command(
     for log in opened:
         if about := population(log):
             echo(f"{log.path}: {about}", err=True)
+    for said in notes:
+        echo(said, err=True)
     echo_lines(render(table, form, found.skipped))
     _fail_if_damaged(found)
 

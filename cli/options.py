@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from smoothcert.cli.grouping import grouped, option
-from smoothcert.cli.shell.numbers import Number
+from smoothcert.cli.shell.numbers import Number, OneOrMore
 from smoothcert.engine.base.ranges import (
     ALPHA,
     BATCH,
@@ -32,7 +32,10 @@ def run_options(function: _Command) -> _Command:
             click.argument("source"),
             click.argument("log", type=click.Path(path_type=Path), metavar="OUT.tsv"),
             click.option(
-                "--sigma", type=Number(SIGMA), required=True, help="Noise level, [0,1] pixels."
+                "--sigma",
+                type=OneOrMore(SIGMA),
+                required=True,
+                help="Noise level, [0,1] pixels; 0.25,0.5 writes OUT_0.25.tsv and OUT_0.5.tsv.",
             ),
             click.option(
                 "--alpha",

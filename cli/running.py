@@ -13,24 +13,44 @@ if TYPE_CHECKING:
 
 
 def watched(
-    run: "Callable[..., RunSummary]",
+    run: "Callable[..., RunSummary | tuple[RunSummary, ...]]",
     log: Path,
     log_json: bool,
     metrics_port: int | None,
     metrics_host: str,
     **options: Any,
 ) -> None:
-    """Run with progress, and print one line; `run` is smoothcert.certify or smoothcert.predict."""
-    from smoothcert.cli.watchers import watching
-    from smoothcert.engine.log.manifest import manifest_path
+    """Run with progress, and print one line for each log; `run` is smoothcert.certify or
+    smoothcert.predict."""
+    from smoothcert.cli.watchers import Finished, watching
+    from smoothcert.engine.run.certification import Watchers
 
     with watching(log_json, metrics_port, metrics_host) as watchers:
-        summary = run(log=log, watcher=watchers, **options)
-    rate = summary.samples_now / summary.seconds
+        done = run(log=log, watcher=Watchers([watchers, Finished(_say)]), **options)
+    if isinstance(done, tuple):
+        from smoothcert.several import log_at
+
+        summaries = {log_at(log, s): each for s, each in zip(options["sigma"], done, strict=True)}
+    else:
+        summaries = {log: done}
+        _say(str(log), done.images, done.certified_now, done.samples_now, done.seconds)
+    for path, summary in summaries.items():
+        _say_failed(path, summary)
+    if any(summary.failed for summary in summaries.values()):
+        raise click.exceptions.Exit(1)
+
+
+def _say(log: str, images: int, certified: int, samples: int, seconds: float) -> None:
+    rate = samples / seconds
     echo(
-        f"{log}: {summary.images} images, {summary.certified_now} of them now, in "
-        f"{summary.seconds:.1f} s ({rate:,.0f} samples/s)"
+        f"{log}: {images} images, {certified} of them now, in {seconds:.1f} s "
+        f"({rate:,.0f} samples/s)"
     )
+
+
+def _say_failed(log: Path, summary: "RunSummary") -> None:
+    from smoothcert.engine.log.manifest import manifest_path
+
     if summary.failed:
         first = summary.failed[0]
         echo(
@@ -39,4 +59,3 @@ def watched(
             "all, and the same command tries them again",
             err=True,
         )
-        raise click.exceptions.Exit(1)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ class JsonLog:
     """A Watcher that writes one JSON object per event on stderr.
 
     Each has `time` (UTC) and `event`: inferred, selecting, begin, image, failed, progress (every
-    ten seconds), worker, worker lost.
+    ten seconds), worker, worker lost; of several sigmas also log begun and log finished.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,7 @@ class JsonLog:
 
     def begin(self, images: int, done: int, samples: int) -> None:
         """See Watcher.begin."""
+        self._samples = 0
         self._told = self._start = time.monotonic()
         self.event("begin", {"images": images, "done": done, "samples_at_most": samples})
 
@@ -70,6 +71,21 @@ class Sayings(Watchers):
         """See Watcher.event."""
         if name == "inferred":
             echo(printable(f"{details['of']}: {details['what']}"))
+
+
+class Finished(Watchers):
+    """A Watcher that is told when one of several logs is finished; `say` takes its name, and how
+    many images, images certified, samples and seconds."""
+
+    def __init__(self, say: Callable[[str, int, int, int, float], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def event(self, name: str, details: dict[str, Any]) -> None:
+        """See Watcher.event."""
+        if name == "log finished":
+            known = ("log", "images", "certified", "samples", "seconds")
+            self._say(*(details[key] for key in known))
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from pathlib import Path
 from smoothcert.analysis.accuracy import DEFAULT_RHO
 from smoothcert.analysis.log import Log, files_of
 from smoothcert.analysis.report.facts import plain
-from smoothcert.analysis.report.payload import payload, script_json
-from smoothcert.analysis.report.sections import promises, sections
+from smoothcert.analysis.report.payload import envelope_payload, payload, script_json
+from smoothcert.analysis.report.sections import envelope_rows, promises, sections
 from smoothcert.analysis.report.thumbnails import thumbnails
 from smoothcert.analysis.table import AccuracyTable
 from smoothcert.engine.base.errors import InputError, require
@@ -80,11 +80,13 @@ def render(
     level = DEFAULT_RHO if rho is None else rho
     shown = sections(logs, table, alpha, level)
     names = [section.name for section in shown]
+    envelope = None if table.envelope is None else envelope_rows(logs, names, table, alpha, level)
     pictures = None if source is None else thumbnails(source, logs, options=source_options)
     data = {
         "rho": level,
         "labelled": table.labelled,
         "logs": payload(logs, names, alpha, level),
+        "envelope": envelope and envelope_payload(logs, alpha, level),
         "pictures": pictures and {"fits": pictures.fits, "png": pictures.pictures},
     }
     style, script = _joined(_STYLES), f'(() => {{\n"use strict";\n{_joined(_SCRIPTS)}}})();\n'
@@ -97,6 +99,7 @@ def render(
         script=script,
         data=script_json(data),
         sections=shown,
+        envelope=envelope,
         promises=promises(logs, names),
         labelled=table.labelled,
         measure="Certified accuracy" if table.labelled else "Certified share",

@@ -6,6 +6,7 @@ from typing import Any
 
 from smoothcert.analysis.accuracy import high_probability_accuracy
 from smoothcert.analysis.curve import certified_curve
+from smoothcert.analysis.envelope import NAME, envelope_at, envelope_curve
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.report.charts import (
     bin_width,
@@ -55,6 +56,23 @@ def payload(
             }
         )
     return parts
+
+
+def envelope_payload(logs: Sequence[Log], alpha: float | None, rho: float) -> dict[str, Any]:
+    """The envelope as `payload` has a log: its curve, with a bound where all logs have one."""
+    curve = envelope_curve(logs)
+    radii = curve.radii.tolist()
+    alphas = [failure_probability(log, alpha) for log in logs]
+    return {
+        "name": NAME,
+        "rows": len(logs[0]),
+        "decided": None if curve.decided is None else curve.decided.tolist(),
+        "curve": {
+            "radii": radii,
+            "accuracy": curve.accuracy.tolist(),
+            "lower": envelope_at(logs, radii, alphas, rho).lower,
+        },
+    }
 
 
 def _columns(log: Log) -> dict[str, Any]:

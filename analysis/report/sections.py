@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from smoothcert.analysis.accuracy import high_probability_accuracy
+from smoothcert.analysis.envelope import NAME, envelope_at, note
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.report.charts import samples_drawn
 from smoothcert.analysis.report.facts import Facts, facts, images_selected, plain
@@ -85,6 +86,33 @@ def _section(
         facts=facts(log),
         said=plain("; ".join(log.said)) if log.said else "",
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EnvelopeRows:
+    """The upper envelope at the table's radii as text, the log that each figure is of, and what a
+    reader must know of it."""
+
+    name: str
+    accuracy: list[str]
+    logs: list[str]
+    lower: list[str] | None
+    note: str
+
+
+def envelope_rows(
+    logs: Sequence[Log], names: Sequence[str], table: AccuracyTable, alpha: float | None, rho: float
+) -> EnvelopeRows:
+    """The envelope of the logs, with a lower bound where all of them have one."""
+    alphas = [failure_probability(log, alpha) for log in logs]
+    found = envelope_at(logs, table.radii, alphas, rho)
+    return EnvelopeRows(
+        name=NAME,
+        accuracy=[f"{value:.3f}" for value in found.accuracy],
+        logs=["" if place is None else names[place] for place in found.rows],
+        lower=None if found.lower is None else [rounded_down(bound) for bound in found.lower],
+        note=note(found, len(logs)),
+    )
 
 
 def promises(logs: Sequence[Log], names: Sequence[str]) -> list[tuple[list[str], Promise]]:

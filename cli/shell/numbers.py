@@ -29,6 +29,23 @@ class Number(click.ParamType[int | float]):
             self.fail(str(error), param, ctx)
 
 
+class OneOrMore(click.ParamType[int | float | tuple[int | float, ...]]):
+    """A number of a range; or a tuple of them, where there are commas."""
+
+    name = "numbers"
+
+    def __init__(self, range_: Range) -> None:
+        self._one, self._more = Number(range_), Numbers(range_)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | float | tuple[int | float, ...]:
+        """See click.ParamType."""
+        if isinstance(value, str) and "," in value:
+            return self._more.convert(value, param, ctx)
+        return self._one.convert(value, param, ctx)
+
+
 class Numbers(click.ParamType[tuple[int | float, ...]]):
     """A tuple of numbers of a range, separated by commas; `count` of them where that is given."""
 

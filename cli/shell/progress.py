@@ -79,6 +79,7 @@ class RunProgress(TerminalProgress):
         self._task = self._progress.add_task(
             "certify", total=None, images="0", rate="-", accuracy="", left="-"
         )
+        self._level = ""
         self._images = self._done = self._labelled = self._correct = 0
         self._total = self._samples = 0
         self._start = time.monotonic()
@@ -86,6 +87,7 @@ class RunProgress(TerminalProgress):
     def begin(self, images: int, done: int, samples: int) -> None:
         """See Watcher.begin."""
         self._images, self._done, self._total = images, done, samples
+        self._samples = self._labelled = self._correct = 0
         self._start = time.monotonic()
         self._show()
 
@@ -117,6 +119,8 @@ class RunProgress(TerminalProgress):
                 highlight=False,
                 soft_wrap=True,
             )
+        if name == "log begun":  # of several
+            self._level = f"sigma {details['sigma']:g}: "
         if name == "selecting":
             self._progress.update(self._task, images="selecting {done}/{images}".format(**details))
         if name in ("worker lost", "no worker") and not self._progress.disable:
@@ -131,7 +135,7 @@ class RunProgress(TerminalProgress):
             self._task,
             completed=self._samples,
             total=max(self._total, 1),
-            images=f"{self._done}/{self._images}",
+            images=f"{self._level}{self._done}/{self._images}",
             rate=f"{rate:,.0f}",
             accuracy=f"accuracy {self._correct / self._labelled:.3f}" if self._labelled else "",
             left="-" if left is None else f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}",

@@ -141,6 +141,9 @@ SIGMA = Range(
     "above, noisy pixels do not fit 16 bits; at the lower end noise that is rounded to the 8-bit"
     " grid moves a pixel once in 2^64 draws, and below never",
 )
+SIGMAS = Range(
+    "sigmas", 1, 100, "how many sigmas are asked for", "each has a run and a log of its own"
+)
 PICTURED_SIGMA = Range(
     "sigma",
     SIGMA.low,
@@ -286,8 +289,9 @@ AUX_STREAMS = Range("aux-streams", 0, 64, "streams for branches", "more than Ten
 
 SECTIONS: dict[str, tuple[Range, ...]] = {
     "Certificates": (
-        SIGMA, RADIUS_SIGMA, ALPHA, ALPHA_ZETA, RHO, SAMPLES, TABLE_SAMPLES, SELECTION_SAMPLES,
-        PILOT_SAMPLES, PAIRED_SAMPLES, RADIUS, RADII, TOLERANCE, SAMPLES_PRICE, FAMILY_WISE, SEED,
+        SIGMA, SIGMAS, RADIUS_SIGMA, ALPHA, ALPHA_ZETA, RHO, SAMPLES, TABLE_SAMPLES,
+        SELECTION_SAMPLES, PILOT_SAMPLES, PAIRED_SAMPLES, RADIUS, RADII, TOLERANCE, SAMPLES_PRICE,
+        FAMILY_WISE, SEED,
     ),
     "Noise from Python": (SAMPLE_INDEX, PURPOSE, DRAWN, GRID, TOTAL_VARIATION),
     "Images and rows": (INDEX, SKIP, MAX_IMAGES, SAMPLE, SHARDS, ROWS),

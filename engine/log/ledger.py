@@ -19,15 +19,10 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError, RunStoppedError, system_line
 from smoothcert.engine.base.files import sweep, write_atomically
 from smoothcert.engine.base.memory import check_fits
+from smoothcert.engine.log.begun import begun_manifest
 from smoothcert.engine.log.log_file import LogFile, check_log
 from smoothcert.engine.log.log_rows import check_header, rows_in
-from smoothcert.engine.log.manifest import (
-    differences,
-    manifest_path,
-    read_manifest,
-    row_independence,
-    write_manifest,
-)
+from smoothcert.engine.log.manifest import manifest_path, row_independence, write_manifest
 from smoothcert.engine.log.row_rules import RowRules
 from smoothcert.engine.log.rows import Certificate, columns_of, header_of
 
@@ -197,7 +192,7 @@ class Ledger:
         check_fits(2 * size, f"{self.path}, read whole,", "a log, in a smaller file")
         self._file.seek(0)
         content = self._file.read()
-        manifest = self._own_manifest(run, whole=bool(content))
+        manifest = begun_manifest(self.path, run, whole=bool(content))
         complete = content[: content.rfind(b"\n") + 1]
         if complete:
             found = {row.index: row for row in rows_in(self.path, io.BytesIO(complete), run, rules)}
@@ -208,33 +203,4 @@ class Ledger:
             check_header(self.path, content, columns_of(run))
         self._file.seek(len(complete))
         self._file.truncate()
-        return manifest
-
-    def _own_manifest(self, run: dict[str, Any], *, whole: bool) -> dict[str, Any]:
-        """The manifest that is there already, which must be this run's; `whole`: beside a log, not
-        alone, as a run leaves it that is killed at its start."""
-        path = manifest_path(self.path)
-        if self._new:
-            if whole:
-                raise InputError(
-                    f"{self.path} exists and has no manifest beside it: expected a new file or a "
-                    "log of this command; choose another output"
-                )
-            return {}
-        manifest = read_manifest(self.path)
-        if found := differences(manifest["run"], run):
-            what, instead = (
-                (self.path, "the same options to resume")
-                if whole
-                else (path, f"remove it where its log {self.path} is not to come back")
-            )
-            raise InputError(
-                f"{what} was made by a different command: {'; '.join(found)}; choose another "
-                f"output, or {instead}"
-            )
-        if not whole and manifest.get("status") != "running":
-            raise InputError(
-                f"{path} is of a finished run, and its log {self.path} is gone: expected both or "
-                "none of them; bring it back, remove the manifest too, or choose another output"
-            )
         return manifest

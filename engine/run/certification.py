@@ -46,7 +46,7 @@ class Watcher(Protocol):
         """Something an operator may want to know (a worker came or went, `auto` passed a faster
         backend over, a model is not proven to be a function of a row, a log was begun under other
         circumstances, something was inferred of a model or a source, images are tried for
-        --only-correct)."""
+        --only-correct, one of several logs is begun or finished)."""
         ...
 
 

@@ -296,3 +296,30 @@ def test_doctor() -> None:
     assert report["onnxruntime"]["state"][0].isdigit()
     assert report["processor"]["note"].split()[1] == "cores,"
     assert "onnxruntime" in smoothcert("doctor").stdout
+
+
+def test_an_envelope_of_logs_of_the_same_images(log: Path, tmp_path: Path) -> None:
+    far = tmp_path / "far.tsv"
+    far.write_text(HEADER + "0\t1\t2\t0.5\t0\t1.0\n1\t1\t1\t0.9\t1\t1.0\n")
+    options = ("--envelope", "--radii", "0,0.5,0.75", "--format", "json")
+    plot, page = tmp_path / "plot.svg", tmp_path / "page.html"
+    done = smoothcert("analyze", log, far, *options, "--plot", plot, "--html", page)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["upper_envelope"]
+    assert found["certified_accuracy"] == [0.5, 0.5, 0.5]
+    assert found["log"] == ["log", "log", "far"]
+    assert done.stderr.splitlines()[-1] == found["note"]
+    assert "upper envelope (no one classifier)" in page.read_text()
+    assert plot.exists()
+    plot.unlink()
+    far.write_text(HEADER + "0\t1\t2\t0.5\t0\t1.0\n")
+    for arguments, words in (
+        ([far, "--plot", plot], f"{log} has 2 images and {far} 1: expected logs of the same"),
+        ([], f"there is but {log}: expected at least two"),
+        ([far, "--reference", log], "--reference and --envelope do not go together"),
+    ):
+        refused = CliRunner().invoke(command, list(map(str, [log, "--envelope", *arguments])))
+        assert isinstance(refused.exception, InputError)
+        assert words in str(refused.exception)
+        assert refused.stdout == ""
+    assert not plot.exists()

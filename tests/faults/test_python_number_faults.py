@@ -40,7 +40,7 @@ def test_n_from_python_what_is_no_number_is_refused_before_a_file_is_opened(
     log, absent = tmp_path / "out.tsv", tmp_path / "absent"
     single = [value for value in NO_NUMBERS if not isinstance(value, list | np.ndarray)]
     several = [*single, *((value,) for value in NO_NUMBERS), (math.nan,) * 3, np.array([[0.5]])]
-    for value in several if name in LISTS else NO_NUMBERS:
+    for value in several if name in (*LISTS, "sigma") else NO_NUMBERS:
         given = {**SHORT, "sigma": 0.25, name: value}
         if name in ("n_zeta", "alpha_zeta"):
             given["transfer_to"] = absent

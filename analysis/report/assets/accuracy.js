@@ -1,5 +1,5 @@
 // The curves of certified accuracy: true steps, read at any radius by pointer, slider or number.
-const shownLogs = LOGS.map(() => true);
+const shownLogs = CURVES.map(() => true);
 let readRadius = 0;
 
 // The place in a curve that holds at r: the first of its radii that is at least r; -1 beyond.
@@ -42,7 +42,7 @@ function curve(log, number, f) {
   const { radii, accuracy, lower } = log.curve;
   const group = svg("g", { class: look(number) });
   const main = stepPath(radii, accuracy, f.x, f.y);
-  if (lower !== null) {
+  if (lower !== null && number < LOGS.length) {
     const below = stepPath(radii, lower, f.x, f.y);
     group.append(
       svg("path", { class: "band", "fill-rule": "evenodd", d: `${main}H${f.x(0)}Z${below}H${f.x(0)}Z` }),
@@ -57,12 +57,14 @@ function curve(log, number, f) {
 
 function drawAccuracy(width) {
   const height = Math.round(Math.min(400, Math.max(260, width * 0.5)));
-  const described = LOGS.map((log) => `${log.name}: ${share(log.curve.accuracy[0])} at radius 0, 0 beyond ${brief(log.curve.radii.at(-1))}`);
+  const described = CURVES.map((log) => `${log.name}: ${share(log.curve.accuracy[0])} at radius 0, 0 beyond ${brief(log.curve.radii.at(-1))}`);
   const f = frame({
     width, height, xMost: largestRadius, yMost: 1, xTitle: "L2 radius", yTitle: MEASURE,
     name: `Step curves of ${MEASURE} against the L2 radius. ${described.join("; ")}. The slider below reads them.`,
     yText: (value) => value.toFixed(1),
   });
+  // The envelope below the others, which it runs along.
+  if (shownLogs[LOGS.length]) f.root.append(curve(DATA.envelope, LOGS.length, f));
   LOGS.forEach((log, number) => { if (shownLogs[number]) f.root.append(curve(log, number, f)); });
   const cursor = svg("g", { class: "cursor", "aria-hidden": "true" });
   f.root.append(cursor);
@@ -77,7 +79,7 @@ function drawAccuracy(width) {
   placeCursor = () => {
     const r = Math.min(readRadius, f.xLast);
     cursor.replaceChildren(svg("line", { x1: f.x(r), x2: f.x(r), y1: f.margin.top, y2: f.y(0) }));
-    LOGS.forEach((log, number) => {
+    CURVES.forEach((log, number) => {
       if (!shownLogs[number] || readRadius > f.xLast) return;
       cursor.append(svg("circle", { class: look(number), cx: f.x(r), cy: f.y(accuracyAt(log, readRadius).accuracy), r: 4.5 }));
     });
@@ -98,7 +100,7 @@ function setRadius(radius, typed = false) {
   radiusSlider.setAttribute("aria-valuetext", `radius ${brief(radius)}`);
   if (!typed) radiusInput.value = radius;
   document.getElementById("radius-shown").textContent = brief(radius);
-  document.getElementById("accuracy-reading").replaceChildren(...LOGS.map((log, place) => {
+  document.getElementById("accuracy-reading").replaceChildren(...CURVES.map((log, place) => {
     const { accuracy, lower, decided } = accuracyAt(log, radius);
     return html("tr", { class: shownLogs[place] ? null : "muted", "data-log": place },
       html("th", { scope: "row" }, html("span", { class: `log ${look(place)}` }, key(place), ` ${log.name}`)),
@@ -112,7 +114,7 @@ function setRadius(radius, typed = false) {
 function startAccuracy() {
   const redraw = drawn(document.getElementById("accuracy-chart"), drawAccuracy);
   // One log needs no choice.
-  document.getElementById("accuracy-legend").append(...(LOGS.length > 1 ? LOGS : []).map((log, place) =>
+  document.getElementById("accuracy-legend").append(...(LOGS.length > 1 ? CURVES : []).map((log, place) =>
     html("button", { type: "button", class: `log ${look(place)}`, "aria-pressed": "true", click: (event) => {
       shownLogs[place] = !shownLogs[place];
       event.currentTarget.setAttribute("aria-pressed", shownLogs[place]);

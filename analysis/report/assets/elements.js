@@ -1,6 +1,8 @@
 // The data of the page, elements from plain values (never from markup), and numbers as text.
 const DATA = JSON.parse(document.getElementById("report-data").textContent);
 const LOGS = DATA.logs;
+// What has a curve: the logs, and their upper envelope where there is one.
+const CURVES = DATA.envelope === null ? LOGS : [...LOGS, DATA.envelope];
 
 // What the curves show; without labels every prediction counts, and nothing is right or wrong.
 const MEASURE = DATA.labelled ? "certified accuracy" : "certified share, whatever the label";
@@ -24,7 +26,7 @@ const svg = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 
 // The classes that give a log its colour and its line style; style attributes are forbidden here.
-const look = (number) => `series-${number % 7} dash-${number % 5}`;
+const look = (number) => (number < LOGS.length ? `series-${number % 7} dash-${number % 5}` : "envelope");
 
 const key = (number) =>
   svg("svg", { class: "key", viewBox: "0 0 28 10", "aria-hidden": "true" }, svg("path", { d: "M1 5H27" }));

@@ -12,8 +12,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from smoothcert.analysis.accuracy import certified_accuracy, high_probability_accuracy
+from smoothcert.analysis.envelope import NAME, with_envelope
 from smoothcert.analysis.log import Log
+from smoothcert.analysis.report.page import write_report
 from smoothcert.analysis.report.sections import rounded_down
+from smoothcert.analysis.table import accuracy_table
 
 
 def ask(driver: Any, radius: float) -> list[list[str]]:
@@ -54,6 +57,35 @@ def test_reading_is_exact_at_on_and_between_radii(browser: Page, tmp_path: Path)
             expected(ours, radius, 0.001),
             expected(theirs, radius, None),
         ]
+
+
+def test_the_envelope_is_read_and_drawn_beside_its_logs(browser: Page, tmp_path: Path) -> None:
+    rows = real_labels(60, largest=0.5)
+    far = [
+        (label, predict, round(radius * (0.5 if i % 2 else 3), 6))
+        for i, (label, predict, radius) in enumerate(rows)
+    ]
+    logs = [write_log(tmp_path / "near.tsv", rows), write_log(tmp_path / "far.tsv", far)]
+    table = with_envelope(accuracy_table(logs, [0.0, 0.25, 1.0]), logs)
+    page = tmp_path / "a.html"
+    write_report(page, logs, table)
+    driver = browser(page)
+    for radius in (0.0, 0.2, 1.0, 2.0):
+        *_, last = ask(driver, radius)
+        (accuracy,) = np.max([certified_accuracy(log, radius) for log in logs], axis=0)
+        (lower,) = np.max(
+            [high_probability_accuracy(log, radius, 0.001, 0.0005) for log in logs], axis=0
+        )
+        assert last == [
+            NAME, f"{accuracy:.3f}", f"{round(accuracy * 60)} of 60", rounded_down(lower),
+        ]  # fmt: skip
+    cells = driver.find_elements(By.CSS_SELECTOR, "#accuracy-table tr:nth-last-child(2) td")
+    assert [cell.text for cell in cells] == ["near", "near", "far"]
+    assert len(driver.find_elements(By.CSS_SELECTOR, "#accuracy-chart .envelope .curve")) == 1
+    assert not driver.find_elements(By.CSS_SELECTOR, "#accuracy-chart .envelope .bound")
+    driver.find_elements(By.CSS_SELECTOR, "#accuracy-legend button")[-1].click()
+    assert not driver.find_elements(By.CSS_SELECTOR, "#accuracy-chart .envelope .curve")
+    assert len(driver.find_elements(By.CSS_SELECTOR, "#accuracy-chart .curve")) == 2
 
 
 def test_the_curve_is_drawn_in_steps_at_the_exact_places(browser: Page, tmp_path: Path) -> None:
