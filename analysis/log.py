@@ -14,7 +14,7 @@ from smoothcert.analysis.reading.rows import rows_of
 from smoothcert.analysis.reading.table import split_table
 from smoothcert.analysis.reading.text import whole_lines
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.log.manifest import manifest_path, read_json
+from smoothcert.engine.log.manifest import FINISHED, manifest_path, read_json
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ class Log:
     def complete(self) -> bool:
         """Whether the run is finished, as far as the manifest tells; without one, whether the
         last line is whole."""
-        return not self.torn if self.manifest is None else self.manifest.get("status") == "complete"
+        if self.manifest is None:
+            return not self.torn
+        return self.manifest.get("status") in FINISHED
 
     @property
     def rows_follow_results(self) -> bool:
@@ -149,7 +151,7 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
     """
     # Before the rows: a writer that finishes in between must not make them look complete.
     manifest = read_json(path)
-    lines, torn = whole_lines(path, manifest is not None and manifest.get("status") == "complete")
+    lines, torn = whole_lines(path, manifest is not None and manifest.get("status") in FINISHED)
     if columns is None and not lines:
         lines = [torn]
     table = split_table(path, lines, columns)
@@ -186,9 +188,9 @@ def files_of(logs: Sequence[Log]) -> list[Path]:
 def _refuse_missing(path: Path, manifest: dict[str, Any] | None, rows: int) -> None:
     """Raise InputError where a finished run has not as many rows as it wrote."""
     images = (manifest or {}).get("images")
-    finished = manifest is not None and manifest.get("status") == "complete"
-    if finished and images is not None and images != rows:
+    status = (manifest or {}).get("status")
+    if status in FINISHED and images is not None and images != rows:
         raise InputError(
-            f"{path} has {rows} rows and its manifest says complete, with {images}: expected all "
+            f"{path} has {rows} rows and its manifest says {status}, with {images}: expected all "
             "of them; restore the file, or run the same command again"
         )

@@ -12,8 +12,11 @@ from smoothcert.engine.log.log_file import check_log
 from smoothcert.engine.log.manifest import recorded_seed
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed, fresh_seed
+from smoothcert.engine.run.budget.amount import Budget
+from smoothcert.engine.run.budget.executor import BudgetExecutor
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
 from smoothcert.engine.run.execution import Executor, Job
+from smoothcert.engine.run.processes import devices_of
 from smoothcert.engine.run.selecting import selected
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
@@ -102,6 +105,7 @@ def certify(
     n_zeta: int | None = None,
     alpha_zeta: float | None = None,
     bound: str = "one-sided",
+    budget: str | float | None = None,
     **options: Unpack[RunOptions],
 ) -> RunSummary:
     """Certify the images of a source with a model smoothed by noise of level sigma, into a log.
@@ -125,8 +129,12 @@ def certify(
     (n / 10, at least 1000). bound: "two-class" bounds the runner-up's probability too, which
     certifies larger radii where the other votes are spread over many classes, and a class that
     leads without a majority; a column runner_up has its votes.
+    budget: with radii, so much time ("30m", "2h") or so many samples (5e7) to decide as many cells
+    of the table as can be; the same call with a further one goes on.
     Raises InputError, in one line, for anything that does not fit; nothing is then overwritten.
     """
+    if budget is not None and transfer_to is not None:
+        raise InputError("budget and transfer-to exclude each other: leave one of them out")
     if transfer_to is None and (n_zeta is not None or alpha_zeta is not None):
         raise InputError("n-zeta and alpha-zeta are of a transfer only: give --transfer-to too")
     given = numbers_of(
@@ -145,7 +153,13 @@ def certify(
         given["n_zeta"] = max(1000, given["n"] // 10)
     if radii is not None:
         given["radii"] = tuple(sorted(set(given["radii"])))
-    asked = CertifyOptions(setting=setting, label_aware=label_aware, bound=bound, **given)
+    asked = CertifyOptions(
+        setting=setting,
+        label_aware=label_aware,
+        bound=bound,
+        budgeted=budget is not None,
+        **given,
+    )
     notes = {} if family_wise is None else {"family_wise": asked.family_wise}
     return _run(
         model,
@@ -155,6 +169,7 @@ def certify(
         asked.procedure,
         notes=notes,
         transfer_to=transfer_to,
+        budget=None if budget is None else Budget.of(budget),
         **numbers_of(**options),
     )
 
@@ -195,6 +210,7 @@ def _run(
     *,
     notes: Mapping[str, Any] | None = None,
     transfer_to: str | Path | None = None,
+    budget: Budget | None = None,
     seed: int | None = None,
     indices: str | Path | None = None,
     sample: int | None = None,
@@ -236,6 +252,13 @@ def _run(
     seed = _seed_of(seed, asked, Path(log))
     watcher = watcher or Watchers()
     executor = _executor(ray, workers, threads, decode, watcher)
+    if budget is not None:
+        if executor is not None or devices_of(device) != [device]:
+            raise InputError(
+                "a budget is spent on one device: expected neither --ray nor several GPUs; give "
+                "each device a --shard of its own, and merge"
+            )
+        executor = BudgetExecutor(budget, Path(log))
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
     try:
@@ -262,9 +285,7 @@ def _run(
         reference=reference,
     )
     images = open_source(source, opened.spec, opened.num_classes, source_options)
-    selection = selected(
-        asked, subset, images, job, Path(log), watcher, on_cluster=executor is not None
-    )
+    selection = selected(asked, subset, images, job, Path(log), watcher, on_cluster=ray is not None)
     _check_family(notes, images, selection)
     return certify_images(
         job,

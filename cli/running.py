@@ -31,6 +31,13 @@ def watched(
         f"{log}: {summary.images} images, {summary.certified_now} of them now, in "
         f"{summary.seconds:.1f} s ({rate:,.0f} samples/s)"
     )
+    if summary.cells:
+        share = summary.undecided / summary.cells
+        more = "; a further --budget goes on" if summary.undecided else ""
+        echo(
+            f"{log}: {summary.undecided} of {summary.cells} cells of the table are undecided "
+            f"({share:.1%}){more}"
+        )
     if summary.failed:
         first = summary.failed[0]
         echo(

@@ -12,6 +12,7 @@ from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.wording import shown
 from smoothcert.engine.log.arithmetic import check_arithmetic
+from smoothcert.engine.log.manifest import FINISHED
 from smoothcert.engine.log.rows import Certificate, columns_of
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -119,7 +120,7 @@ def audit_log(
     found = read_rows_under_audit(
         logged.log,
         columns_of(logged.run),
-        in_order=logged.manifest.get("status") in ("complete", "partial"),
+        in_order=logged.manifest.get("status") in (*FINISHED, "partial"),
     )
     _check_pilot(logged, found)
     suspects = _check_rows(found, job, source)
