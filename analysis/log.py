@@ -11,7 +11,7 @@ import numpy.typing as npt
 from smoothcert.analysis.reading.fields import integers
 from smoothcert.analysis.reading.names import COUNTS
 from smoothcert.analysis.reading.rows import rows_of
-from smoothcert.analysis.reading.table import split_table
+from smoothcert.analysis.reading.table import Table, split_table
 from smoothcert.analysis.reading.text import whole_lines
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import FINISHED, manifest_path, read_json
@@ -29,6 +29,7 @@ class Log:
     labelled  False where the images have no labels: -1 in every row, and nothing is correct
     numbered  whether idx numbers the rows, for want of such a column
     said      what was inferred in reading it, a sentence each
+    undecided int64, radii that a budget left undecided; None of other runs
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Log:
     labelled: bool = True
     numbered: bool = False
     said: tuple[str, ...] = ()
+    undecided: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -176,8 +178,14 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
         labelled=rows.labelled,
         numbered="idx" not in table.columns,
         said=tuple(said),
+        undecided=integers(table, "undecided", 0) if _is_budgeted(table, manifest) else None,
         **{name: integers(table, name, 0) if name in table.columns else None for name in COUNTS},
     )
+
+
+def _is_budgeted(table: Table, manifest: dict[str, Any] | None) -> bool:
+    run = (manifest or {}).get("run", {})
+    return bool(run.get("budgeted")) and "undecided" in table.columns
 
 
 def files_of(logs: Sequence[Log]) -> list[Path]:

@@ -132,7 +132,9 @@ def audit_log(
         findings += logged.against(
             described_run(job, session, source, again.selection, logged.notes), [session]
         )
-        clean = sorted(found.certificates.keys() - suspects)
+        # Rows without samples (a budget may leave some) have nothing to be certified again.
+        drawn = {index for index, row in found.certificates.items() if row.decision.drawn}
+        clean = sorted(drawn - suspects)
         chosen = random.Random(seed).sample(clean, min(rows, len(clean)))
         images = decoded_ahead(source, sorted(chosen))
         for each in repeat(backend, procedure, model.num_classes, images, found.certificates):

@@ -67,6 +67,17 @@ class TableState:
         return self._votes
 
     @property
+    def any_class(self) -> bool:
+        """Whether sampling goes on for whichever class leads: none holds a radius, none is asked
+        for."""
+        return self._holder == ABSTAIN and self.label is None
+
+    @property
+    def runner_up(self) -> int:
+        """The votes of the class with most but one."""
+        return int(np.sort(self.counts)[-2]) if len(self.counts) > 1 else 0
+
+    @property
     def undecided(self) -> int:
         """How many of the radii asked for are neither certified nor given up."""
         if self.ended:

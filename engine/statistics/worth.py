@@ -7,6 +7,7 @@ hold at its own looks, however many of them come and whatever decides which come
 import numpy as np
 from scipy import special
 
+from smoothcert.engine.statistics.sequential import Floats
 from smoothcert.engine.statistics.table_state import TableState, hoped_for
 
 
@@ -21,7 +22,7 @@ def worth(state: TableState) -> float:
     j, n = state.looked, state.drawn
     if j == 0:
         return np.inf
-    looks = np.asarray(state.table.looks[j:], np.float64)
+    looks = np.asarray(state.table.looks[j:], np.float64)[:, None]
     passed = state.passed
     open_radii = slice(passed, max(passed + 1, hoped_for(state.futile[j - 1], state.votes)))
     more = looks - n
@@ -29,11 +30,22 @@ def worth(state: TableState) -> float:
     total = a + b
     mean = state.votes + more * a / total
     variance = more * a * b * (total + more) / (total**2 * (total + 1.0))
-    deviation = np.sqrt(variance)[:, None]
+    deviation = np.sqrt(variance)
+
+    def at_most(votes: Floats) -> Floats:
+        chance: Floats = special.ndtr((votes + 0.5 - mean) / deviation)
+        return chance
+
     needed = state.table.needed[j:, state.asked[open_radii]]
     futile = np.asarray(state.futile[j:])[:, open_radii]
-    certified = special.ndtr((mean[:, None] - needed + 0.5) / deviation)
-    given_up = special.ndtr((futile + 0.5 - mean[:, None]) / deviation)
-    decided = np.minimum(certified + given_up, 1.0)
+    decided = 1.0 - at_most(needed - 1.0) + at_most(futile)
+    if state.any_class:
+        # The next class keeps its share of the other votes: it may reach a radius too, and while it
+        # has more than are futile, nothing is given up.
+        share = max(state.runner_up, 0.5) / max(n - state.votes, 1)
+        other = at_most(looks - needed / share)
+        kept = at_most(np.minimum(looks - futile / share - 1.0, futile))
+        decided += other - kept
+    decided = np.clip(decided, 0.0, 1.0)
     decided[-1] = 1.0  # the looks are over
-    return float((decided.sum(axis=1) / more).max())
+    return float((decided.sum(axis=1) / more[:, 0]).max())

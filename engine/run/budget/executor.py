@@ -8,7 +8,7 @@ from typing import Any
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.run.budget.agenda import Agenda
 from smoothcert.engine.run.budget.amount import Budget, Meter
-from smoothcert.engine.run.budget.begun import Begun
+from smoothcert.engine.run.budget.kept_votes import KeptVotes
 from smoothcert.engine.run.execution import Job, LocalExecutor, Results
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import ImageSource
@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_SAVES = 60.0
 class BudgetExecutor(LocalExecutor):
     """An Executor that decides as much of a table as its budget allows: first some samples of every
     image, then those that decide most radii. In the end it yields the images that are undecided
-    too, with what is certified of them; their votes are in the file `begun`.
+    too, with what is certified of them; their votes are kept beside the log.
 
     Expects a budgeted TableCertify (raises InputError for another procedure).
     """
@@ -51,8 +51,8 @@ class BudgetExecutor(LocalExecutor):
     ) -> Results:
         """See Executor.results."""
         assert self._backend is not None, "open comes first"
-        begun = Begun(self._log, self._run)
-        tables = begun.read(self._table, source, set(indices), self._backend.num_classes)
+        votes = KeptVotes(self._log, self._run)
+        tables = votes.read(self._table, source, set(indices), self._backend.num_classes)
         agenda = Agenda(self._table, source, indices, tables, Meter(self._budget))
         saved = time.monotonic()
         try:
@@ -62,11 +62,11 @@ class BudgetExecutor(LocalExecutor):
                 if certificate := agenda.returned(step):
                     yield certificate
                 if time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
-                    begun.write(agenda.open_tables())
+                    votes.write(agenda.open_tables())
                     saved = time.monotonic()
             yield from agenda.failed
             agenda.failed.clear()
             yield from agenda.left()
         finally:
             agenda.close()
-            begun.write(agenda.open_tables())
+            votes.write(agenda.open_tables())

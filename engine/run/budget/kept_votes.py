@@ -1,4 +1,4 @@
-"""`OUT.tsv.begun` beside a log: the votes of images that a budget left undecided.
+"""`OUT.tsv.votes` beside a log: the votes of images that a budget left undecided.
 
 It spares a further budget the samples that they have had. It is no evidence: without it they are
 drawn again, to the same votes, and an audit draws them again in any case.
@@ -21,7 +21,7 @@ from smoothcert.engine.statistics.table_state import TableState
 MOST_BYTES = 2**30
 
 
-class Begun:
+class KeptVotes:
     """The file beside the log of one run.
 
     log  OUT.tsv
@@ -29,7 +29,7 @@ class Begun:
     """
 
     def __init__(self, log: Path, run: Mapping[str, Any]) -> None:
-        self.path = log.with_name(log.name + ".begun")
+        self.path = log.with_name(log.name + ".votes")
         self._run = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
 
     def read(
