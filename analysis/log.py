@@ -14,7 +14,7 @@ from smoothcert.analysis.reading.rows import rows_of
 from smoothcert.analysis.reading.table import split_table
 from smoothcert.analysis.reading.text import whole_lines
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.log.manifest import manifest_path, read_json
+from smoothcert.engine.log.manifest import FINISHED, manifest_path, read_json
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Log:
     labelled  False where the images have no labels: -1 in every row, and nothing is correct
     numbered  whether idx numbers the rows, for want of such a column
     said      what was inferred in reading it, a sentence each
+    undecided int64, radii that a budget left undecided; None of other runs
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Log:
     labelled: bool = True
     numbered: bool = False
     said: tuple[str, ...] = ()
+    undecided: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -118,7 +120,9 @@ class Log:
     def complete(self) -> bool:
         """Whether the run is finished, as far as the manifest tells; without one, whether the
         last line is whole."""
-        return not self.torn if self.manifest is None else self.manifest.get("status") == "complete"
+        if self.manifest is None:
+            return not self.torn
+        return self.manifest.get("status") in FINISHED
 
     @property
     def rows_follow_results(self) -> bool:
@@ -149,13 +153,15 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
     """
     # Before the rows: a writer that finishes in between must not make them look complete.
     manifest = read_json(path)
-    lines, torn = whole_lines(path, manifest is not None and manifest.get("status") == "complete")
+    lines, torn = whole_lines(path, manifest is not None and manifest.get("status") in FINISHED)
     if columns is None and not lines:
         lines = [torn]
     table = split_table(path, lines, columns)
     rows = rows_of(table)
     _refuse_missing(path, manifest, len(rows.idx))
     said = [*table.said, *rows.said]
+    run = (manifest or {}).get("run", {})
+    budgeted = bool(run.get("budgeted")) and "undecided" in table.columns
     if torn and manifest is None and not table.strict:
         said.append(f"line {len(lines) + 1} does not end: left out")
     if not rows.labelled and manifest is None:
@@ -174,6 +180,7 @@ def read_log(path: Path, columns: Sequence[str] | None = None) -> Log:
         labelled=rows.labelled,
         numbered="idx" not in table.columns,
         said=tuple(said),
+        undecided=integers(table, "undecided", 0) if budgeted else None,
         **{name: integers(table, name, 0) if name in table.columns else None for name in COUNTS},
     )
 
@@ -186,9 +193,9 @@ def files_of(logs: Sequence[Log]) -> list[Path]:
 def _refuse_missing(path: Path, manifest: dict[str, Any] | None, rows: int) -> None:
     """Raise InputError where a finished run has not as many rows as it wrote."""
     images = (manifest or {}).get("images")
-    finished = manifest is not None and manifest.get("status") == "complete"
-    if finished and images is not None and images != rows:
+    status = (manifest or {}).get("status")
+    if status in FINISHED and images is not None and images != rows:
         raise InputError(
-            f"{path} has {rows} rows and its manifest says complete, with {images}: expected all "
+            f"{path} has {rows} rows and its manifest says {status}, with {images}: expected all "
             "of them; restore the file, or run the same command again"
         )

@@ -22,7 +22,8 @@ class CertifyOptions:
     the original paper. family_wise: alpha is for so many images together, not for each (and
     alpha_zeta too); a run of more is refused. n_zeta set: so many paired samples transfer each
     certificate to a reference, at a further alpha_zeta (alpha, where that is None). bound: of the
-    class that certificates are about, "one-sided" or "two-class" (class_bounds.py).
+    class that certificates are about, "one-sided" or "two-class" (class_bounds.py). budgeted: of
+    table mode, images may be left undecided.
     """
 
     sigma: float
@@ -38,6 +39,7 @@ class CertifyOptions:
     n_zeta: int | None = None
     alpha_zeta: float | None = None
     bound: str = OneSided.NAME
+    budgeted: bool = False
 
     def procedure(self, total_variation: float) -> Procedure:
         """The procedure; raises InputError for options that exclude each other or cannot go."""
@@ -84,6 +86,12 @@ class CertifyOptions:
                 self.setting or "strict",
                 label_aware=self.label_aware,
                 total_variation=total_variation,
+                budgeted=self.budgeted,
+            )
+        if self.budgeted:
+            raise InputError(
+                "a budget decides as much of a table as it can: expected --radii with it; add the "
+                "radii of the table, such as --radii 0,0.25,0.5"
             )
         if by_radius:
             return RadiusCertify(

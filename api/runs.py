@@ -14,9 +14,12 @@ from smoothcert.engine.log.manifest import recorded_seed
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.noise.streams import check_seed, fresh_seed
 from smoothcert.engine.run.beginning import check_begun
+from smoothcert.engine.run.budget.amount import Budget
+from smoothcert.engine.run.budget.executor import BudgetExecutor
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.run.kept_images import kept_images
+from smoothcert.engine.run.processes import devices_of
 from smoothcert.engine.run.selecting import selected
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
@@ -109,6 +112,7 @@ class CertifyKeywords(RunOptions, total=False):
     n_zeta: int | None
     alpha_zeta: float | None
     bound: str
+    budget: str | float | None
 
 
 class PredictKeywords(RunOptions, total=False):
@@ -155,6 +159,7 @@ def certify(
     n_zeta: int | None = None,
     alpha_zeta: float | None = None,
     bound: str = "one-sided",
+    budget: str | float | None = None,
     **options: Unpack[RunOptions],
 ) -> RunSummary | tuple[RunSummary, ...]:
     """Certify the images of a source with a model smoothed by noise of level sigma, into a log.
@@ -180,8 +185,12 @@ def certify(
     (n / 10, at least 1000). bound: "two-class" bounds the runner-up's probability too, which
     certifies larger radii where the other votes are spread over many classes, and a class that
     leads without a majority; a column runner_up has its votes.
+    budget: with radii, so much time ("30m", "2h") or so many samples (5e7) to decide as many cells
+    of the table as can be; the same call with a further one goes on.
     Raises InputError, in one line, for anything that does not fit; nothing is then overwritten.
     """
+    if budget is not None and transfer_to is not None:
+        raise InputError("budget and transfer-to exclude each other: leave one of them out")
     if transfer_to is None and (n_zeta is not None or alpha_zeta is not None):
         raise InputError("n-zeta and alpha-zeta are of a transfer only: give --transfer-to too")
     given = numbers_of(
@@ -203,12 +212,24 @@ def certify(
 
     def at(level: float) -> MakeProcedure:
         return CertifyOptions(
-            level, setting=setting, label_aware=label_aware, bound=bound, **given
+            level,
+            setting=setting,
+            label_aware=label_aware,
+            bound=bound,
+            budgeted=budget is not None,
+            **given,
         ).procedure
 
     levels = levels_of(sigma, log, at)
-    options_given = numbers_of(**options)
-    summaries = _run(model, source, levels, notes=notes, transfer_to=transfer_to, **options_given)
+    summaries = _run(
+        model,
+        source,
+        levels,
+        notes=notes,
+        transfer_to=transfer_to,
+        budget=None if budget is None else Budget.of(budget),
+        **numbers_of(**options),
+    )
     return summaries[0] if levels[0].alone else summaries
 
 
@@ -260,6 +281,7 @@ def _run(
     *,
     notes: Mapping[str, Any] | None = None,
     transfer_to: str | Path | None = None,
+    budget: Budget | None = None,
     seed: int | None = None,
     indices: str | Path | None = None,
     sample: int | None = None,
@@ -303,6 +325,13 @@ def _run(
     seeds = _seeds_of(seed, asked, [level.log for level in levels])
     watcher = watcher or Watchers()
     executors = [_executor(ray, workers, threads, decode, watcher) for _ in levels]
+    if budget is not None:
+        if len(levels) > 1 or ray is not None or devices_of(device) != [device]:
+            raise InputError(
+                "a budget is spent on one log, by one device: expected one sigma, and neither "
+                "--ray nor several GPUs; give each device a --shard of its own, and merge"
+            )
+        executors = [BudgetExecutor(budget, levels[0].log)]
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
     try:

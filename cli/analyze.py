@@ -11,6 +11,7 @@ from smoothcert.analysis.opening import Opened, open_logs
 from smoothcert.analysis.population import population
 from smoothcert.analysis.reading.names import check_columns
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
+from smoothcert.analysis.undecided import undecided_sentence
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo, echo_lines
@@ -162,8 +163,9 @@ def command(
         echo(f"{html}: a report, {html.stat().st_size / 1e6:.1f} MB", err=True)
     _tell(found, found.logs)
     for log in opened:
-        if about := population(log):
-            echo(f"{log.path}: {about}", err=True)
+        for about in (population(log), undecided_sentence(log)):
+            if about:
+                echo(f"{log.path}: {about}", err=True)
     for said in notes:
         echo(said, err=True)
     echo_lines(render(table, form, found.skipped))

@@ -59,6 +59,11 @@ from smoothcert.engine.base.ranges import (
     show_default=True,
     help="two-class: the runner-up's probability is bounded too; not with --radii.",
 )
+@click.option(
+    "--budget",
+    metavar="30m|2h|5e7",
+    help="Of table mode: decide as many cells as so much time, or so many samples, can.",
+)
 @click.option("--label-aware", is_flag=True, help="Stop where the label cannot be certified.")
 @click.option(
     "--family-wise",

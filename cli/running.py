@@ -34,6 +34,8 @@ def watched(
     else:
         summaries = {log: done}
         _say(str(log), done.images, done.certified_now, done.samples_now, done.seconds)
+        if done.cells:
+            _say_undecided(log, done)
     for path, summary in summaries.items():
         _say_failed(path, summary)
     if any(summary.failed for summary in summaries.values()):
@@ -45,6 +47,14 @@ def _say(log: str, images: int, certified: int, samples: int, seconds: float) ->
     echo(
         f"{log}: {images} images, {certified} of them now, in {seconds:.1f} s "
         f"({rate:,.0f} samples/s)"
+    )
+
+
+def _say_undecided(log: Path, summary: "RunSummary") -> None:
+    more = "; a further --budget goes on" if summary.undecided else ""
+    echo(
+        f"{log}: {summary.undecided} of {summary.cells} cells of the table are undecided "
+        f"({summary.undecided / summary.cells:.1%}){more}"
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.population import population
 from smoothcert.analysis.report.facts import plain
+from smoothcert.analysis.undecided import undecided_sentence
 
 _MODEL = "this model, as this backend runs it"
 _REFERENCE = "the reference model, as this backend runs it"
@@ -122,8 +123,7 @@ def _row_independence(log: Log) -> str:
 
 def _remarks(log: Log) -> list[str]:
     remarks, run = [], log.run
-    if about := population(log):
-        remarks.append(about)
+    remarks += [about for about in (population(log), undecided_sentence(log)) if about]
     if run.get("procedure") == "table":
         radii = plain(list(log.table_radii or ()))
         remarks.append(

@@ -211,6 +211,12 @@ TOLERANCE = Range(
     above=True,
     below=True,
 )
+BUDGET_SAMPLES = Range(
+    "budget", 1, 10**15, "samples such as 5e7, or a time such as 30m", "years of any device"
+)
+BUDGET_SECONDS = Range(
+    "budget", 0.0, 1e8, "a time such as 90s, 30m, 2h or 1d, or samples", "three years", above=True
+)
 SAMPLES_PRICE = Range(
     "samples price",
     0.0,
@@ -291,7 +297,7 @@ SECTIONS: dict[str, tuple[Range, ...]] = {
     "Certificates": (
         SIGMA, SIGMAS, RADIUS_SIGMA, ALPHA, ALPHA_ZETA, RHO, SAMPLES, TABLE_SAMPLES,
         SELECTION_SAMPLES, PILOT_SAMPLES, PAIRED_SAMPLES, RADIUS, RADII, TOLERANCE, SAMPLES_PRICE,
-        FAMILY_WISE, SEED,
+        FAMILY_WISE, SEED, BUDGET_SAMPLES, BUDGET_SECONDS,
     ),
     "Noise from Python": (SAMPLE_INDEX, PURPOSE, DRAWN, GRID, TOTAL_VARIATION),
     "Images and rows": (INDEX, SKIP, MAX_IMAGES, SAMPLE, SHARDS, ROWS),

@@ -63,6 +63,7 @@ class Ledger:
         self._log = LogFile(path)
         self._file = self._log.file
         self._rows: dict[int, bytes] = {}
+        self._undecided: set[int] = set()
         self._new = not os.path.lexists(manifest_path(path))
         try:
             manifest = self._recover(run, rules, check)
@@ -112,7 +113,7 @@ class Ledger:
 
     @property
     def done(self) -> frozenset[int]:
-        """The images that have a row."""
+        """The images that have a row, and need no further samples."""
         return frozenset(self._rows)
 
     def add_session(self, session: dict[str, Any]) -> None:
@@ -137,6 +138,8 @@ class Ledger:
         to the disk every second (a power cut loses a second)."""
         line = certificate.line().encode()
         self._rows[certificate.index] = line
+        if certificate.decision.undecided:
+            self._undecided.add(certificate.index)
         self._write(line)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self._sync()
@@ -145,14 +148,18 @@ class Ledger:
         """Close a run: rows in index order, and `summary` in the manifest.
 
         failed  why an image has no row, by index; a log that lacks some is `partial`, not complete
+
+        Rows that leave radii undecided come after all others, where a further budget replaces them;
+        such a log is `undecided`, unless it is partial.
         """
         self._sync()
-        if list(self._rows) != sorted(self._rows):
-            ordered = b"".join(self._rows[index] for index in sorted(self._rows))
+        order = sorted(self._rows, key=lambda index: (index in self._undecided, index))
+        if list(self._rows) != order:
+            ordered = b"".join(self._rows[index] for index in order)
             with self._written():
                 mode = stat.S_IMODE(os.fstat(self._file.fileno()).st_mode)
                 write_atomically(self._log.place, self._header + ordered, mode)
-        ending: dict[str, Any] = {"status": "complete"}
+        ending: dict[str, Any] = {"status": "undecided" if self._undecided else "complete"}
         if failed:
             reasons = [{"idx": index, "reason": failed[index]} for index in sorted(failed)]
             ending = {"status": "partial", "failed": reasons}
@@ -186,8 +193,8 @@ class Ledger:
         rules: RowRules | None,
         check: Callable[[Mapping[int, tuple[str, str]]], None] | None,
     ) -> dict[str, Any]:
-        """Check that the log is this run's, take its rows, and cut a torn last line; returns its
-        manifest, empty where there is none."""
+        """Check that the log is this run's, take its rows, and cut a torn last line and the rows
+        that are undecided; returns its manifest, empty where there is none."""
         size = os.fstat(self._file.fileno()).st_size
         check_fits(2 * size, f"{self.path}, read whole,", "a log, in a smaller file")
         self._file.seek(0)
@@ -198,7 +205,14 @@ class Ledger:
             found = {row.index: row for row in rows_in(self.path, io.BytesIO(complete), run, rules)}
             if found and check is not None:
                 check({i: (row.fields["label"], row.fields["pixels"]) for i, row in found.items()})
-            self._rows = {index: row.line for index, row in found.items()}
+            decided = {i: row for i, row in found.items() if not row.certificate.decision.undecided}
+            if list(decided) != list(found)[: len(decided)]:
+                raise InputError(
+                    f"{self.path} has a row with undecided radii before one without: expected them "
+                    "after all others; was it edited? choose another output"
+                )
+            self._rows = {index: row.line for index, row in decided.items()}
+            complete = self._header + b"".join(self._rows.values())
         elif not self._header.startswith(content):
             check_header(self.path, content, columns_of(run))
         self._file.seek(len(complete))

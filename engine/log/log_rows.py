@@ -32,6 +32,11 @@ class LoggedRow:
         """The image."""
         return self.certificate.index
 
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Its place in the log of a finished run: by image, those with undecided radii last."""
+        return bool(self.certificate.decision.undecided), self.index
+
 
 def check_header(path: Path, line: bytes, columns: tuple[str, ...]) -> None:
     """Raise InputError unless a first line, with its end, is the header of these columns."""
@@ -58,12 +63,12 @@ def rows_in(
     """The rows of a run's log at `path`; `file` is it, at its beginning.
 
     rules      what a row must be beside of the form; None: whatever has it
-    ascending  whether the rows must be in the order of their images, as those of a finished run are
-               (which takes no memory of those before)
+    ascending  whether the rows must be in the order of a finished run (which takes no memory of
+               those before)
     Raises InputError, naming the line, at the first one that is torn, no row, or of an image that
     has a row already; and for another header.
     """
-    columns, latest = columns_of(run), -1
+    columns, latest = columns_of(run), (False, -1)
     seen: dict[int, int] = {}
     check_header(path, file.readline(_LONGEST), columns)
     for number, line in enumerate(iter(lambda: file.readline(_LONGEST), b""), start=2):
@@ -77,8 +82,9 @@ def rows_in(
                 f"{path} line {number} repeats image {index} of line {seen[index]}: expected each "
                 "once; was it edited? choose another output"
             )
-        if ascending and index <= latest:
-            words = "repeats" if index == latest else f"comes after image {latest}, and is of"
+        if ascending and row.order <= latest:
+            after = f"comes after image {latest[1]}, and is of"
+            words = "repeats" if row.order == latest else after
             raise InputError(
                 f"{path} line {number} {words} image {index}: expected the images of a finished "
                 "run in their order; was it edited? run it again"
@@ -88,7 +94,7 @@ def rows_in(
             objection = rules.objection(row.certificate, row.fields)
         if objection is not None:
             raise _refusal(path, number, line, objection)
-        latest = index
+        latest = row.order
         if not ascending:
             seen[index] = number
         yield row

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from smoothcert.engine.statistics.procedures import Procedure  # scipy behind it takes longer
 
 
+FINISHED = ("complete", "undecided")
+"""The status of a run that gave every image its row; a budget may have left radii undecided."""
+
+
 def manifest_path(log: Path) -> Path:
     """OUT.tsv.json beside OUT.tsv."""
     return log.with_name(log.name + ".json")

@@ -145,6 +145,7 @@ class RunEntry(TypedDict, total=False):
         list[Annotated[float, Meta(ge=RADIUS.low, le=RADIUS.high)]],
         Meta(min_length=1, max_length=int(RADII.high), description="table mode: radii decided"),
     ]
+    budgeted: Annotated[bool, Meta(description="table mode: a budget may leave radii undecided")]
     setting: Annotated[str, _name("table mode: how errors are spent over looks and radii")]
     looks: Annotated[
         list[Annotated[int, Meta(ge=1, le=int(SAMPLES.high))]],
@@ -237,7 +238,10 @@ class Manifest(TypedDict, total=False):
     """A JSON object beside a log, in a regular file of UTF-8."""
 
     run: Annotated[RunEntry, Meta(description="what decides every byte of the log but the times")]
-    status: Annotated[str, _name("running, partial (some images failed) or complete")]
+    status: Annotated[
+        str,
+        _name("running, partial (some images failed), undecided (a budget ended it) or complete"),
+    ]
     sessions: Annotated[
         list[SessionEntry], Meta(description="the processes that worked on it, in order")
     ]

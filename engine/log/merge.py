@@ -16,6 +16,7 @@ from smoothcert.engine.base.outputs import check_output
 from smoothcert.engine.base.regular import open_regular
 from smoothcert.engine.log.log_rows import LoggedRow, rows_in
 from smoothcert.engine.log.manifest import (
+    FINISHED,
     differences,
     manifest_path,
     manifest_text,
@@ -121,7 +122,7 @@ def _check_one_run(shards: list[Path], manifests: list[dict[str, Any]]) -> None:
                 f"{failed[0]['idx']}: {failed[0]['reason']}): expected a row for each; repair them "
                 "and run that shard again"
             )
-        if manifest.get("status") != "complete":
+        if manifest.get("status") not in FINISHED:
             raise InputError(f"{path} is not complete: expected a finished run; resume it first")
     number = manifests[0]["run"]["selection"]["shards"]
     missing = number - len(seen)
@@ -143,10 +144,11 @@ def _merged(manifests: list[dict[str, Any]], rows: int) -> dict[str, Any]:
     """The manifest of the run as one process would have carried it out."""
     run = manifests[0]["run"]
     selection = {**run["selection"], "shard": 0, "shards": 1}
+    statuses = {manifest["status"] for manifest in manifests}
     sessions = [session for manifest in manifests for session in manifest["sessions"]]
     merged: dict[str, Any] = {
         "run": {**run, "selection": selection},
-        "status": "complete",
+        "status": "complete" if statuses == {"complete"} else "undecided",
         "sessions": sessions,
         "images": rows,
     }
@@ -192,13 +194,13 @@ def _same_rows(path: Path, run: dict[str, Any], checked: str) -> Iterator[Logged
 def _joined(
     header: bytes, shards: list[Path], manifests: list[dict[str, Any]], digests: list[str]
 ) -> Iterator[bytes]:
-    """The lines of the log, in the order of their images."""
+    """The lines of the log, in the order of a finished run."""
     yield header
     logs: list[Iterable[LoggedRow]] = []
     for path, manifest, digest in zip(shards, manifests, digests, strict=True):
         rows = _same_rows(path, manifest["run"], digest)
         logs.append(rows if len(logs) < _OPEN else list(rows))
-    for row in heapq.merge(*logs, key=attrgetter("index")):
+    for row in heapq.merge(*logs, key=attrgetter("order")):
         yield row.line
 
 

@@ -25,6 +25,7 @@ _FORMS = {
     "covers": _COUNT,
     "pixels": (r"[0-9a-f]{16}", "a digest of 16 hexadecimal digits"),
     "runner_up": _COUNT,
+    "undecided": _COUNT,
     "predict_transfer": _A_CLASS,
     "radius_transfer": _A_RADIUS,
     "covers_transfer": _COUNT,

@@ -25,6 +25,9 @@ COLUMNS = (
 TWO_CLASS_COLUMNS = ("runner_up",)
 """Further column of a run whose bound is two-class."""
 
+BUDGET_COLUMNS = ("undecided",)
+"""Further column of a run under a budget."""
+
 TRANSFER_COLUMNS = (
     "predict_transfer",
     "radius_transfer",
@@ -50,6 +53,8 @@ def columns_of(run: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns of a run's log."""
     if run.get("bound") == TwoClass.NAME:
         return COLUMNS + TWO_CLASS_COLUMNS
+    if run.get("budgeted"):
+        return COLUMNS + BUDGET_COLUMNS
     return COLUMNS + TRANSFER_COLUMNS if "n_zeta" in run else COLUMNS
 
 
@@ -93,6 +98,8 @@ class Certificate:
         }
         if decision.runner_up is not None:
             found["runner_up"] = decision.runner_up
+        if decision.undecided is not None:
+            found["undecided"] = decision.undecided
         if transfer is not None:
             found |= {
                 "predict_transfer": transfer.predict,
@@ -130,6 +137,7 @@ class Certificate:
             int(fields["drawn"]),
             transfer,
             int(fields["runner_up"]) if "runner_up" in fields else None,
+            int(fields["undecided"]) if "undecided" in fields else None,
         )
         return cls(int(fields["idx"]), int(fields["label"]), decision, 0.0, fields["pixels"])
 

@@ -12,6 +12,7 @@ from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.wording import shown
 from smoothcert.engine.log.arithmetic import check_arithmetic
+from smoothcert.engine.log.manifest import FINISHED
 from smoothcert.engine.log.rows import Certificate, columns_of
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -119,7 +120,7 @@ def audit_log(
     found = read_rows_under_audit(
         logged.log,
         columns_of(logged.run),
-        in_order=logged.manifest.get("status") in ("complete", "partial"),
+        in_order=logged.manifest.get("status") in (*FINISHED, "partial"),
     )
     _check_pilot(logged, found)
     suspects = _check_rows(found, job, source)
@@ -131,7 +132,9 @@ def audit_log(
         findings += logged.against(
             described_run(job, session, source, again.selection, logged.notes), [session]
         )
-        clean = sorted(found.certificates.keys() - suspects)
+        # Rows without samples (a budget may leave some) have nothing to be certified again.
+        drawn = {index for index, row in found.certificates.items() if row.decision.drawn}
+        clean = sorted(drawn - suspects)
         chosen = random.Random(seed).sample(clean, min(rows, len(clean)))
         images = decoded_ahead(source, sorted(chosen))
         for each in repeat(backend, procedure, model.num_classes, images, found.certificates):

@@ -8,7 +8,7 @@ from typing import Any
 
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.wording import printable, shown
-from smoothcert.engine.log.manifest import manifest_path, read_manifest, row_independence
+from smoothcert.engine.log.manifest import FINISHED, manifest_path, read_manifest, row_independence
 from smoothcert.engine.log.manifest_reading import check_required
 from smoothcert.engine.log.manifest_schema import Purpose
 from smoothcert.engine.sources.base import ImageSource
@@ -101,7 +101,7 @@ class LoggedRun:
         findings = []
         if status == "partial":
             findings.append(f"the log is partial: {self._failures()}")
-        elif status != "complete":
+        elif status not in FINISHED:
             findings.append(
                 f"the log is not complete (status {shown(status)}): {len(expected & found)} of "
                 f"{len(expected)} selected images have a row; resume it with its own command"
@@ -111,7 +111,7 @@ class LoggedRun:
                 f"{len(expected - found)} selected images have no row, and {len(found - expected)} "
                 "rows are of images that were not selected"
             )
-        if status in ("complete", "partial") and self.manifest.get("images") != len(expected):
+        if status in (*FINISHED, "partial") and self.manifest.get("images") != len(expected):
             findings.append(
                 f"manifest: images {shown(self.manifest.get('images'))} where {len(expected)} are "
                 "selected"

@@ -46,7 +46,12 @@ def read_rows_under_audit(log: Path, columns: tuple[str, ...], *, in_order: bool
     for number, line in enumerate(lines[1:], start=2):
         if problem := _take(line, number, columns, found):
             found.findings.append(f"line {number} {problem}: {quoted(line)}")
-    if in_order and list(found.present) != sorted(found.present):
+    certificates = found.certificates
+
+    def place(index: int) -> tuple[bool, int]:
+        return index in certificates and bool(certificates[index].decision.undecided), index
+
+    if in_order and list(found.present) != sorted(found.present, key=place):
         found.findings.append("the rows are not in the order of their images")
     return found
 

@@ -14,6 +14,7 @@ from smoothcert.engine.log.manifest import changed_circumstances, describe_run, 
 from smoothcert.engine.log.row_rules import RowRules
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import NOISE_LAW
+from smoothcert.engine.run.budget.executor import BudgetExecutor
 from smoothcert.engine.run.execution import Executor, Job, NewMachine
 from smoothcert.engine.run.processes import executor_for
 from smoothcert.engine.run.repeats import Repeats
@@ -87,6 +88,8 @@ class RunSummary:
     """What a run did: `images` selected, and this session's share of the work.
 
     failed  the images without a row: the log is complete where there are none
+    undecided, cells  of a run under a budget: how many of the table's cells (an image and a radius)
+            are undecided, and how many there are; 0 of others
     """
 
     images: int
@@ -94,6 +97,8 @@ class RunSummary:
     samples_now: int
     seconds: float
     failed: tuple[FailedImage, ...] = ()
+    undecided: int = 0
+    cells: int = 0
 
 
 def certify_images(
@@ -145,6 +150,8 @@ def certify_images(
                 watcher.event("resumed elsewhere", {"differences": "; ".join(changed)})
             watcher.begin(len(indices), len(indices) - len(todo), len(todo) * most)
             work = _Work(ledger, watcher, Repeats([session["backend"]]), most, paths, strict)
+            if isinstance(executor, BudgetExecutor):
+                executor.of_run(run)
             results = executor.results(source, todo, work.drew)
             try:
                 for result in results:
@@ -156,7 +163,10 @@ def certify_images(
             failed = sorted(work.failed, key=lambda image: image.index)
             ledger.finish({"images": len(indices)}, {image.index: image.reason for image in failed})
         certified = len(todo) - len(failed)
-        return RunSummary(len(indices), certified, work.samples, seconds, tuple(failed))
+        cells = len(indices) * executor.radii if isinstance(executor, BudgetExecutor) else 0
+        return RunSummary(
+            len(indices), certified, work.samples, seconds, tuple(failed), work.undecided, cells
+        )
     finally:
         executor.close()
 
@@ -234,6 +244,7 @@ class _Work:
     paths: dict[str, str]
     strict: bool
     samples: int = 0
+    undecided: int = 0
     failed: list[FailedImage] = field(default_factory=list)
 
     def drew(self, samples: int) -> None:
@@ -247,6 +258,7 @@ class _Work:
         elif isinstance(result, Certificate):
             self.repeats.take(result)
             self.ledger.append(result)
+            self.undecided += result.decision.undecided or 0
             self.watcher.image(result, self.most - result.decision.drawn)
         elif self.strict:
             raise InputError(result.reason)

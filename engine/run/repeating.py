@@ -17,6 +17,7 @@ from smoothcert.engine.statistics.procedures import (
     SampleRange,
     Trial,
 )
+from smoothcert.engine.statistics.table import TableCertify
 
 FOREIGN_TOLERANCE = 0.002
 """On another processor or runtime, float rounding may turn a few votes: the share of samples by
@@ -98,13 +99,21 @@ class _Following:
         return self._trial(self.logged[self._taken])
 
     def _trial(self, row: Certificate) -> Trial:
-        decision = yield from self.procedure.trial(row.label)
+        decision = yield from self._own_trial(row)
         if replace(row, decision=decision).fields() != row.fields():
             path = path_of(self.procedure)
             counts = yield from _counted(path.ranges(row.decision))
             seen = Seen(self.classes, counts, tolerated)
             self.objections[row.index] = path.objection(row.decision, row.label, seen)
         return decision
+
+    def _own_trial(self, row: Certificate) -> Trial:
+        """A trial as the row's was: one that a budget ended is ended there, after a look at
+        least."""
+        if row.decision.undecided and isinstance(self.procedure, TableCertify):
+            until = max(row.decision.drawn, self.procedure.table.looks[0])
+            return self.procedure.trial(row.label, until)
+        return self.procedure.trial(row.label)
 
     @property
     def max_samples(self) -> int:

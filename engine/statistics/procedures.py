@@ -77,6 +77,7 @@ class Decision:
     drawn    samples used altogether, whatever for: at least n + n0
     transfer what it says of a reference model, where it was asked
     runner_up  votes of the largest other class among the n, where the bound is two-class
+    undecided  radii asked for that are neither certified nor given up, where there is a budget
 
     A result can be checked from its procedure and these counts alone: see Procedure.radius_of.
     """
@@ -89,6 +90,7 @@ class Decision:
     drawn: int
     transfer: Transfer | None = None
     runner_up: int | None = None
+    undecided: int | None = None
 
     @property
     def covers(self) -> int:

@@ -5,7 +5,7 @@ images are far from all of them, and exact group-sequential tests see that early
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,15 +13,13 @@ import numpy as np
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.ranges import TABLE_SAMPLES
-from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.statistics.bounds import (
-    ABSTAIN,
     check_alpha,
     check_sigma,
     check_total_variation,
     smallest_useful_n,
 )
-from smoothcert.engine.statistics.procedures import Decision, SampleRange, Trial, check_samples
+from smoothcert.engine.statistics.procedures import Decision, Trial, check_samples
 from smoothcert.engine.statistics.sequential import (
     Ints,
     Spending,
@@ -35,6 +33,7 @@ from smoothcert.engine.statistics.table_boundaries import (
     boundary_table,
     radius_steps,
 )
+from smoothcert.engine.statistics.table_state import TableState
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ class TableCertify:
                  certified by then is returned, with the same guarantee; radii of misclassified
                  images are smaller, certified accuracy is the same.
     total_variation  of the sampler over one image (noise/lattice.py), allowed for in the boundaries
+    budgeted     decisions tell how many radii are undecided: an image may be left before it ends
 
     Raises InputError for sigma, radii, n, alpha or looks out of range, an unknown setting, and
     where none of the radii can ever be certified.
@@ -97,6 +97,7 @@ class TableCertify:
     looks: tuple[int, ...] | None = None
     label_aware: bool = False
     total_variation: float = 0.0
+    budgeted: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot certify."""
@@ -156,38 +157,28 @@ class TableCertify:
         ).tolist()
         return counts
 
-    def trial(self, label: int | None = None) -> Trial:
-        """Look after look, until every radius asked for is certified or given up."""
+    def state(self, label: int | None = None) -> TableState:
+        """An image of which nothing is known yet."""
         if self.label_aware and label is None:
             raise InputError("a label-aware procedure needs each image's label")
-        table = self.table
-        holder, best, evidence = ABSTAIN, -1, (0, 0)
-        counts: Ints | None = None
-        for j, look in enumerate(table.looks):
-            drawn = table.looks[j - 1] if j else 0
-            new = yield SampleRange(Purpose.ESTIMATION, drawn, look - drawn)
-            counts = new.copy() if counts is None else counts + new
-            # Level 0 takes more than half of the votes: only the first class can have it.
-            top = int(np.argmax(counts))
-            level = table.level(j, int(counts[top]))
-            if level >= 0 and holder not in (ABSTAIN, top):
-                return Decision(ABSTAIN, 0.0, int(counts[holder]), look, 0, look)
-            if level > best:
-                holder, best, evidence = top, level, (int(counts[top]), look)
-            tested = top if holder == ABSTAIN else holder
-            if self.label_aware and label is not None:
-                tested = label
-            votes = int(counts[tested]) if 0 <= tested < len(counts) else 0
-            passed = int(np.searchsorted(self.asked, best, side="right"))
-            if (
-                passed == len(self.asked)
-                or votes <= self.futile[j][passed]
-                or holder not in (ABSTAIN, tested)
-            ):
+        return TableState(self.table, self.asked, self.futile, label if self.label_aware else None)
+
+    def trial(self, label: int | None = None, until: int | None = None) -> Trial:
+        """Look after look, until every radius asked for is certified or given up.
+
+        until  a look at which it ends in any case, as under a budget
+        """
+        state = self.state(label)
+        while not state.ended:
+            state.take((yield state.wanted))
+            if state.drawn == until:
                 break
-        if holder == ABSTAIN:
-            return Decision(ABSTAIN, 0.0, votes, look, 0, look)
-        return Decision(holder, table.radius(best), *evidence, 0, look)
+        return self.decision(state)
+
+    def decision(self, state: TableState) -> Decision:
+        """What is known of an image in this state, whether it has ended or not."""
+        decision = state.decision()
+        return replace(decision, undecided=state.undecided) if self.budgeted else decision
 
     def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
         """See Procedure.certifies."""
@@ -216,6 +207,7 @@ class TableCertify:
             "looks": list(self.table.looks),
             "label_aware": self.label_aware,
             "boundaries": self.table.digest,
+            **({"budgeted": True} if self.budgeted else {}),
         }
 
     @classmethod
@@ -230,4 +222,5 @@ class TableCertify:
             tuple(run["looks"]),
             run["label_aware"],
             run["total_variation"],
+            run.get("budgeted", False),
         )

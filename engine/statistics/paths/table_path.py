@@ -13,6 +13,7 @@ from smoothcert.engine.statistics.paths.base import Seen, expect, may_lead
 from smoothcert.engine.statistics.procedures import Counts, Decision, SampleRange
 from smoothcert.engine.statistics.sequential import Ints
 from smoothcert.engine.statistics.table import TableCertify
+from smoothcert.engine.statistics.table_state import hoped_for
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -48,6 +49,8 @@ class TablePath:
     def ranges(self, claim: Decision) -> list[SampleRange]:
         """See Path.ranges."""
         expect("n0", claim.n0, 0)
+        if claim.undecided and claim.drawn == 0:
+            return []
         looks = self.procedure.table.looks
         for name, look in (("n", claim.n), ("drawn", claim.drawn)):
             if look not in looks:
@@ -68,8 +71,14 @@ class TablePath:
             for j, n in enumerate(self.procedure.table.looks)
             if n <= claim.drawn
         ]
+        if claim.undecided and not looks:
+            return self._against_undecided(claim, -1, 0, self.procedure.table.looks[0])
+        if claim.undecided and looks[-1].j == len(self.procedure.table.looks) - 1:
+            return f"{claim.undecided} radii are undecided after the last look"
         if claim.predict != ABSTAIN:
             return self._against_certificate(claim, label, looks)
+        if claim.undecided:
+            return self._against_going_on(claim, label, looks)
         if self._ends_without_holder(claim, label, looks):
             return None
         if self._ends_with_two_holders(claim, label, looks, seen.counts is None):
@@ -94,8 +103,10 @@ class TablePath:
             return f"{claim.count} of {claim.n} are not the votes for class {predict}"
         wanted = self._own(predict, label)
         if claim.n == claim.drawn:
+            if claim.undecided and wanted:
+                return self._against_undecided(claim, level, at, claim.count)
             if self._may_stop(look, level, claim.count) or not wanted:
-                return None
+                return "sampling ends there" if claim.undecided else None
             return f"sampling goes on after look {claim.n}"
         if not wanted or claim.count <= self._enough[at, level + 1]:
             return f"sampling ends at look {claim.n}"
@@ -107,9 +118,41 @@ class TablePath:
             if after.n < claim.drawn:
                 if high <= self._enough[after.j, level + 1]:
                     return f"sampling ends at look {after.n}"
+            elif claim.undecided:
+                return self._against_undecided(claim, level, after.j, high, low)
             elif not self._may_stop(after, level, low):
                 return f"sampling goes on after look {after.n}"
         return None
+
+    def _against_going_on(self, claim: Decision, label: int, looks: list[_Look]) -> str | None:
+        """Of a claim of no class, with radii undecided."""
+        last = looks[-1]
+        free = all(self._stays_free(look, label) for look in looks)
+        if not free or claim.count > self._most[last.j, 0] or not self._tests(claim, label, last):
+            return f"sampling does not go on, with no class, from {claim.count} of {claim.n}"
+        return self._against_undecided(claim, -1, last.j, claim.count)
+
+    def _against_undecided(
+        self, claim: Decision, level: int, j: int, votes: int, least: int | None = None
+    ) -> str | None:
+        """Of the radii that a claim leaves undecided, with `votes` at look j (or from `least` on)
+        for the class that sampling goes on for."""
+        passed = int(np.searchsorted(self.procedure.asked, level, side="right"))
+        fewest, most = (
+            hoped_for(self.procedure.futile[j], each) - passed
+            for each in (votes if least is None else least, votes)
+        )
+        if max(fewest, 1) <= (claim.undecided or 0) <= most:
+            return None
+        return f"{claim.undecided} radii are undecided, where the votes leave {most} so"
+
+    def _tests(self, claim: Decision, label: int, last: _Look) -> bool:
+        """Whether the claim's count may be that of the class that is tested, without a holder."""
+        if self.procedure.label_aware:
+            low, high = self._of_label(last, label)
+            return low <= claim.count <= high
+        leads = may_lead(last.low, last.high) & (last.low <= claim.count)
+        return bool(np.any(leads & (claim.count <= last.high)) and np.all(last.low <= claim.count))
 
     def _ends_without_holder(self, claim: Decision, label: int, looks: list[_Look]) -> bool:
         if not all(self._stays_free(look, label) for look in looks[:-1]):
@@ -118,13 +161,7 @@ class TablePath:
         none = int(self._most[last.j, 0])
         if np.any(last.low > none) or claim.count > none:
             return False
-        if not self._may_stop(last, -1, claim.count):
-            return False
-        if self.procedure.label_aware:
-            low, high = self._of_label(last, label)
-            return low <= claim.count <= high
-        leads = may_lead(last.low, last.high) & (last.low <= claim.count)
-        return bool(np.any(leads & (claim.count <= last.high)) and np.all(last.low <= claim.count))
+        return self._may_stop(last, -1, claim.count) and self._tests(claim, label, last)
 
     def _ends_with_two_holders(
         self, claim: Decision, label: int, looks: list[_Look], alike: bool

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -112,6 +113,63 @@ def test_what_is_possible_where_every_level_needs_votes_of_its_own(
         }  # fmt: skip
         of_zero = {claim for claim in reached if claim.predict in (ABSTAIN, 0)}
         assert {claim for claim in every if path.objection(claim, 0, seen) is None} == of_zero
+
+
+@pytest.mark.parametrize("label_aware", [False, True])
+@pytest.mark.parametrize(
+    "counted",
+    [
+        [[35, 25], [75, 55], [125, 75]],
+        [[40, 20], [86, 44], [132, 68]],
+        [[33, 27], [74, 56], [118, 82]],
+        [[31, 29], [62, 68], [95, 105]],
+        [[45, 15], [80, 50], [115, 85]],
+    ],
+)
+def test_what_a_budget_leaves_is_what_some_counts_lead_to(
+    counted: list[list[int]], label_aware: bool
+) -> None:
+    """Trials that are ended at any look, or not at all: their ends, and no others, are possible."""
+    looks = (60, 130, 200)
+    procedure = TableCertify(
+        0.5, (0.0, 0.1, 0.2), 200, 0.2, "fast", looks, label_aware, budgeted=True
+    )
+    table, path = procedure.table, path_of(procedure)
+    prefixes = [np.array(counts) for counts in counted]
+    seen = Seen(2, prefixes_of(looks, prefixes), tolerance=lambda n: 1)
+    nearby = [list(near(c, n, 1)) for n, c in zip(looks, prefixes, strict=True)]
+    reached = {
+        decided(procedure.trial(0, until), of_prefixes(prefixes_of(looks, each)))
+        for each in itertools.product(*nearby)
+        for until in (*looks, None)
+    }
+    assert len({decision.undecided for decision in reached}) > 1
+    assert all(path.objection(claim, 0, seen) is None for claim in reached)
+    possible = set()
+    for number, (j, n) in itertools.product(range(4), enumerate(looks)):
+        for count in range(max(0, min(counted[j]) - 2), min(n, max(counted[j]) + 2) + 1):
+            level = table.level(j, count)
+            claims = [Decision(ABSTAIN, 0.0, count, n, 0, n, undecided=number)]
+            if level >= 0:
+                claims += [
+                    Decision(top, table.radius(level), count, n, 0, drawn, undecided=number)
+                    for top in (0, 1) for drawn in looks[j:]
+                ]  # fmt: skip
+            possible |= {claim for claim in claims if path.objection(claim, 0, seen) is None}
+    assert possible == reached
+
+
+def test_an_image_without_samples_leaves_all_radii_undecided() -> None:
+    procedure = TableCertify(0.5, (0.0, 0.1, 9.0), 200, 0.2, looks=(60, 200), budgeted=True)
+    path, claim = path_of(procedure), procedure.decision(procedure.state())
+    assert claim == Decision(ABSTAIN, 0.0, 0, 0, 0, 0, undecided=2)  # 9 cannot be certified
+    assert path.ranges(claim) == []
+    assert path.objection(claim, 0, Seen(2)) is None
+    for number in (1, 3):
+        more = replace(claim, undecided=number)
+        assert "radii are undecided" in str(path.objection(more, 0, Seen(2)))
+    last = Decision(ABSTAIN, 0.0, 100, 200, 0, 200, undecided=1)
+    assert path.objection(last, 0, Seen(2)) == "1 radii are undecided after the last look"
 
 
 @pytest.mark.parametrize("label", [-1, 0, 1, 2, 9])

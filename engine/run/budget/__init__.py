@@ -1,0 +1,1 @@
+"""A run that may spend so many samples, or so much time, and no more."""

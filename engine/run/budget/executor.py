@@ -1,0 +1,72 @@
+"""Carries a run out under a budget, on one device."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.run.budget.agenda import Agenda
+from smoothcert.engine.run.budget.amount import Budget, Meter
+from smoothcert.engine.run.budget.kept_votes import KeptVotes
+from smoothcert.engine.run.execution import Job, LocalExecutor, Results
+from smoothcert.engine.run.scheduler import Scheduler
+from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.statistics.table import TableCertify
+
+_SECONDS_BETWEEN_SAVES = 60.0
+
+
+class BudgetExecutor(LocalExecutor):
+    """An Executor that decides as much of a table as its budget allows: first some samples of every
+    image, then those that decide most radii. In the end it yields the images that are undecided
+    too, with what is certified of them; their votes are kept beside the log.
+
+    Expects a budgeted TableCertify (raises InputError for another procedure).
+    """
+
+    def __init__(self, budget: Budget, log: Path) -> None:
+        self._budget = budget
+        self._log = log
+        self._run: Mapping[str, Any] = {}
+
+    def open(self, job: Job) -> dict[str, Any]:
+        """See Executor.open."""
+        if not isinstance(job.procedure, TableCertify) or not job.procedure.budgeted:
+            raise InputError("a budget is of table mode: expected the radii that it is to decide")
+        self._table = job.procedure
+        return super().open(job)
+
+    def of_run(self, run: Mapping[str, Any]) -> None:
+        """Told of the manifest's `run`, before `results`."""
+        self._run = run
+
+    @property
+    def radii(self) -> int:
+        """How many radii the table has."""
+        return len(self._table.asked)
+
+    def results(
+        self, source: ImageSource, indices: Sequence[int], on_batch: Callable[[int], None]
+    ) -> Results:
+        """See Executor.results."""
+        assert self._backend is not None, "open comes first"
+        votes = KeptVotes(self._log, self._run)
+        tables = votes.read(self._table, source, set(indices), self._backend.num_classes)
+        agenda = Agenda(self._table, source, indices, tables, Meter(self._budget))
+        saved = time.monotonic()
+        try:
+            for step in Scheduler(self._backend, agenda, on_batch).run(agenda):
+                while agenda.failed:
+                    yield agenda.failed.pop(0)
+                if certificate := agenda.returned(step):
+                    yield certificate
+                if time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+                    votes.write(agenda.open_tables())
+                    saved = time.monotonic()
+            yield from agenda.failed
+            agenda.failed.clear()
+            yield from agenda.left()
+        finally:
+            agenda.close()
+            votes.write(agenda.open_tables())
