@@ -31,6 +31,9 @@ RIVALS = ("reference", "runtime", "compiled")
 # Of the time that is left: of trying batches for the compiled loop, and of one step of the
 # original's, which is measured twice at least where there is time for it.
 _TRYING, _STEP = 1 / 4, 1 / 6
+_COMPILING = 1 / 3
+"""Of the whole budget, what must be left for a compilation to begin that need not be: one of
+ResNet-50 takes 15 s and more on two cores."""
 _ROUNDS_AT_LEAST = 1 / 4
 """Of the whole budget, whatever was spent before."""
 
@@ -77,8 +80,9 @@ def compare(
 
     module   the same network in torch, for the original's loop and the compiled one; None leaves
              both out
-    against  of RIVALS; one that cannot be had is left out, and `not_measured` says why, or an
-             InputError where it must
+    against  of RIVALS
+    must     raise InputError where torch.compile does not work; else it is left out, for want of
+             time too, and `not_measured` says why
     limit    measure the best of large products and convolutions too, where the backend's runtime
              can
     begun    when the budget began to run, by time.perf_counter; None for now
@@ -106,7 +110,7 @@ def compare(
     if module is not None and {"compiled", "reference"} & set(against):
         rivals = Rivals(model, module, settings, backend, deadline)
         try:
-            compiled = rivals.compiled() if "compiled" in against else None
+            compiled = rivals.compiled(must=must) if "compiled" in against else None
         except InputError as error:
             if must:
                 raise
@@ -172,10 +176,15 @@ class Rivals:
     def _left(self) -> float:
         return self._deadline - time.perf_counter()
 
-    def compiled(self) -> "CompiledLoop":
-        """Raises InputError where it cannot be had."""
+    def compiled(self, *, must: bool) -> "CompiledLoop":
+        """Raises InputError where it cannot be had; where it need not, for want of time too."""
         from smoothcert.engine.bench.compiled import fastest_compiled, rival_precision
 
+        if not must and self._left() < _COMPILING * self._settings.budget:
+            raise InputError(
+                "no time was left to compile it: ask for it with --against compiled, or give a "
+                "larger --budget"
+            )
         precision = rival_precision(self._precision, self._device, processor_flags())
         return fastest_compiled(
             *self._of_all, self._batch, self._device, precision, _TRYING * self._left()

@@ -53,17 +53,6 @@ def test_a_foreign_model_goes_without_the_reference_unless_it_is_asked_for(
     assert "does not name its architecture" in done.stderr
 
 
-def test_a_compiler_that_is_missing_is_said(
-    networks: dict[str, Model], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("torch")
-    monkeypatch.setenv("CXX", "/absent/compiler")
-    done = bench(networks["demo"].path, *QUICK, "--against", "compiled")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "it needs a C++ compiler" in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
 def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """Each line says of what it is: the rival's precision and batch, the limit's shape."""
     names = ("samples_per_second", "reference_samples_per_second", "runtime_samples_per_second",

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from smoothcert.engine.backends.base import Compute
+from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.bench.comparison import BenchSettings, compare
 from smoothcert.engine.bench.shapes import SHAPES
 from smoothcert.engine.models.model import Model
@@ -81,7 +82,11 @@ def test_the_compiled_loop_is_beside_ours(networks: dict[str, Model]) -> None:
 
     module = random_module("small_cnn", 10, (1, 28, 28))
     settings = replace(SETTINGS, budget=1e-3)  # no time for other batches
-    result = compare(networks["demo"], module, settings, against=("compiled",), limit=False)
+    late = compare(networks["demo"], module, settings, against=("compiled",), limit=False)
+    assert "no time was left" in late["not_measured"]["compiled"]
+    assert late["compiled_samples_per_second"] is None
+    asked = ("compiled",)
+    result = compare(networks["demo"], module, settings, against=asked, must=True, limit=False)
     assert (result["compiled_precision"], result["compiled_batch"]) == ("fp32", 32)
     assert result["not_measured"] == {}
     speedup = result["samples_per_second"] / result["compiled_samples_per_second"]
@@ -101,6 +106,8 @@ def test_without_a_compiler_the_others_are_measured(
     asked = ("compiled", "runtime")
     with config.patch({"cpp.cxx": ("/absent/compiler",)}):
         result = compare(networks["demo"], module, SETTINGS, against=asked, limit=False)
+        with pytest.raises(InputError, match=r"C\+\+ compiler"):
+            compare(networks["demo"], module, SETTINGS, against=asked, must=True, limit=False)
     assert "C++ compiler" in result["not_measured"]["compiled"]
     assert result["compiled_samples_per_second"] is None
     assert result["runtime_samples_per_second"] > 0
