@@ -168,7 +168,7 @@ class Rivals:
         import torch
 
         torch.set_num_threads(cores_for(settings.compute.threads))
-        self._module, self._settings, self._deadline = module, settings, deadline
+        self._settings, self._deadline = settings, deadline
         self._device, self._batch = settings.compute.device, backend.batch_size
         self._precision = backend.describe().get("precision", model.precision)
         self._of_all = (module, model.spec.shape, model.num_classes, settings.sigma)

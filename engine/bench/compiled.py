@@ -113,7 +113,7 @@ def fastest_compiled(
 
     On a GPU that is `batch`. On a CPU a few others are tried as well, each compiled for itself:
     one more as long as it would end within `seconds`, taking as long as the one before.
-    Raises NoCompiledLoopError where torch.compile does not work.
+    Raises NoCompiledLoopError where torch.compile does not work at `batch`.
     """
     sizes = dict.fromkeys((batch, *(_HOST_BATCHES if device == "cpu" else ())))
     found: list[tuple[float, CompiledLoop]] = []
@@ -127,6 +127,8 @@ def fastest_compiled(
         try:
             loop.warm(0.0)
         except Exception as error:  # whatever a compiler raises, and not torch's alone
+            if found:
+                break
             raise NoCompiledLoopError(
                 "torch.compile does not work here (on a CPU it needs a C++ compiler, such as g++, "
                 f"and Python's headers): {one_line(str(error).partition(_HINT)[0])}"

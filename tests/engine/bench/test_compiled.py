@@ -118,6 +118,8 @@ class Tried(CompiledLoop):
     sizes: list[int]
 
     def warm(self, seconds: float) -> None:
+        if self.batch not in self.speeds:
+            raise MemoryError
         self.sizes.append(self.batch)
 
     def run(self, seconds: float) -> tuple[int, float]:
@@ -131,8 +133,15 @@ class Tried(CompiledLoop):
         ({64: 100.0, 32: 102.0, 8: 90.0, 128: 101.0}, 1e9, [64, 32, 8, 128], 64),
         ({64: 100.0, 32: 500.0}, 0.0, [64], 64),
         ({32: 100.0, 8: 90.0, 128: 101.0}, 1e9, [32, 8, 128], 32),
+        ({32: 100.0, 8: 110.0}, 1e9, [32, 8], 8),
     ],
-    ids=["another is clearly better", "ours is as good", "no time to try", "ours is one of them"],
+    ids=[
+        "another is clearly better",
+        "ours is as good",
+        "no time to try",
+        "ours is one of them",
+        "a large one has no room",
+    ],
 )
 def test_its_batch_is_ours_unless_another_is_clearly_better(
     monkeypatch: pytest.MonkeyPatch,
