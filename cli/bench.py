@@ -1,7 +1,9 @@
-"""`smoothcert bench`: samples per second against the original loop and the bare runtime."""
+"""`smoothcert bench`: samples per second against the original loop, one of torch.compile, and the
+bare runtime."""
 
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,15 @@ from smoothcert.cli.file_options import model_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number
 from smoothcert.cli.shell.printing import echo
-from smoothcert.engine.base.ranges import BATCH, CLASSES, ROUNDS, SECONDS, SIGMA, THREADS
+from smoothcert.engine.base.ranges import (
+    BATCH,
+    BENCH_BUDGET,
+    CLASSES,
+    ROUNDS,
+    SECONDS,
+    SIGMA,
+    THREADS,
+)
 
 if TYPE_CHECKING:
     from smoothcert.export.precision.reduce import Precision
@@ -20,7 +30,10 @@ if TYPE_CHECKING:
 @click.command("bench", cls=GroupedCommand)
 @click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("--arch", help="An architecture with random weights, instead of MODEL.")
-@click.option("--against", help="reference, runtime, or both [default: what can be had].")
+@click.option(
+    "--against",
+    help="reference, runtime, compiled, or several of them [default: what can be had].",
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "fp16", "bf16", "int8", "fp8"]),
@@ -42,17 +55,24 @@ if TYPE_CHECKING:
 @click.option(
     "--reference-batch",
     type=Number(BATCH),
-    default=1000,
-    show_default=True,
-    help="Of the original loop.",
+    help="Of the original loop [default: 1000, or as many as fit].",
 )
-@click.option("--rounds", type=Number(ROUNDS), default=15, show_default=True)
+@click.option(
+    "--rounds", type=Number(ROUNDS), default=15, show_default=True, help="At most so many."
+)
 @click.option(
     "--seconds",
     type=Number(SECONDS),
-    default=0.5,
+    default=0.3,
     show_default=True,
     help="Per loop and round, at least.",
+)
+@click.option(
+    "--budget",
+    type=Number(BENCH_BUDGET),
+    default=45.0,
+    show_default=True,
+    help="Seconds in which rounds are to end.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @click.option("--export-only", type=click.Path(path_type=Path), metavar="MODEL.onnx",
@@ -78,9 +98,12 @@ def command(
     """Measure the certification loop in samples per second.
 
     In one process and interleaved: certification as `certify` runs it; the original loop (repeat,
-    randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; on a GPU
-    what you would write yourself, torch.compile in float16 with noise and counts on the device; the
-    bare runtime on a constant batch; large matrix products, as the processor's limit.
+    randn, add, argmax, count in Python) in torch, with its batch of 1,000 and with ours; what you
+    would write yourself, torch.compile in the same precision (for int8 in the best of floating
+    point) with noise and counts on the device, which on a CPU needs a C++ compiler; the bare
+    runtime on a constant batch; the best of several large products and convolutions in the same.
+
+    Rounds end when the quartiles of all figures are within 5 %, or by --rounds or --budget.
 
     With --arch, --input-shape is that of the network (default: of its usual dataset).
     """
@@ -92,6 +115,7 @@ def command(
     from smoothcert.export.opening import open_model
     from smoothcert.export.random_model import write_random_model
 
+    begun = time.perf_counter()
     wanted = _wanted(against)
     if (model is None) == (arch is None):
         raise InputError("expected MODEL or --arch NAME, one of them")
@@ -129,55 +153,61 @@ def command(
             threads=threads,
             tune=tune,
         )
-        module = _torch_network(opened, "reference" in wanted, explicit=against is not None)
+        module = _torch_network(opened, wanted, explicit=against is not None)
         result = compare(
             opened,
             module,
             BenchSettings(sigma, compute, **settings),
-            runtime="runtime" in wanted,
+            against=wanted,
+            must=against is not None,
+            begun=begun,
         )
+    for rival, reason in result["not_measured"].items():
+        echo(f"no {rival}: {reason}", err=True)
     if as_json:
         echo(json.dumps(result))
     else:
         _print(result)
 
 
-def _wanted(against: str | None) -> set[str]:
+def _wanted(against: str | None) -> tuple[str, ...]:
     from smoothcert.engine.base.errors import InputError
+    from smoothcert.engine.bench.comparison import RIVALS
 
-    wanted = set((against or "reference,runtime").split(","))
-    if unknown := wanted - {"reference", "runtime"}:
+    wanted = RIVALS if against is None else tuple(dict.fromkeys(against.split(",")))
+    if unknown := set(wanted) - set(RIVALS):
         raise InputError(
-            f"--against {sorted(unknown)[0]!r} is unknown: expected reference, runtime, or "
-            "reference,runtime"
+            f"--against {min(unknown)!r} is unknown: expected some of {','.join(RIVALS)}"
         )
     return wanted
 
 
-def _torch_network(model: Any, wanted: bool, *, explicit: bool) -> Any:
+def _torch_network(model: Any, wanted: tuple[str, ...], *, explicit: bool) -> Any:
     """The model's architecture in torch, random weights (its speed is the same), or None."""
     from smoothcert.engine.base.errors import InputError
     from smoothcert.export.random_model import random_module
 
-    if not wanted:
+    in_torch = [rival for rival in wanted if rival != "runtime"]
+    if not in_torch:
         return None
     arch = model.metadata.get("arch")
     try:
         if not arch:
             raise InputError(
-                f"model {model.given} does not name its architecture, so the original loop has no "
-                "torch network: expected a model that `smoothcert export` wrote; use "
-                "--against runtime"
+                f"model {model.given} does not name its architecture, so there is no torch network "
+                "to run: expected a model that `smoothcert export` wrote; use --against runtime"
             )
         return random_module(arch, model.num_classes, model.spec.shape)
     except InputError as error:
         if explicit:
             raise
-        echo(f"no reference: {error}", err=True)
+        echo(f"no {', '.join(in_torch)}: {error}", err=True)
         return None
 
 
 def _print(result: dict[str, Any]) -> None:
+    from smoothcert.engine.bench.shapes import SHAPES
+
     echo(
         f"{result['arch'] or result['model']} {tuple(result['input_shape'])}, {result['runtime']}, "
         f"{result['precision']}, batch {result['batch']}, {result['threads']} threads, "
@@ -187,7 +217,7 @@ def _print(result: dict[str, Any]) -> None:
         echo(f"{name} was passed over: {reason}")
     if result["took"]:
         echo(f"tuned: {result['took']}")
-    spread = result["spread"]
+    spread, said = result["spread"], set[str]()
     for title, key, ratio in (
         ("certification loop", "samples_per_second", None),
         ("bare runtime", "runtime_samples_per_second", "fraction_of_runtime"),
@@ -195,14 +225,21 @@ def _print(result: dict[str, Any]) -> None:
          "speedup_over_reference"),
         (f"original loop, batch {result['batch']}", "reference_same_batch_samples_per_second",
          "speedup_over_reference_same_batch"),
-        ("own torch.compile loop", "compiled_samples_per_second", "speedup_over_compiled"),
+        (f"torch.compile {result['compiled_precision']}, batch {result['compiled_batch']}",
+         "compiled_samples_per_second", "speedup_over_compiled"),
     ):  # fmt: skip
-        if result[key] is None:
+        if result[key] is None or title in said:
             continue
-        line = f"{title:26} {result[key]:12,.1f} samples/s ({_range(spread[key], ',.1f')})"
+        said.add(title)
+        line = f"{title:30} {result[key]:12,.1f} samples/s ({_range(spread[key], ',.1f')})"
         if ratio:
             line += f"; certification / this: {result[ratio]:.3f} ({_range(spread[ratio], '.3f')})"
         echo(line)
+    if (result["reference_batch"] or 1000) < 1000:
+        echo(
+            "the original loop's own batch is 1,000: --reference-batch 1000 takes it, however long "
+            "that is"
+        )
     if result["stages"]:
         parts = ", ".join(f"{name} {share:.1%}" for name, share in result["stages"].items())
         echo(f"time of the certification loop: {parts}")
@@ -210,8 +247,9 @@ def _print(result: dict[str, Any]) -> None:
         line = f"{result['gflop_per_sample']:.3g} GFLOP per sample, {result['gflops']:,.1f} GFLOP/s"
         if result["share_of_limit"]:
             line += (
-                f": {result['share_of_limit']:.1%} of this runtime's large matrix products "
-                f"({result['limit_gflops']:,.0f} GFLOP/s)"
+                f": {result['share_of_limit']:.1%} of {result['limit_gflops']:,.0f} GFLOP/s, the "
+                f"best of {len(SHAPES)} large products and convolutions here "
+                f"({result['limit_shape']})"
             )
         echo(line)
 

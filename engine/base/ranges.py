@@ -288,6 +288,7 @@ CALIBRATION_IMAGES = Range("images", 1, 10**6, "images that calibrate", "all are
 MAX_ZETA = Range("max-zeta", 0.0, 1.0, "a part of the votes", "a part of one", below=True)
 ROUNDS = Range("rounds", 1, 10**5, "rounds of a measurement", "the times of all are kept")
 SECONDS = Range("seconds", 0.0, 3600.0, "of a loop in a round", "an hour each", above=True)
+BENCH_BUDGET = Range("budget", 0.0, 1e6, "seconds of a measurement", "eleven days", above=True)
 
 OPTIMIZATION_LEVEL = Range("optimization-level", 0, 5, "how long a build searches", "TensorRT's")
 WORKSPACE = Range("workspace", 1, 2**20, "MiB of scratch memory", "a TiB")
@@ -306,6 +307,7 @@ SECTIONS: dict[str, tuple[Range, ...]] = {
     "Training, export, pictures and benchmarks": (
         PICTURED_SIGMA, TRAINING_EPOCHS, TRAINING_BATCH, LR, LR_STEP, GAMMA, MOMENTUM, WEIGHT_DECAY,
         CONSISTENCY, NOISES, ETA, CALIBRATION_IMAGES, MAX_ZETA, ROUNDS, SECONDS,
+        BENCH_BUDGET,
     ),
     "Engines": (OPTIMIZATION_LEVEL, WORKSPACE, AUX_STREAMS),
 }  # fmt: skip

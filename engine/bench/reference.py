@@ -1,5 +1,6 @@
 """The loop that Cohen, Rosenfeld, Kolter 2019 describe, in torch: what certification is today."""
 
+import math
 import time
 
 import numpy as np
@@ -8,6 +9,11 @@ import torch
 
 ORIGINAL_BATCH = 1000
 """The batch that the original command has by default."""
+
+_SMALL_BATCH = 8
+# Per sample, a large batch was seen to take 1.9 times as long as a small one, which stays in a
+# cache (benchmarks/results/cpu.md: ResNet-50).
+_SLOWER_WHEN_LARGE = 2
 
 
 def original_counts(
@@ -46,17 +52,27 @@ class ReferenceLoop:
     ) -> None:
         self.name = name
         self._module, self._classes = module.eval().to(device), classes
-        self._sigma, self._batch = sigma, batch
+        self._sigma, self.batch = sigma, batch
         generator = torch.Generator().manual_seed(0)
         self._x = torch.rand(shape, generator=generator).to(device)
 
     def warm(self, seconds: float) -> None:
         """See Loop.warm: in small batches, because one of 1,000 may take a minute."""
-        self._work(seconds, min(self._batch, 8))
+        self._work(seconds, min(self.batch, _SMALL_BATCH))
+
+    def batch_within(self, seconds: float) -> int:
+        """The batch, or the largest power of two below it, of which a step should take at most
+        `seconds`; at least 1."""
+        self.warm(0.0)
+        samples, elapsed = self._work(0.0, min(self.batch, _SMALL_BATCH))
+        fitting = seconds * samples / (elapsed * _SLOWER_WHEN_LARGE)
+        if fitting >= self.batch:
+            return self.batch
+        return 1 << math.floor(math.log2(max(fitting, 1.0)))
 
     def run(self, seconds: float) -> tuple[int, float]:
         """See Loop.run."""
-        return self._work(seconds, self._batch)
+        return self._work(seconds, self.batch)
 
     def _work(self, seconds: float, batch: int) -> tuple[int, float]:
         samples, start = 0, time.perf_counter()

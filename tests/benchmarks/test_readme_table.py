@@ -30,6 +30,27 @@ def test_every_entry_is_a_line_and_gaps_are_dashes() -> None:
     assert lines[-1] == f"2 cores of Some CPU, openvino 1.2; {how}."
 
 
+def test_records_from_before_the_compiled_loop_are_told_apart() -> None:
+    entry = {
+        "arch": "x", "input_shape": [3, 4, 4], "backend": "openvino", "precision": "int8",
+        "batch": 16, "reference_batch": 1000, "threads": 2, "samples_per_second": 5.0,
+        "machine": {"processor": "p", "packages": {}}, "share_of_limit": 0.5,
+    }  # fmt: skip
+    newer = {
+        **entry, "speedup_over_compiled": 2.516, "compiled_precision": "bf16",
+        "compiled_batch": 32, "limit_shape": "a shape",
+    }  # fmt: skip
+    old, both, new = (table(each).splitlines() for each in ([entry], [entry, newer], [newer]))
+    assert "torch.compile" not in old[0]
+    assert old[0].endswith("| of large matrix products |")
+    assert both[0].endswith("| of large matrix products |")
+    assert "| x torch.compile (its precision, batch) |" in both[0]
+    assert both[2].endswith("| - | - | - | - | 0.50 |")
+    assert both[3].endswith("| - | - | 2.52 (bf16, 32) | - | 0.50 |")
+    assert new[0].endswith("| of the best large product or convolution |")
+    assert len({text.count("|") for text in both[:4]}) == 1
+
+
 def test_what_is_published_is_what_was_measured() -> None:
     entries = json.loads(MEASURED.read_text())
     assert table(entries) in (MEASURED.parent / "cpu.md").read_text()

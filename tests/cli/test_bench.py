@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from foreign_models import classifier, node, value
 
+from smoothcert.cli.bench import _print
 from smoothcert.engine.models.model import Model, open_onnx
 
+WITHOUT_COMPILER = ("--against", "reference,runtime")
 QUICK = ("--rounds", 1, "--seconds", 0.02, "--batch", 32, "--reference-batch", 40)
 
 
@@ -25,7 +27,7 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_json_is_the_last_line_and_has_every_promised_key(networks: dict[str, Model]) -> None:
-    done = bench(networks["demo"].path, *QUICK, "--json")
+    done = bench(networks["demo"].path, *QUICK, *WITHOUT_COMPILER, "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     for key in ("samples_per_second", "reference_samples_per_second", "runtime_samples_per_second",
@@ -45,10 +47,38 @@ def test_a_foreign_model_goes_without_the_reference_unless_it_is_asked_for(
     assert done.returncode == 0, done.stderr
     assert "certification loop" in done.stdout
     assert "original loop" not in done.stdout
-    assert done.stderr.startswith("no reference: model ")
+    assert done.stderr.startswith("no reference, compiled: model ")
     done = bench(path, *QUICK, "--against", "reference")
     assert done.returncode == 2
     assert "does not name its architecture" in done.stderr
+
+
+def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each line says of what it is: the rival's precision and batch, the limit's shape."""
+    names = ("samples_per_second", "reference_samples_per_second", "runtime_samples_per_second",
+             "reference_same_batch_samples_per_second", "compiled_samples_per_second",
+             "fraction_of_runtime", "speedup_over_reference", "speedup_over_compiled",
+             "speedup_over_reference_same_batch")  # fmt: skip
+    result = {
+        **dict.fromkeys(names, 2.0), "spread": dict.fromkeys(names, (1.0, 3.0)), "arch": "x",
+        "input_shape": [3, 4, 5], "runtime": "r 1", "precision": "int8", "batch": 8, "threads": 2,
+        "rounds": 5, "machine": {"processor": "p"}, "passed_over": {}, "took": None,
+        "compiled_precision": "bf16", "compiled_batch": 32, "reference_batch": 64, "stages": None,
+        "gflop_per_sample": 0.5, "gflops": 10.0, "share_of_limit": 0.25, "limit_gflops": 40.0,
+        "limit_shape": "product 1x2 by 2x2",
+    }  # fmt: skip
+    _print(result)
+    out = capsys.readouterr().out
+    assert "torch.compile bf16, batch 32 " in out
+    assert "original loop, batch 64 " in out
+    assert "the original loop's own batch is 1,000" in out
+    assert "medians of 5 rounds" in out
+    assert (
+        "25.0% of 40 GFLOP/s, the best of 8 large products and convolutions here "
+        "(product 1x2 by 2x2)"
+    ) in out
+    _print({**result, "reference_batch": 1000})
+    assert "own batch" not in capsys.readouterr().out
 
 
 def test_export_only_writes_the_network(tmp_path: Path) -> None:

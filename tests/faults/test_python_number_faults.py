@@ -130,7 +130,7 @@ def test_n_a_law_is_of_a_number_of_python(sigma: Any) -> None:
     ("kind", "names"),
     [
         (BuildOptions, ("batch", "optimization_level", "workspace", "aux_streams")),
-        (BenchSettings, ("sigma", "reference_batch", "rounds", "seconds")),
+        (BenchSettings, ("sigma", "reference_batch", "rounds", "seconds", "budget")),
         (Reduction, ("sigma", "max_zeta", "images")),
     ],
 )

@@ -8,20 +8,12 @@ import numpy as np
 import pytest
 
 from smoothcert.engine.bench.flops import flops_per_sample
-from smoothcert.engine.bench.peak import write_products
 from smoothcert.engine.models.model import Model
 
 
 def test_a_linear_classifier(linear_model: Callable[..., Path]) -> None:
     path = linear_model(np.zeros((5, 60)), np.zeros(5), (3, 5, 4))
     assert flops_per_sample(path) == 2 * 5 * 60
-
-
-def test_quantised_products_count_as_their_float_ones(tmp_path: Path) -> None:
-    for quantised in (False, True):
-        path = tmp_path / f"{quantised}.onnx"
-        write_products(path, quantised, width=24, layers=3)
-        assert flops_per_sample(path) == 2 * 24 * 24 * 3
 
 
 def test_a_residual_network_counts_as_its_torch_modules(networks: dict[str, Model]) -> None:

@@ -25,6 +25,19 @@ def test_counts_follow_the_noise() -> None:
     assert abs(counts[1] / 10_050 - 0.158655) < 5 * np.sqrt(0.1587 * 0.8413 / 10_050)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "batch"),
+    [(1e9, 1000), (300.0, 1000), (299.0, 512), (153.6, 512), (153.5, 256), (0.6, 2), (0.1, 1)],
+)
+def test_the_batch_of_a_slow_network_is_what_fits(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, batch: int
+) -> None:
+    """Samples that take .15 s in batches of eight are taken to need .3 s in large ones."""
+    loop = ReferenceLoop("reference", torch.nn.Flatten(), (1, 2, 2), 4, 0.25, 1000)
+    monkeypatch.setattr(loop, "_work", lambda _, size: (size, 0.15 * size))
+    assert loop.batch_within(seconds) == batch
+
+
 def test_it_runs_whole_batches_of_the_size_given() -> None:
     seen: list[int] = []
 
