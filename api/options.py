@@ -1,6 +1,8 @@
 """What a user asks of `certify`, and the procedure that it makes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.wording import shown
@@ -107,3 +109,33 @@ class CertifyOptions:
             )
         n0 = _DEFAULT_N0 if self.n0 is None else self.n0
         return FixedCertify(self.sigma, n0, self.n, alpha, total_variation, self.bound)
+
+
+def modes_of(
+    given: Mapping[str, Any], sigma: float, total_variation: float
+) -> dict[str, Procedure]:
+    """The modes that a run with these numbers (of CertifyOptions) may take, by the options that
+    choose them. Where no radii are given, those of a table are multiples of sigma / 2, up to what n
+    samples can certify; a tolerance that is not given is .01."""
+    shared = {name: given[name] for name in ("n", "alpha", "family_wise") if name in given}
+    radii = given.get("radii") or _usual_radii(sigma, CertifyOptions(sigma, **shared))
+    said = ",".join(f"{radius:g}" for radius in radii)
+    rule = "samples_price" if given.get("samples_price") is not None else "tolerance"
+    price = given.get(rule) or 0.01
+    asked: dict[str, dict[str, Any]] = {
+        f"--n {given['n']}": {"n0": given.get("n0")},
+        f"--radii {said}": {"radii": radii},
+        f"--radii {said} --label-aware": {"radii": radii, "label_aware": True},
+        f"--radii {said} --setting fast": {"radii": radii, "setting": "fast"},
+        f"--{rule.replace('_', '-')} {price:g}": {rule: price},
+    }
+    return {
+        options: CertifyOptions(sigma, **shared, **settings).procedure(total_variation)
+        for options, settings in asked.items()
+    }
+
+
+def _usual_radii(sigma: float, options: CertifyOptions) -> tuple[float, ...]:
+    procedure = options.procedure(0.0)
+    largest = procedure.radius_of(options.n, options.n)
+    return tuple(sigma / 2 * i for i in range(min(7, 1 + int(2 * largest / sigma))))

@@ -1,14 +1,13 @@
 """`certify` and `predict` from Python: what the commands of these names do, with their options."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.input_spec import Interpolation
 from smoothcert.engine.log.log_file import check_log
 from smoothcert.engine.log.manifest import recorded_seed
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -17,6 +16,8 @@ from smoothcert.engine.run.beginning import check_begun
 from smoothcert.engine.run.budget.amount import Budget
 from smoothcert.engine.run.budget.executor import BudgetExecutor
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
+from smoothcert.engine.run.estimate import Estimate
+from smoothcert.engine.run.estimate import estimate as estimated
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.run.kept_images import kept_images
 from smoothcert.engine.run.processes import devices_of
@@ -26,13 +27,14 @@ from smoothcert.engine.sources.base import ImageSource, PhotographSource
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.selecting.subset import Subset
 from smoothcert.engine.sources.selection import Selection
-from smoothcert.engine.statistics.procedures import Predict
+from smoothcert.engine.statistics.procedures import Predict, Procedure
 from smoothcert.export.composite.noise_level import check_sigma
 from smoothcert.export.foreign.input_reading import OpenSidesError
-from smoothcert.export.foreign.options import Layout, ModelOptions
+from smoothcert.export.foreign.options import ModelOptions
 from smoothcert.export.opening import open_model, open_reference
+from smoothcert.keywords import CertifyKeywords, PredictKeywords, RunOptions
 from smoothcert.numbers import numbers_of
-from smoothcert.options import CertifyOptions
+from smoothcert.options import CertifyOptions, modes_of
 from smoothcert.several import (
     Level,
     MakeProcedure,
@@ -40,86 +42,6 @@ from smoothcert.several import (
     levels_of,
     selected_for_each,
 )
-
-
-class RunOptions(TypedDict, total=False):
-    """What every run may be told, by the names of the commands' options.
-
-    seed     64-bit seed of the noise (fresh randomness; a log that is resumed keeps its own)
-    indices, sample, stratified, sample_seed, only_correct   a subset of the images: see Subset
-    skip, max, shard   every skip-th image, at most so many (-1: all), part i of k ("0/1"); see
-             engine/run/selecting.py for the order. `max` counts the images that are certified; the
-             original's is the index at which it stops
-    backend, device, precision, batch   see Compute; device may name several GPUs
-    tune     see Compute
-    threads  cores to use; with `ray`, of each worker
-    strict   stop at an image that cannot be read
-    input_shape ... threshold   what a model that others wrote does not say: see ModelOptions
-    labels ... unlabelled   what a source does not say: see SourceOptions
-    ray, workers, decode   run on a Ray cluster ("local", "auto" or its address): see ClusterOptions
-    watcher  told of the run's progress
-    """
-
-    seed: int | None
-    indices: Path | None
-    sample: int | None
-    stratified: bool
-    sample_seed: int
-    skip: int
-    only_correct: bool
-    max: int
-    shard: str
-    backend: str
-    device: str
-    precision: str | None
-    batch: int | None
-    tune: bool
-    threads: int | None
-    strict: bool
-    input_shape: tuple[int, int, int] | None
-    mean: tuple[float, ...] | None
-    std: tuple[float, ...] | None
-    input_range: tuple[float, float] | None
-    resize: int | None
-    interpolation: Interpolation | None
-    layout: Layout | None
-    logits: str | None
-    threshold: float | None
-    labels: Path | None
-    classes: Path | None
-    arrays: tuple[str, ...] | None
-    columns: tuple[str, ...] | None
-    unlabelled: bool
-    ray: str | None
-    workers: int | None
-    decode: str
-    watcher: Watcher | None
-
-
-class CertifyKeywords(RunOptions, total=False):
-    """What `certify` may be told beside sigma."""
-
-    n0: int | None
-    n: int
-    alpha: float
-    radii: Sequence[float] | None
-    setting: str | None
-    tolerance: float | None
-    samples_price: float | None
-    label_aware: bool
-    family_wise: int | None
-    transfer_to: str | Path | None
-    n_zeta: int | None
-    alpha_zeta: float | None
-    bound: str
-    budget: str | float | None
-
-
-class PredictKeywords(RunOptions, total=False):
-    """What `predict` may be told beside sigma."""
-
-    n: int
-    alpha: float
 
 
 @overload
@@ -140,6 +62,16 @@ def certify(
     sigma: Sequence[float],
     **options: Unpack[CertifyKeywords],
 ) -> tuple[RunSummary, ...]: ...
+@overload
+def certify(
+    model: str | Path,
+    source: str | Path,
+    log: str | Path,
+    *,
+    sigma: float | Sequence[float],
+    estimate: Literal[True],
+    **options: Unpack[CertifyKeywords],
+) -> tuple[Estimate, ...]: ...
 def certify(
     model: str | Path,
     source: str | Path,
@@ -160,8 +92,9 @@ def certify(
     alpha_zeta: float | None = None,
     bound: str = "one-sided",
     budget: str | float | None = None,
+    estimate: bool = False,
     **options: Unpack[RunOptions],
-) -> RunSummary | tuple[RunSummary, ...]:
+) -> RunSummary | tuple[RunSummary, ...] | tuple[Estimate, ...]:
     """Certify the images of a source with a model smoothed by noise of level sigma, into a log.
 
     model   ONNX, a checkpoint that `export` understands, or a TensorRT plan
@@ -186,7 +119,9 @@ def certify(
     certifies larger radii where the other votes are spread over many classes, and a class that
     leads without a majority; a column runner_up has its votes.
     budget: with radii, so much time ("30m", "2h") or so many samples (5e7) to decide as many cells
-    of the table as can be; the same call with a further one goes on.
+    of the table as can be; the same call with a further one goes on. estimate: certify nothing and
+    write nothing, but draw a few samples of some images, and tell for each level what each mode
+    would take of all of them.
     Raises InputError, in one line, for anything that does not fit; nothing is then overwritten.
     """
     if budget is not None and transfer_to is not None:
@@ -221,15 +156,22 @@ def certify(
         ).procedure
 
     levels = levels_of(sigma, log, at)
-    summaries = _run(
+    if estimate and (transfer_to is not None or options.get("ray") is not None):
+        raise InputError(
+            "an estimate is of one model on this machine: leave --transfer-to and --ray out"
+        )
+    summaries: tuple[RunSummary, ...] = _run(
         model,
         source,
         levels,
         notes=notes,
         transfer_to=transfer_to,
         budget=None if budget is None else Budget.of(budget),
+        modes=partial(modes_of, given) if estimate else None,
         **numbers_of(**options),
     )
+    if estimate:
+        return summaries
     return summaries[0] if levels[0].alone else summaries
 
 
@@ -270,7 +212,7 @@ def predict(
     given = numbers_of(n=n, alpha=alpha)
     procedure = partial(Predict, given["n"], given["alpha"])
     levels = levels_of(sigma, log, lambda level: procedure)
-    summaries = _run(model, source, levels, **numbers_of(**options))
+    summaries: tuple[RunSummary, ...] = _run(model, source, levels, **numbers_of(**options))
     return summaries[0] if levels[0].alone else summaries
 
 
@@ -282,6 +224,7 @@ def _run(
     notes: Mapping[str, Any] | None = None,
     transfer_to: str | Path | None = None,
     budget: Budget | None = None,
+    modes: Callable[[float, float], Mapping[str, Procedure]] | None = None,
     seed: int | None = None,
     indices: str | Path | None = None,
     sample: int | None = None,
@@ -303,9 +246,10 @@ def _run(
     decode: str = "auto",
     watcher: Watcher | None = None,
     **of_files: Any,
-) -> tuple[RunSummary, ...]:
-    """Open everything, and run, one level after the other. of_files are the options of model and
-    source."""
+) -> Any:
+    """Open everything, and run, one level after the other: a RunSummary for each. of_files are the
+    options of model and source. With `modes`, which gives those of a level and a total variation by
+    name, nothing is run: an Estimate for each."""
     model_options = ModelOptions.among(of_files)
     source_options = SourceOptions.among(of_files)
     for level in levels:  # refuse useless settings before any file is opened
@@ -380,6 +324,16 @@ def _run(
         check_begun(job, images, selection, log, notes)
 
     selections = selected_for_each(levels, jobs, chosen, check)
+    if modes is not None:
+        return tuple(
+            estimated(
+                job,
+                images,
+                selections[level.log].indices(len(images)),
+                modes(level.sigma, job.law.total_variation(opened.spec.num_pixels)),
+            )
+            for job, level in zip(jobs, levels, strict=True)
+        )
     runs = [
         partial(
             certify_images,

@@ -8,7 +8,7 @@ import click
 from smoothcert.cli.file_options import model_options, source_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.options import run_options
-from smoothcert.cli.running import watched
+from smoothcert.cli.running import estimated, watched
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.engine.base.ranges import (
     ALPHA_ZETA,
@@ -64,6 +64,11 @@ from smoothcert.engine.base.ranges import (
     metavar="30m|2h|5e7",
     help="Of table mode: decide as many cells as so much time, or so many samples, can.",
 )
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="Write nothing: try some images, and print what each mode would take.",
+)
 @click.option("--label-aware", is_flag=True, help="Stop where the label cannot be certified.")
 @click.option(
     "--family-wise",
@@ -99,4 +104,7 @@ def command(**options: Any) -> None:
     """
     from smoothcert.runs import certify
 
-    watched(certify, **options)
+    if options["estimate"]:
+        estimated(certify, **options)
+    else:
+        watched(certify, **options)

@@ -10,6 +10,7 @@ from smoothcert.cli.shell.printing import echo
 
 if TYPE_CHECKING:
     from smoothcert.engine.run.certification import RunSummary
+    from smoothcert.engine.run.estimate import Estimate
 
 
 def watched(
@@ -40,6 +41,33 @@ def watched(
         _say_failed(path, summary)
     if any(summary.failed for summary in summaries.values()):
         raise click.exceptions.Exit(1)
+
+
+def estimated(
+    run: "Callable[..., tuple[Estimate, ...]]",
+    log_json: bool,
+    metrics_port: int | None,
+    metrics_host: str,
+    **options: Any,
+) -> None:
+    """Print what each mode would take; `run` is smoothcert.certify."""
+    from smoothcert.cli.watchers import watching
+
+    with watching(log_json, metrics_port, metrics_host) as watchers:
+        found = run(watcher=watchers, **options)
+    for each in found:
+        echo(
+            f"sigma {each.sigma:g}: {each.tried} of {each.images} images tried, at "
+            f"{each.samples_per_second:,.0f} samples/s on this device; for all {each.images}:"
+        )
+        width = max(len(mode.options) for mode in each.modes)
+        echo(f"{'':{width}}  {'samples/image':>21}  {'samples':>15}  {'hours':>8}")
+        for mode in each.modes:
+            per_image = f"{mode.per_image:,.0f} +- {mode.error:,.0f}"
+            echo(
+                f"{mode.options:{width}}  {per_image:>21}  {mode.samples:>15,.0f}  "
+                f"{mode.hours:>8.2f}"
+            )
 
 
 def _say(log: str, images: int, certified: int, samples: int, seconds: float) -> None:

@@ -12,7 +12,7 @@ import click
 import pytest
 
 import smoothcert
-from smoothcert import engine, runs
+from smoothcert import engine, keywords, runs
 from smoothcert.cli.audit import command as audit_command
 from smoothcert.cli.certify import command as certify_command
 from smoothcert.cli.predict import command as predict_command
@@ -58,7 +58,7 @@ def test_options_have_the_same_names_and_defaults(
             for kind in (ModelOptions, SourceOptions)
             for field in dataclasses.fields(kind)
         }
-        asked = get_type_hints(runs.RunOptions).keys() - parameters.keys()
+        asked = get_type_hints(keywords.RunOptions).keys() - parameters.keys()
         parameters |= {name: rest[name] for name in asked}
         del parameters["watcher"]
     given = command.make_context("command", arguments).params

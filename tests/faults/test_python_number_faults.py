@@ -16,8 +16,8 @@ from smoothcert.engine.bench.comparison import BenchSettings
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.statistics.bounds import is_majority
 from smoothcert.export.precision.reduce import Reduction
+from smoothcert.keywords import RunOptions
 from smoothcert.numbers import LISTS, NUMBERS
-from smoothcert.runs import RunOptions
 
 NO_NUMBERS: list[Any] = [
     math.nan, math.inf, -math.inf, "5", "\x1b", b"5", True, 10**5000, -(10**5000), 1j, object(),

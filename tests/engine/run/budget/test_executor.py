@@ -231,7 +231,7 @@ def test_it_is_audited_analysed_and_merged(
     [
         (["--budget", "30x", "--radii", "0"], "budget '30x' is none: expected a time such as"),
         (["--budget", "30m"], "expected --radii with it"),
-        (["--budget", "30m", "--radii", "0", "--ray", "local"], "by one device: expected one sigma"),
+        (["--budget", "30m", "--radii", "0", "--ray", "local"], "by one device: expected one"),
         (["--budget", "30m", "--radii", "0", "--device", "cuda:0,cuda:1"], "nor several GPUs"),
         (["--budget", "30m", "--radii", "0", "--sigma", "0.25,0.5"], "expected one sigma"),
         (["--budget", "30m", "--radii", "0", "--transfer-to", "x.onnx"], "exclude each other"),
