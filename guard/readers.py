@@ -99,6 +99,7 @@ class Readers:
             with contextlib.chdir(self._made):
                 prepare(self._made, _do)
                 write_samples(self._made)
+                _do(partial(self._within_budget, self._made))
 
     def targets(self) -> dict[str, Target]:
         """All of them, by name."""
@@ -114,6 +115,7 @@ class Readers:
             "audit-manifest": Target(partial(self._audit, "part0.tsv.json"), manifest),
             "analyze": Target(self._analyze, {**shard, **FOREIGN}),
             "analyze-manifest": Target(self._analyze_beside, manifest),
+            "kept-votes": Target(self._kept_votes, self._of("budget.tsv.votes")),
             "plan-record": Target(self._plan_record, {"built": plan_record()}),
             "config": Target(partial(self._hf_folder, "config.json"), {"resnet": CONFIG}),
             "processor": Target(
@@ -159,6 +161,18 @@ class Readers:
             "--sigma", 0.25, "--seed", 0, "--n", 200, "--backend", "onnxruntime", "--batch", 64,
             "--shard", "0/3",
         )  # fmt: skip
+
+    def _within_budget(self, folder: Path) -> str:
+        return command(
+            "certify", self._made / "model.onnx", self._made / "images.npz", folder / "budget.tsv",
+            "--sigma", 0.25, "--seed", 0, "--n", 4000, "--backend", "onnxruntime", "--batch", 64,
+            "--radii", "0,0.1,0.25", "--budget", 3000,
+        )  # fmt: skip
+
+    def _kept_votes(self, content: bytes) -> None:
+        folder = self._copied("budget.tsv", "budget.tsv.json")
+        (folder / "budget.tsv.votes").write_bytes(content)
+        self._within_budget(folder)
 
     def _merge(self, name: str, content: bytes) -> None:
         folder = self._in_place_of(name, content)

@@ -92,6 +92,13 @@ SCENARIOS = (
         command(*_CERTIFY, "--n", 4000, "--radii", "0,0.1,0.25", *_ON_ONNXRUNTIME),
         weight=3,
     ),
+    Scenario(
+        "budget",
+        command(
+            *_CERTIFY, "--n", 4000, "--radii", "0,0.1,0.25", "--budget", "1e12", *_ON_ONNXRUNTIME
+        ),
+        weight=2,
+    ),
     Scenario("radius", command(*_CERTIFY, "--n", 4000, "--tolerance", 0.1, *_ON_ONNXRUNTIME)),
     Scenario("batch cache", command(*_CERTIFY, "--n", 1000, "--backend", "onnxruntime")),
     Scenario("predict", command("predict", *_CERTIFY[1:], "--n", 500, *_ON_ONNXRUNTIME), weight=2),

@@ -30,11 +30,11 @@ RIVALS = ("reference", "runtime", "compiled")
 
 # Of the time that is left: of trying batches for the compiled loop, and of one step of the
 # original's, which is measured twice at least where there is time for it.
-_TRYING, _STEP = 1 / 4, 1 / 6
+_TRYING, _STEP = 1 / 4, 1 / 12
 _COMPILING = 1 / 3
 """Of the whole budget, what must be left for a compilation to begin that need not be: one of
 ResNet-50 takes 15 s and more on two cores."""
-_ROUNDS_AT_LEAST = 1 / 4
+_ROUNDS_AT_LEAST = 1 / 2
 """Of the whole budget, whatever was spent before."""
 
 
@@ -45,7 +45,7 @@ class BenchSettings:
     reference_batch  of the original's loop; None for its default of 1,000, or for as many as fit
                      into the budget
     rounds, seconds  at most so many, of so long per loop (rounds.py)
-    budget           seconds in which the rounds are to end; they have a quarter of it at least, and
+    budget           seconds in which the rounds are to end; they have half of it at least, and
                      what opens and compiles before them takes the time it takes
     """
 

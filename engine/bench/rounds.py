@@ -122,13 +122,13 @@ def measure_rates(
     Rounds end early when, after LEAST_ROUNDS, every rate and every ratio of the first loop to
     another is narrow. Beside the first, no round starts that, by each loop's last time, would end
     more than `budget` seconds after this call began. A loop whose steps are long sits rounds out
-    once it has had three times its share, or a third of the budget: after two, or after one where
+    once it has had three times its share, or a sixth of the budget: after two, or after one where
     there is no time for it. Nobody goes on without the first loop.
     """
     deadline = clock() + budget
     for loop in loops:
         loop.warm(0.0)  # what is allocated and compiled at the first step
-    had = _Rounds(loops, min(_SHARES * rounds * seconds, budget / 3), deadline)
+    had = _Rounds(loops, min(_SHARES * rounds * seconds, budget / 6), deadline)
     for number in range(rounds):
         part = had.next(clock())
         if not part:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.base.files import write_atomically
+from smoothcert.engine.base.files import sweep, write_atomically
 from smoothcert.engine.base.regular import read_regular
 from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.statistics.table import TableCertify
 from smoothcert.engine.statistics.table_state import TableState
 
-MOST_BYTES = 2**30
+MOST_BYTES = 2**28
 
 
 class KeptVotes:
@@ -39,6 +39,7 @@ class KeptVotes:
 
         Raises InputError, in one line, for a file that is damaged or of another run.
         """
+        sweep(self.path)
         try:
             content = read_regular(self.path, "the votes of undecided images", most=MOST_BYTES)
         except InputError:

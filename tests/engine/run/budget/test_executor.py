@@ -189,6 +189,23 @@ def test_votes_that_are_damaged_are_refused(
     assert rows_of(log).keys() <= {int(line.split(b"\t")[0]) for line in before.splitlines()[1:]}
 
 
+def test_votes_that_were_never_drawn_are_found(model: Path, source: Path, tmp_path: Path) -> None:
+    """A file that contradicts nothing but the noise: what is certified with it is no trial's."""
+    log, votes = tmp_path / "log.tsv", tmp_path / "log.tsv.votes"
+    certify(model, source, log, budget=12_000)
+    kept = json.loads(votes.read_text())
+    index, entry = next((i, each) for i, each in kept["images"].items() if each["holder"] == -1)
+    leader = max(entry["votes"], key=lambda pair: pair[1])
+    leader[1] += 20
+    others = [pair for pair in entry["votes"] if pair is not leader]
+    max(others, key=lambda pair: pair[1])[1] -= 20
+    votes.write_text(json.dumps(kept))
+    certify(model, source, log, budget=10**9)
+    found = smoothcert.audit(log, source, rows=IMAGES).findings
+    assert len(found) == 1
+    assert found[0].startswith(f"image {index}:")
+
+
 def test_it_is_audited_analysed_and_merged(
     model: Path, source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
