@@ -148,10 +148,12 @@ def certify_images(
             most = job.procedure.max_samples
             if todo and (changed := changed_circumstances(ledger.earlier, session)):
                 watcher.event("resumed elsewhere", {"differences": "; ".join(changed)})
-            watcher.begin(len(indices), len(indices) - len(todo), len(todo) * most)
-            work = _Work(ledger, watcher, Repeats([session["backend"]]), most, paths, strict)
+            total = len(todo) * most
             if isinstance(executor, BudgetExecutor):
                 executor.of_run(run)
+                total = executor.at_most(total)
+            watcher.begin(len(indices), len(indices) - len(todo), total)
+            work = _Work(ledger, watcher, Repeats([session["backend"]]), most, paths, strict)
             results = executor.results(source, todo, work.drew)
             try:
                 for result in results:

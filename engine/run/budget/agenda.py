@@ -5,9 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.budget.amount import Meter
 from smoothcert.engine.sources.base import (
@@ -23,9 +20,6 @@ from smoothcert.engine.statistics.procedures import Trial
 from smoothcert.engine.statistics.table import TableCertify
 from smoothcert.engine.statistics.table_state import TableState
 from smoothcert.engine.statistics.worth import worth
-
-KEPT_BYTES = 2**30
-"""Pixels that are kept in memory for the next step of their image; others are decoded again."""
 
 
 @dataclass
@@ -67,8 +61,6 @@ class Agenda:
         )
         self._no_more_new = False
         self._taken = -1
-        self._kept: dict[int, npt.NDArray[np.uint8]] = {}
-        self._kept_bytes = 0
         self.failed: list[FailedImage] = []
 
     # ----- for the Scheduler
@@ -126,11 +118,12 @@ class Agenda:
         if not state.ended:
             heapq.heappush(self._waiting, (-worth(state), step.index))
             return None
-        self._forget(step.index)
+        del self._images[step.index]
         return step
 
     def left(self) -> Iterator[Certificate | FailedImage]:
         """The images that are not decided, in their order, with what is certified of them."""
+        self.close()
         for index in sorted(self._images):
             image = self._images[index]
             decision = self._procedure.decision(image.state)
@@ -149,18 +142,21 @@ class Agenda:
         return {i: each.state for i, each in self._images.items() if each.state.looked}
 
     def close(self) -> None:
-        """Decode no more."""
+        """Decode ahead no more: a source may be read by one thread at a time."""
+        self._no_more_new = True
         self._new.close()
 
     def _next_new(self) -> LabelledImage | None:
-        if self._no_more_new or not self._meter.begin(self._procedure.table.looks[0]):
+        if self._no_more_new:
+            return None
+        first = self._procedure.table.looks[0]
+        if not self._meter.begin(first):
+            self.close()
             return None
         image = next(self._new, None)
         if image is None:
-            self._no_more_new = True
-            self._meter.take_back(self._procedure.table.looks[0])
-            return None
-        self._keep(image)
+            self._meter.take_back(first)
+            self.close()
         return image
 
     def _next_waiting(self) -> LabelledImage | None:
@@ -176,26 +172,11 @@ class Agenda:
         return None
 
     def _load(self, index: int) -> LabelledImage | None:
-        if index in self._kept:
-            return LabelledImage(index, self._source.label(index), self._kept[index])
         try:
-            image = load(self._source, index)
+            return load(self._source, index)
         except UNREADABLE as error:
             self._failed(FailedImage(index, reason_of(error)))
             return None
-        self._keep(image)
-        return image
-
-    def _keep(self, image: LabelledImage) -> None:
-        if self._kept_bytes + image.pixels.nbytes <= KEPT_BYTES:
-            self._kept[image.index] = image.pixels
-            self._kept_bytes += image.pixels.nbytes
-
-    def _forget(self, index: int) -> None:
-        del self._images[index]
-        pixels = self._kept.pop(index, None)
-        if pixels is not None:
-            self._kept_bytes -= pixels.nbytes
 
     def _failed(self, image: FailedImage) -> None:
         self.failed.append(image)

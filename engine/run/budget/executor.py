@@ -10,6 +10,7 @@ from smoothcert.engine.run.budget.agenda import Agenda
 from smoothcert.engine.run.budget.amount import Budget, Meter
 from smoothcert.engine.run.budget.kept_votes import KeptVotes
 from smoothcert.engine.run.execution import Job, LocalExecutor, Results
+from smoothcert.engine.run.kept_images import kept_images
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import ImageSource
 from smoothcert.engine.statistics.table import TableCertify
@@ -35,6 +36,7 @@ class BudgetExecutor(LocalExecutor):
         if not isinstance(job.procedure, TableCertify) or not job.procedure.budgeted:
             raise InputError("a budget is of table mode: expected the radii that it is to decide")
         self._table = job.procedure
+        self._device = job.compute.device
         return super().open(job)
 
     def of_run(self, run: Mapping[str, Any]) -> None:
@@ -46,6 +48,10 @@ class BudgetExecutor(LocalExecutor):
         """How many radii the table has."""
         return len(self._table.asked)
 
+    def at_most(self, samples: int) -> int:
+        """How many of so many samples the budget lets be drawn."""
+        return samples if self._budget.samples is None else min(samples, self._budget.samples)
+
     def results(
         self, source: ImageSource, indices: Sequence[int], on_batch: Callable[[int], None]
     ) -> Results:
@@ -53,7 +59,8 @@ class BudgetExecutor(LocalExecutor):
         assert self._backend is not None, "open comes first"
         votes = KeptVotes(self._log, self._run)
         tables = votes.read(self._table, source, set(indices), self._backend.num_classes)
-        agenda = Agenda(self._table, source, indices, tables, Meter(self._budget))
+        images = kept_images(source, self._device)
+        agenda = Agenda(self._table, images, indices, tables, Meter(self._budget))
         saved = time.monotonic()
         try:
             for step in Scheduler(self._backend, agenda, on_batch).run(agenda):

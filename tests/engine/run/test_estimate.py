@@ -3,30 +3,25 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
+from linear_runs import linear_images, linear_network
 
 import smoothcert
 from smoothcert.cli.main import main
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.run import estimate as module
 
-SHAPE, IMAGES = (1, 6, 5), 40
+IMAGES = 40
 
 
 @pytest.fixture
 def model(linear_model: Callable[..., Path]) -> Path:
-    rng = np.random.default_rng(0)
-    return linear_model(rng.normal(size=(4, 30)), rng.normal(size=4), SHAPE)
+    return linear_network(linear_model)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(1)
-    pixels = rng.integers(0, 256, (IMAGES, *SHAPE[1:])).astype(np.uint8)
-    path = tmp_path / "images.npz"
-    np.savez(path, images=pixels, labels=np.arange(IMAGES) % 4)
-    return path
+    return linear_images(tmp_path, IMAGES)
 
 
 def test_each_mode_is_told_with_about_what_it_takes(

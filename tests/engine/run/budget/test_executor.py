@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from linear_runs import linear_images, linear_network
 from untimed_logs import untimed
 
 import smoothcert
@@ -18,7 +18,7 @@ from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.log.rows import BUDGET_COLUMNS, COLUMNS
 from smoothcert.engine.run.certification import RunSummary, Watchers
 
-SHAPE, IMAGES = (1, 6, 5), 14
+IMAGES = 14
 OPTIONS: dict[str, Any] = {
     "sigma": 0.5,
     "radii": (0.0, 0.25, 0.5),
@@ -30,17 +30,12 @@ OPTIONS: dict[str, Any] = {
 
 @pytest.fixture
 def model(linear_model: Callable[..., Path]) -> Path:
-    rng = np.random.default_rng(0)
-    return linear_model(rng.normal(size=(4, 30)), rng.normal(size=4), SHAPE)
+    return linear_network(linear_model)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(1)
-    pixels = rng.integers(0, 256, (IMAGES, *SHAPE[1:])).astype(np.uint8)
-    path = tmp_path / "images.npz"
-    np.savez(path, images=pixels, labels=np.arange(IMAGES) % 4)
-    return path
+    return linear_images(tmp_path, IMAGES)
 
 
 def certify(model: Path, source: Path, log: Path, **more: Any) -> RunSummary:

@@ -37,15 +37,15 @@ def test_every_recorded_procedure_has_its_paths() -> None:
     assert set(PATHS) == set(PROCEDURES.values())
 
 
-@pytest.mark.parametrize(
-    ("selection", "estimation"),
-    [
-        ([6, 0, 0], [12, 0, 0]),
-        ([2, 3, 1], [4, 7, 1]),
-        ([3, 3, 0], [1, 10, 1]),
-        ([2, 2, 2], [4] * 3),
-    ],
-)
+COUNTED = [
+    ([6, 0, 0], [12, 0, 0]),
+    ([2, 3, 1], [4, 7, 1]),
+    ([3, 3, 0], [1, 10, 1]),
+    ([2, 2, 2], [4] * 3),
+]
+
+
+@pytest.mark.parametrize(("selection", "estimation"), COUNTED)
 def test_certify(selection: list[int], estimation: list[int]) -> None:
     known = {
         (Purpose.SELECTION, 6): np.array(selection),
@@ -73,16 +73,7 @@ def test_certify(selection: list[int], estimation: list[int]) -> None:
 TWO_CLASS = FixedCertify(0.5, 6, 12, 0.1, bound="two-class")
 
 
-@pytest.mark.parametrize(
-    ("selection", "estimation"),
-    [
-        ([6, 0, 0], [12, 0, 0]),
-        ([2, 3, 1], [4, 7, 1]),
-        ([3, 3, 0], [1, 10, 1]),
-        ([2, 2, 2], [4] * 3),
-        ([2, 2, 2], [9, 2, 1]),
-    ],
-)
+@pytest.mark.parametrize(("selection", "estimation"), [*COUNTED, ([2, 2, 2], [9, 2, 1])])
 def test_certify_with_a_two_class_bound(selection: list[int], estimation: list[int]) -> None:
     known = {
         (Purpose.SELECTION, 6): np.array(selection),
