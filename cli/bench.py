@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 @click.option(
     "--budget",
     type=Number(BENCH_BUDGET),
-    default=45.0,
+    default=40.0,
     show_default=True,
     help="Seconds in which rounds are to end.",
 )

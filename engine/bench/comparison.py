@@ -54,7 +54,7 @@ class BenchSettings:
     reference_batch: int | None = None
     rounds: int = 15
     seconds: float = 0.3
-    budget: float = 45.0
+    budget: float = 40.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be measured."""
