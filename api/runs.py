@@ -325,6 +325,10 @@ def _run(
 
     selections = selected_for_each(levels, jobs, chosen, check)
     if modes is not None:
+        if devices_of(device) != [device]:
+            raise InputError(
+                f"an estimate is of one device, and {device} names several: expected one of them"
+            )
         return tuple(
             estimated(
                 job,

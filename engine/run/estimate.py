@@ -11,6 +11,7 @@ from smoothcert.engine.run.execution import Job
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import FailedImage, ImageSource, LabelledImage
 from smoothcert.engine.sources.reading import decoded_ahead
+from smoothcert.engine.sources.selecting.subset import is_unlabelled
 from smoothcert.engine.statistics.forecast import forecast_samples
 from smoothcert.engine.statistics.procedures import Counts, Decision, Procedure, SampleRange, Trial
 
@@ -114,7 +115,8 @@ def estimate(
     """Draw a pilot of some images, evenly spread over `indices`, and forecast each mode's samples.
 
     Writes nothing. Its samples are of a stream of their own, and part of no certificate. An image
-    that cannot be read is passed over; raises InputError where none can.
+    that cannot be read is passed over; raises InputError where none can. Modes that heed labels are
+    left out where there are none.
     """
     number = min(MOST_IMAGES, len(indices))
     chosen = [indices[len(indices) * i // number] for i in range(number)]
@@ -132,8 +134,11 @@ def estimate(
             f"none of {number} images can be read, the first being {failed[0].index}: "
             f"{failed[0].reason}"
         )
+    unlabelled = is_unlabelled(source.describe())
     found = []
     for options, procedure in modes.items():
+        if unlabelled and getattr(procedure, "label_aware", False):
+            continue
         drawn = forecast_samples(procedure, pilot.votes, _TRIALS).mean(axis=1)
         mean = float(drawn.mean())
         error = float(drawn.std(ddof=1) / len(drawn) ** 0.5) if len(drawn) > 1 else 0.0

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, RunStoppedError
 from smoothcert.engine.run.budget.agenda import Agenda
 from smoothcert.engine.run.budget.amount import Budget, Meter
 from smoothcert.engine.run.budget.kept_votes import KeptVotes
@@ -74,6 +75,10 @@ class BudgetExecutor(LocalExecutor):
             yield from agenda.failed
             agenda.failed.clear()
             yield from agenda.left()
+            votes.write(agenda.open_tables())
+        except BaseException:  # interrupted, or nothing can be written
+            with suppress(RunStoppedError):
+                votes.write(agenda.open_tables())
+            raise
         finally:
             agenda.close()
-            votes.write(agenda.open_tables())

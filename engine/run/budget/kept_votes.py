@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, RunStoppedError, system_line
 from smoothcert.engine.base.files import sweep, write_atomically
 from smoothcert.engine.base.regular import read_regular
 from smoothcert.engine.base.wording import printable
@@ -65,10 +65,14 @@ class KeptVotes:
         return found
 
     def write(self, tables: Mapping[int, TableState]) -> None:
-        """Keep the votes of these images, and of no others; without any, remove the file."""
-        if not tables:
-            self.path.unlink(missing_ok=True)
-            return
+        """Keep the votes of these images, and of no others; without any, remove the file. Raises
+        RunStoppedError where the system cannot write."""
         images = {str(index): state.parts() for index, state in sorted(tables.items())}
         text = json.dumps({"run": self._run, "images": images}, separators=(",", ":"))
-        write_atomically(self.path, text.encode() + b"\n")
+        try:
+            if images:
+                write_atomically(self.path, text.encode() + b"\n")
+            else:
+                self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunStoppedError(system_line(error)) from None

@@ -72,6 +72,15 @@ def test_images_that_cannot_be_read_are_passed_over(model: Path, tmp_path: Path)
         smoothcert.certify(model, tmp_path / "val", tmp_path / "log.tsv", sigma=0.5, estimate=True)
 
 
+def test_without_labels_no_mode_heeds_them(model: Path, source: Path, tmp_path: Path) -> None:
+    (found,) = smoothcert.certify(
+        model, source, tmp_path / "log.tsv", sigma=0.5, n=1000, max=2, unlabelled=True,
+        estimate=True,
+    )  # fmt: skip
+    assert len(found.modes) == 4
+    assert not any("--label-aware" in mode.options for mode in found.modes)
+
+
 def test_slow_images_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECONDS", -1.0)
     assert list(module._in_time(range(9))) == [0, 1, 2, 3]  # type: ignore[arg-type,comparison-overlap]
