@@ -140,6 +140,8 @@ def certify_images(
         session = {**executor.open(job), **paths}
         run = described_run(job, session, source, selection, notes)
         start = time.perf_counter()
+        if isinstance(executor, BudgetExecutor):
+            executor.begin(run, source, indices)
         rules = RowRules(job.procedure, job.model.num_classes, len(source), indices)
         images_unchanged = partial(check_images, log, source)
         with Ledger(log, run, session, rules, images_unchanged) as ledger:
@@ -150,7 +152,6 @@ def certify_images(
                 watcher.event("resumed elsewhere", {"differences": "; ".join(changed)})
             total = len(todo) * most
             if isinstance(executor, BudgetExecutor):
-                executor.of_run(run)
                 total = executor.at_most(total)
             watcher.begin(len(indices), len(indices) - len(todo), total)
             work = _Work(ledger, watcher, Repeats([session["backend"]]), most, paths, strict)

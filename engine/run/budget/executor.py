@@ -30,7 +30,6 @@ class BudgetExecutor(LocalExecutor):
     def __init__(self, budget: Budget, log: Path) -> None:
         self._budget = budget
         self._log = log
-        self._run: Mapping[str, Any] = {}
 
     def open(self, job: Job) -> dict[str, Any]:
         """See Executor.open."""
@@ -40,9 +39,13 @@ class BudgetExecutor(LocalExecutor):
         self._device = job.compute.device
         return super().open(job)
 
-    def of_run(self, run: Mapping[str, Any]) -> None:
-        """Told of the manifest's `run`, before `results`."""
-        self._run = run
+    def begin(self, run: Mapping[str, Any], source: ImageSource, indices: Sequence[int]) -> None:
+        """Before the log is touched: read the votes that an earlier session left, of the run that
+        the manifest describes as `run`. Raises InputError as KeptVotes.read does."""
+        assert self._backend is not None, "open comes first"
+        self._votes = KeptVotes(self._log, run)
+        classes = self._backend.num_classes
+        self._tables = self._votes.read(self._table, source, set(indices), classes)
 
     @property
     def radii(self) -> int:
@@ -58,8 +61,9 @@ class BudgetExecutor(LocalExecutor):
     ) -> Results:
         """See Executor.results."""
         assert self._backend is not None, "open comes first"
-        votes = KeptVotes(self._log, self._run)
-        tables = votes.read(self._table, source, set(indices), self._backend.num_classes)
+        votes = self._votes
+        votes.sweep()
+        tables = {i: self._tables[i] for i in indices if i in self._tables}
         images = kept_images(source, self._device)
         agenda = Agenda(self._table, images, indices, tables, Meter(self._budget))
         saved = time.monotonic()

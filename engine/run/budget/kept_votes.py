@@ -39,7 +39,6 @@ class KeptVotes:
 
         Raises InputError, in one line, for a file that is damaged or of another run.
         """
-        sweep(self.path)
         try:
             content = read_regular(self.path, "the votes of undecided images", most=MOST_BYTES)
         except InputError:
@@ -63,6 +62,10 @@ class KeptVotes:
                 f"({printable(error)}): remove it, and they are drawn again"
             ) from None
         return found
+
+    def sweep(self) -> None:
+        """Remove what a killed writer left; expects to be the only one, as who has the log is."""
+        sweep(self.path)
 
     def write(self, tables: Mapping[int, TableState]) -> None:
         """Keep the votes of these images, and of no others; without any, remove the file. Raises

@@ -181,7 +181,7 @@ def test_votes_that_are_damaged_are_refused(
         certify(model, source, log, budget=512)
     assert "\n" not in str(refused.value)
     assert votes.read_bytes() == content
-    assert rows_of(log).keys() <= {int(line.split(b"\t")[0]) for line in before.splitlines()[1:]}
+    assert log.read_bytes() == before
 
 
 def test_votes_that_were_never_drawn_are_found(model: Path, source: Path, tmp_path: Path) -> None:
