@@ -149,7 +149,7 @@ def _csv(table: AccuracyTable, skipped: Sequence[Skipped]) -> str:
 def _json(table: AccuracyTable, skipped: Sequence[Skipped]) -> str:
     logs: list[dict[str, Any]] = []
     for row in table.rows:
-        record = {
+        record: dict[str, Any] = {
             "log": row.name,
             "sigma": row.sigma,
             "images": row.images,
@@ -160,6 +160,8 @@ def _json(table: AccuracyTable, skipped: Sequence[Skipped]) -> str:
             "abstained": row.abstained,
             "average_radius": row.average_radius,
         }
+        if row.undecided is not None:
+            record["undecided_cells"] = row.undecided
         logs.append({_key(name, table.labelled): value for name, value in record.items()})
     remarks = remarks_of(((row.name, row.said) for row in table.rows), skipped)
     together = {} if table.envelope is None else {"upper_envelope": _envelope(table)}

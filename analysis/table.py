@@ -16,6 +16,7 @@ from smoothcert.analysis.accuracy import (
     summarize,
 )
 from smoothcert.analysis.log import Log
+from smoothcert.analysis.undecided import undecided_cells
 from smoothcert.engine.base.errors import InputError
 
 _MOST_DEFAULT_RADII = 12
@@ -23,7 +24,8 @@ _MOST_DEFAULT_RADII = 12
 
 @dataclass(frozen=True)
 class Row:
-    """One log's figures; `lower` is the high-probability bound, where it was asked for."""
+    """One log's figures; `lower` is the high-probability bound, where it was asked for, and
+    `undecided` the cells that a budget left so, where there was one."""
 
     name: str
     sigma: float | None
@@ -36,6 +38,7 @@ class Row:
     average_radius: float
     table_mode: bool = False
     said: tuple[str, ...] = ()
+    undecided: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ def accuracy_table(
                 summary.average_radius,
                 log.table_radii is not None,
                 log.said,
+                undecided_cells(log),
             )
         )
     return AccuracyTable(list(radii), rows, labelled)

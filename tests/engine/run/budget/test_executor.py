@@ -212,6 +212,11 @@ def test_it_is_audited_analysed_and_merged(
     said = undecided_sentence(read_log(log))
     assert said is not None
     assert said.startswith(f"{summary.undecided} of {summary.cells} cells of the table")
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        main(["analyze", str(log), "--format", "json"])
+    (told,) = json.loads(capsys.readouterr().out)["logs"]
+    assert (told["undecided_cells"], told["complete"]) == (summary.undecided, True)
     shards = [tmp_path / f"{i}.tsv" for i in range(2)]
     left = [
         certify(model, source, shard, budget=12_000, shard=f"{i}/2").undecided
@@ -223,6 +228,7 @@ def test_it_is_audited_analysed_and_merged(
     assert json.loads((tmp_path / "merged.tsv.json").read_text())["status"] == "undecided"
     assert smoothcert.audit(merged, source, rows=2).findings == []
     certify(model, source, merged, budget=10**9)
+    assert undecided_sentence(read_log(merged)) is None
     assert json.loads((tmp_path / "merged.tsv.json").read_text())["status"] == "complete"
 
     # One radius more is undecided than the votes leave; a row is moved.
