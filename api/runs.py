@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
@@ -16,8 +17,7 @@ from smoothcert.engine.run.beginning import check_begun
 from smoothcert.engine.run.budget.amount import Budget
 from smoothcert.engine.run.budget.executor import BudgetExecutor
 from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
-from smoothcert.engine.run.estimate import Estimate
-from smoothcert.engine.run.estimate import estimate as estimated
+from smoothcert.engine.run.estimate import Estimate, estimate_run
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.run.kept_images import kept_images
 from smoothcert.engine.run.processes import devices_of
@@ -160,19 +160,17 @@ def certify(
         raise InputError(
             "an estimate is of one model on this machine: leave --transfer-to and --ray out"
         )
-    summaries: tuple[RunSummary, ...] = _run(
+    ready = _ready(
         model,
         source,
         levels,
         notes=notes,
         transfer_to=transfer_to,
         budget=None if budget is None else Budget.of(budget),
-        modes=partial(modes_of, given) if estimate else None,
+        local=estimate,
         **numbers_of(**options),
     )
-    if estimate:
-        return summaries
-    return summaries[0] if levels[0].alone else summaries
+    return ready.estimates(partial(modes_of, given)) if estimate else ready.run()
 
 
 @overload
@@ -212,11 +210,57 @@ def predict(
     given = numbers_of(n=n, alpha=alpha)
     procedure = partial(Predict, given["n"], given["alpha"])
     levels = levels_of(sigma, log, lambda level: procedure)
-    summaries: tuple[RunSummary, ...] = _run(model, source, levels, **numbers_of(**options))
-    return summaries[0] if levels[0].alone else summaries
+    return _ready(model, source, levels, **numbers_of(**options)).run()
 
 
-def _run(
+@dataclass(frozen=True)
+class _Ready:
+    """A call whose files are open and whose options fit: of each level its job, the images it
+    certifies, by its log, and what executes it (None: what suits the device)."""
+
+    levels: Sequence[Level]
+    jobs: Sequence[Job]
+    images: ImageSource
+    selections: Mapping[Path, Selection]
+    executors: Sequence[Executor | None]
+    watcher: Watcher
+    strict: bool
+    notes: Mapping[str, Any] | None
+
+    def run(self) -> RunSummary | tuple[RunSummary, ...]:
+        """Certify, one level after the other; one summary where the call was given a number."""
+        runs = [
+            partial(
+                certify_images,
+                job,
+                self.images,
+                self.selections[level.log],
+                level.log,
+                executor=executor,
+                strict=self.strict,
+                notes=self.notes,
+            )
+            for job, level, executor in zip(self.jobs, self.levels, self.executors, strict=True)
+        ]
+        summaries = certified_each(self.levels, runs, self.watcher)
+        return summaries[0] if self.levels[0].alone else summaries
+
+    def estimates(
+        self, modes: Callable[[float, float], Mapping[str, Procedure]]
+    ) -> tuple[Estimate, ...]:
+        """Run nothing: of each level an estimate. modes: those of a sigma and a total variation."""
+        return tuple(
+            estimate_run(
+                job,
+                self.images,
+                self.selections[level.log].indices(len(self.images)),
+                modes(level.sigma, job.law.total_variation(job.model.spec.num_pixels)),
+            )
+            for job, level in zip(self.jobs, self.levels, strict=True)
+        )
+
+
+def _ready(
     model: str | Path,
     source: str | Path,
     levels: Sequence[Level],
@@ -224,7 +268,7 @@ def _run(
     notes: Mapping[str, Any] | None = None,
     transfer_to: str | Path | None = None,
     budget: Budget | None = None,
-    modes: Callable[[float, float], Mapping[str, Procedure]] | None = None,
+    local: bool = False,
     seed: int | None = None,
     indices: str | Path | None = None,
     sample: int | None = None,
@@ -246,10 +290,9 @@ def _run(
     decode: str = "auto",
     watcher: Watcher | None = None,
     **of_files: Any,
-) -> Any:
-    """Open everything, and run, one level after the other: a RunSummary for each. of_files are the
-    options of model and source. With `modes`, which gives those of a level and a total variation by
-    name, nothing is run: an Estimate for each."""
+) -> _Ready:
+    """Open everything, and look whether it fits. of_files are the options of model and source;
+    local: for one device of this machine."""
     model_options = ModelOptions.among(of_files)
     source_options = SourceOptions.among(of_files)
     for level in levels:  # refuse useless settings before any file is opened
@@ -276,6 +319,10 @@ def _run(
                 "--ray nor several GPUs; give each device a --shard of its own, and merge"
             )
         executors = [BudgetExecutor(budget, levels[0].log)]
+    if local and devices_of(device) != [device]:
+        raise InputError(
+            f"an estimate is of one device, and {device} names several: expected one of them"
+        )
     if ray is not None:
         source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
     try:
@@ -324,34 +371,7 @@ def _run(
         check_begun(job, images, selection, log, notes)
 
     selections = selected_for_each(levels, jobs, chosen, check)
-    if modes is not None:
-        if devices_of(device) != [device]:
-            raise InputError(
-                f"an estimate is of one device, and {device} names several: expected one of them"
-            )
-        return tuple(
-            estimated(
-                job,
-                images,
-                selections[level.log].indices(len(images)),
-                modes(level.sigma, job.law.total_variation(opened.spec.num_pixels)),
-            )
-            for job, level in zip(jobs, levels, strict=True)
-        )
-    runs = [
-        partial(
-            certify_images,
-            job,
-            images,
-            selections[level.log],
-            level.log,
-            executor=executor,
-            strict=strict,
-            notes=notes,
-        )
-        for job, level, executor in zip(jobs, levels, executors, strict=True)
-    ]
-    return certified_each(levels, runs, watcher)
+    return _Ready(levels, jobs, images, selections, executors, watcher, strict, notes)
 
 
 def _with_the_size(error: OpenSidesError, source: str | Path, options: SourceOptions) -> InputError:

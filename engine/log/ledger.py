@@ -63,7 +63,7 @@ class Ledger:
         self._log = LogFile(path)
         self._file = self._log.file
         self._rows: dict[int, bytes] = {}
-        self._undecided: set[int] = set()
+        self._order: dict[int, tuple[bool, int]] = {}
         self._new = not os.path.lexists(manifest_path(path))
         try:
             manifest = self._recover(run, rules, check)
@@ -138,8 +138,7 @@ class Ledger:
         to the disk every second (a power cut loses a second)."""
         line = certificate.line().encode()
         self._rows[certificate.index] = line
-        if certificate.decision.undecided:
-            self._undecided.add(certificate.index)
+        self._order[certificate.index] = certificate.order
         self._write(line)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             self._sync()
@@ -153,13 +152,14 @@ class Ledger:
         such a log is `undecided`, unless it is partial.
         """
         self._sync()
-        order = sorted(self._rows, key=lambda index: (index in self._undecided, index))
+        order = sorted(self._rows, key=self._order.__getitem__)
         if list(self._rows) != order:
             ordered = b"".join(self._rows[index] for index in order)
             with self._written():
                 mode = stat.S_IMODE(os.fstat(self._file.fileno()).st_mode)
                 write_atomically(self._log.place, self._header + ordered, mode)
-        ending: dict[str, Any] = {"status": "undecided" if self._undecided else "complete"}
+        undecided = any(last for last, _ in self._order.values())
+        ending: dict[str, Any] = {"status": "undecided" if undecided else "complete"}
         if failed:
             reasons = [{"idx": index, "reason": failed[index]} for index in sorted(failed)]
             ending = {"status": "partial", "failed": reasons}
@@ -212,6 +212,7 @@ class Ledger:
                     "after all others; was it edited? choose another output"
                 )
             self._rows = {index: row.line for index, row in decided.items()}
+            self._order = {index: row.certificate.order for index, row in decided.items()}
             complete = self._header + b"".join(self._rows.values())
         elif not self._header.startswith(content):
             check_header(self.path, content, columns_of(run))

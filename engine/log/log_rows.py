@@ -32,11 +32,6 @@ class LoggedRow:
         """The image."""
         return self.certificate.index
 
-    @property
-    def order(self) -> tuple[bool, int]:
-        """Its place in the log of a finished run: by image, those with undecided radii last."""
-        return bool(self.certificate.decision.undecided), self.index
-
 
 def check_header(path: Path, line: bytes, columns: tuple[str, ...]) -> None:
     """Raise InputError unless a first line, with its end, is the header of these columns."""
@@ -82,9 +77,10 @@ def rows_in(
                 f"{path} line {number} repeats image {index} of line {seen[index]}: expected each "
                 "once; was it edited? choose another output"
             )
-        if ascending and row.order <= latest:
+        order = row.certificate.order
+        if ascending and order <= latest:
             after = f"comes after image {latest[1]}, and is of"
-            words = "repeats" if row.order == latest else after
+            words = "repeats" if order == latest else after
             raise InputError(
                 f"{path} line {number} {words} image {index}: expected the images of a finished "
                 "run in their order; was it edited? run it again"
@@ -94,7 +90,7 @@ def rows_in(
             objection = rules.objection(row.certificate, row.fields)
         if objection is not None:
             raise _refusal(path, number, line, objection)
-        latest = row.order
+        latest = order
         if not ascending:
             seen[index] = number
         yield row

@@ -200,7 +200,7 @@ def _joined(
     for path, manifest, digest in zip(shards, manifests, digests, strict=True):
         rows = _same_rows(path, manifest["run"], digest)
         logs.append(rows if len(logs) < _OPEN else list(rows))
-    for row in heapq.merge(*logs, key=attrgetter("order")):
+    for row in heapq.merge(*logs, key=attrgetter("certificate.order")):
         yield row.line
 
 

@@ -78,6 +78,11 @@ class Certificate:
     repeated: int = 0
     turned: int = 0
 
+    @property
+    def order(self) -> tuple[bool, int]:
+        """Its place in the log of a finished run: by image, those with undecided radii last."""
+        return bool(self.decision.undecided), self.index
+
     def fields(self) -> dict[str, str]:
         """The row's text by column, in their order; radii are multiples of 1e-6, so printing
         cannot raise them."""

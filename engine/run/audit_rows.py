@@ -49,7 +49,7 @@ def read_rows_under_audit(log: Path, columns: tuple[str, ...], *, in_order: bool
     certificates = found.certificates
 
     def place(index: int) -> tuple[bool, int]:
-        return index in certificates and bool(certificates[index].decision.undecided), index
+        return certificates[index].order if index in certificates else (False, index)
 
     if in_order and list(found.present) != sorted(found.present, key=place):
         found.findings.append("the rows are not in the order of their images")

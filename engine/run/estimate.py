@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.streams import Purpose
@@ -51,30 +50,16 @@ class Estimate:
 
 
 class _Pilot:
-    """A Procedure: some samples of each image, which are kept."""
-
-    max_samples = PILOT_SAMPLES
+    """Trials that take some samples of each image, and keep their counts."""
 
     def __init__(self) -> None:
         self.votes: list[tuple[int, Counts]] = []
 
     def trial(self, label: int | None = None) -> Trial:
-        """See Procedure.trial."""
+        """See Trials.trial."""
         counts = yield SampleRange(Purpose.PILOT, 0, PILOT_SAMPLES)
         self.votes.append((-1 if label is None else label, counts.copy()))
         return Decision(-1, 0.0, int(counts.max()), PILOT_SAMPLES, 0, PILOT_SAMPLES)
-
-    def describe(self) -> dict[str, Any]:
-        """See Procedure.describe."""
-        return {"procedure": "pilot"}
-
-    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
-        """See Procedure.certifies."""
-        return False
-
-    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
-        """See Procedure.radius_of."""
-        return 0.0
 
 
 class _Clock:
@@ -109,7 +94,7 @@ def _in_time(images: Iterable[LabelledImage]) -> Iterator[LabelledImage]:
         yield image
 
 
-def estimate(
+def estimate_run(
     job: Job, source: ImageSource, indices: Sequence[int], modes: Mapping[str, Procedure]
 ) -> Estimate:
     """Draw a pilot of some images, evenly spread over `indices`, and forecast each mode's samples.

@@ -79,7 +79,7 @@ def repeat(
 
 @dataclass
 class _Following:
-    """A Procedure (procedures.py) whose trials, where they end otherwise than the log's did, go on
+    """Trials of a procedure which, where they end otherwise than the log's did, go on
     to count the votes at the looks of the logged one, and judge it by them."""
 
     procedure: Procedure
@@ -95,7 +95,7 @@ class _Following:
             yield image
 
     def trial(self, label: int | None = None) -> Trial:
-        """See Procedure.trial."""
+        """See Trials.trial."""
         return self._trial(self.logged[self._taken])
 
     def _trial(self, row: Certificate) -> Trial:
@@ -114,23 +114,6 @@ class _Following:
             until = max(row.decision.drawn, self.procedure.table.looks[0])
             return self.procedure.trial(row.label, until)
         return self.procedure.trial(row.label)
-
-    @property
-    def max_samples(self) -> int:
-        """See Procedure.max_samples."""
-        return 2 * self.procedure.max_samples
-
-    def describe(self) -> dict[str, object]:
-        """See Procedure.describe."""
-        return self.procedure.describe()
-
-    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
-        """See Procedure.certifies."""
-        return self.procedure.certifies(count, n, runner_up)
-
-    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
-        """See Procedure.radius_of."""
-        return self.procedure.radius_of(count, n, runner_up)
 
 
 def _counted(

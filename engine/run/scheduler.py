@@ -22,7 +22,7 @@ from smoothcert.engine.backends.base import Backend, Rows
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.sources.base import LabelledImage
 from smoothcert.engine.sources.pixels import pixels_digest
-from smoothcert.engine.statistics.procedures import Counts, Decision, Procedure, SampleRange, Trial
+from smoothcert.engine.statistics.procedures import Counts, Decision, SampleRange, Trial, Trials
 
 REPEATED = 4
 """The most rows of an image that are drawn again."""
@@ -76,7 +76,7 @@ class Scheduler:
     def __init__(
         self,
         backend: Backend,
-        procedure: Procedure,
+        procedure: Trials,
         on_batch: Callable[[int], None] | None = None,
         *,
         last_batch: bool = True,

@@ -106,16 +106,20 @@ def _covers(predict: int, radius: float) -> int:
 Trial: TypeAlias = Generator[SampleRange, Counts, Decision]
 
 
-class Procedure(Protocol):
+class Trials(Protocol):
+    """What images are put through."""
+
+    def trial(self, label: int | None = None) -> Trial:
+        """A fresh state machine for one image; only label-aware procedures heed its label."""
+        ...
+
+
+class Procedure(Trials, Protocol):
     """A statistical procedure, run once per image."""
 
     @property
     def max_samples(self) -> int:
         """The most samples one image can take (for progress)."""
-        ...
-
-    def trial(self, label: int | None = None) -> Trial:
-        """A fresh state machine for one image; only label-aware procedures heed its label."""
         ...
 
     def describe(self) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class SamplePlan:
     @cached_property
     def _expected(self) -> Floats:
         """[size, z]: the expected certified radius / sigma."""
-        return np.stack([over_counts(n, self._z, self.alpha, _radius) for n in self.sizes])
+        return np.stack([over_counts(n, self._z, self.alpha, _radius)[0] for n in self.sizes])
 
     def expected(self, votes: int, runner_up: int, pilot: int) -> Floats:
         """float64 [sizes]: E(n) for each size, after `votes` of `pilot` samples for the class and
@@ -90,8 +90,11 @@ def _radius(bound: Floats) -> Floats:
     return radius
 
 
-def over_counts(n: int, z: Floats, alpha: float, of: Callable[[Floats], Floats]) -> Floats:
-    """E[of(Clopper-Pearson bound on 1 - p)] over counts of Bin(n, Phi(z)), float64 like z."""
+def over_counts(
+    n: int, z: Floats, alpha: float, *values: Callable[[Floats], Floats]
+) -> list[Floats]:
+    """For each value E[value(Clopper-Pearson bound on 1 - p)] over counts of Bin(n, Phi(z)): of
+    float64 like z."""
     q = special.ndtr(-z)[:, None]
     mean, deviation = n * q, np.sqrt(n * q * (1.0 - q))
     # Integer failures, thinned out evenly where there are many.
@@ -103,8 +106,7 @@ def over_counts(n: int, z: Floats, alpha: float, of: Callable[[Floats], Floats])
     failures = np.where(inside, failures, 0.0)
     weights = np.where(inside, np.exp(_log_binomial(n, failures, q)), 0.0)
     bound = failure_bound((n - failures).astype(np.int64), n, alpha)
-    expected: Floats = (weights * of(bound)).sum(axis=1) / weights.sum(axis=1)
-    return expected
+    return [(weights * value(bound)).sum(axis=1) / weights.sum(axis=1) for value in values]
 
 
 def _log_binomial(n: int, failures: Floats, q: Floats) -> Floats:

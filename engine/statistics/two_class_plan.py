@@ -66,16 +66,12 @@ class TwoClassPlan(SamplePlan):
 
     def _moments_at(self, alpha: float) -> tuple[Floats, Floats]:
         """[size, z] twice: the expected score of a bound at this level, and its square."""
-
-        def moment(power: int) -> Floats:
-            return np.stack(
-                [
-                    over_counts(n, self._scores_z, alpha, lambda bound: _score(bound) ** power)
-                    for n in self.sizes
-                ]
-            )
-
-        return moment(1), moment(2)
+        of_sizes = [
+            over_counts(n, self._scores_z, alpha, _score, lambda bound: _score(bound) ** 2)
+            for n in self.sizes
+        ]
+        first, second = zip(*of_sizes, strict=True)
+        return np.stack(first), np.stack(second)
 
 
 def _score(bound: Floats) -> Floats:

@@ -52,7 +52,7 @@ def test_options_have_the_same_names_and_defaults(
     parameters = dict(inspect.signature(function).parameters)
     if "options" in parameters:
         del parameters["options"]
-        rest = inspect.signature(runs._run).parameters
+        rest = inspect.signature(runs._ready).parameters
         parameters |= {
             field.name: Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default)
             for kind in (ModelOptions, SourceOptions)

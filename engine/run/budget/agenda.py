@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.budget.amount import Meter
@@ -31,7 +30,7 @@ class _Image:
 
 
 class Agenda:
-    """The images of a run, step by step: an iterator for the Scheduler, and its procedure.
+    """The images of a run, step by step: an iterator for the Scheduler, and its trials.
 
     A step is the samples up to an image's next look. An image is handed out again once its step is
     back (`returned`), while the meter has the samples of its next one: so the iterator may end and
@@ -59,7 +58,6 @@ class Agenda:
         self._new = decoded_ahead(
             source, [i for i in indices if i not in begun], on_failure=self._failed
         )
-        self._no_more_new = False
         self._taken = -1
         self.failed: list[FailedImage] = []
 
@@ -77,27 +75,10 @@ class Agenda:
         return image
 
     def trial(self, label: int | None = None) -> Trial:
-        """See Procedure.trial: one step."""
+        """See Trials.trial: one step."""
         state = self._images[self._taken].state
         state.take((yield state.wanted))
         return self._procedure.decision(state)
-
-    @property
-    def max_samples(self) -> int:
-        """See Procedure.max_samples."""
-        return self._procedure.max_samples
-
-    def describe(self) -> dict[str, Any]:
-        """See Procedure.describe."""
-        return self._procedure.describe()
-
-    def certifies(self, count: int, n: int, runner_up: int | None = None) -> bool:
-        """See Procedure.certifies."""
-        return self._procedure.certifies(count, n, runner_up)
-
-    def radius_of(self, count: int, n: int, runner_up: int | None = None) -> float:
-        """See Procedure.radius_of."""
-        return self._procedure.radius_of(count, n, runner_up)
 
     # ----- for the run
 
@@ -143,12 +124,9 @@ class Agenda:
 
     def close(self) -> None:
         """Decode ahead no more: a source may be read by one thread at a time."""
-        self._no_more_new = True
         self._new.close()
 
     def _next_new(self) -> LabelledImage | None:
-        if self._no_more_new:
-            return None
         first = self._procedure.table.looks[0]
         if not self._meter.begin(first):
             self.close()
@@ -156,7 +134,6 @@ class Agenda:
         image = next(self._new, None)
         if image is None:
             self._meter.take_back(first)
-            self.close()
         return image
 
     def _next_waiting(self) -> LabelledImage | None:

@@ -6,6 +6,7 @@ drawn again, to the same votes, and an audit draws them again in any case.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,9 @@ class KeptVotes:
 
         Raises InputError, in one line, for a file that is damaged or of another run.
         """
-        try:
-            content = read_regular(self.path, "the votes of undecided images", most=MOST_BYTES)
-        except InputError:
-            if self.path.is_symlink() or self.path.exists():
-                raise
+        if not os.path.lexists(self.path):
             return {}
+        content = read_regular(self.path, "the votes of undecided images", most=MOST_BYTES)
         found: dict[int, TableState] = {}
         try:
             entries = json.loads(content)
