@@ -2,7 +2,10 @@
 
     import smoothcert
 
-    smoothcert.certify("model.onnx", "images.npz", "out.tsv", sigma=0.5)
+    run = smoothcert.certify("model.onnx", "images.npz", sigma=0.5, out="out.tsv")
+    for row in run:
+        print(row.index, row.predict, row.radius)
+    print(run.table([0, 0.25, 0.5]))
 
 does what the command `smoothcert certify` does. Nothing heavy is imported before it is used.
 """
@@ -11,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smoothcert.analysis.log import read_log
+    from smoothcert.analysis.results import read_log
     from smoothcert.auditing import audit
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -40,7 +43,7 @@ _HOMES = {
     "certify": "runs",
     "lower_confidence_bound": "engine.statistics.bounds",
     "predict": "runs",
-    "read_log": "analysis.log",
+    "read_log": "analysis.results",
 }
 
 

@@ -9,6 +9,7 @@ from smoothcert.engine.base.ranges import (
     ALPHA,
     ALPHA_ZETA,
     BATCH,
+    CLASSES,
     FAMILY_WISE,
     INPUT_END,
     MAX_IMAGES,
@@ -56,6 +57,7 @@ NUMBERS = {
     "workers": WORKERS,
     "resize": RESIZE,
     "threshold": THRESHOLD,
+    "num_classes": CLASSES,
 }
 """Options that are a number each."""
 

@@ -82,9 +82,16 @@ class LogFile:
         removed = self.made and not os.fstat(handle).st_size and self._is_current(handle)
         if removed:
             self.place.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # what could not be written cannot be now either
-            self.file.close()
+        self.close()
         return removed
+
+    def close(self) -> None:
+        """Close it, and let others write it: also where a process that was forked meanwhile (a
+        loader's worker) still has it open. What cannot be written has been said."""
+        if not self.file.closed:
+            fcntl.flock(self.file, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):
+            self.file.close()
 
 
 def _lock(handle: int, path: Path) -> None:
