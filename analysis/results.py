@@ -13,7 +13,8 @@ from smoothcert.analysis.reading.fields import decimals, integers
 from smoothcert.analysis.reading.names import OURS, check_columns
 from smoothcert.analysis.reading.table import split_table
 from smoothcert.analysis.reading.text import whole_lines
-from smoothcert.analysis.table import AccuracyTable, accuracy_table, check_radii, default_radii
+from smoothcert.analysis.table import AccuracyTable, accuracy_table, check_radii
+from smoothcert.analysis.usual_radii import usual_radii
 from smoothcert.engine.base.errors import require
 from smoothcert.engine.base.ranges import ALPHA, RADIUS, RHO
 from smoothcert.engine.log.rows import BUDGET_COLUMNS, TRANSFER_COLUMNS, TWO_CLASS_COLUMNS
@@ -52,15 +53,15 @@ class ReadLog(logs.Log):
         alpha: float | None = None,
         rho: float | None = None,
     ) -> Table:
-        """The certified accuracy at each of `radii` (None: those of table mode, else a grid up to
-        the largest radius certified): the share of the images that are classified correctly and
-        certified within it; without labels, the share that is certified.
+        """The certified accuracy at each of `radii` (None: see usual_radii): the share of the
+        images that are classified correctly and certified within it; without labels, the share
+        that is certified.
 
         alpha, rho  as of `smoothcert analyze`: they add what the accuracy is at least, with
                     probability 1 - rho over the noise of the whole log
         Raises InputError for radii that a log of table mode does not decide, and as accuracy_table.
         """
-        wanted = default_radii([self]) if radii is None else _radii(radii)
+        wanted = usual_radii([self]) if radii is None else _radii(radii)
         return Table(accuracy_table([self], wanted, *_levels(alpha, rho)))
 
     def plot(self, *, alpha: float | None = None, rho: float | None = None) -> "Figure":

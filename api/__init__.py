@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.noise.lattice import LatticeGaussian
     from smoothcert.engine.statistics.bounds import certified_radius, lower_confidence_bound
+    from smoothcert.exporting import export
     from smoothcert.runs import certify, predict
     from smoothcert.smooth import Smooth
 
@@ -29,6 +30,7 @@ __all__ = [
     "audit",
     "certified_radius",
     "certify",
+    "export",
     "lower_confidence_bound",
     "predict",
     "read_log",
@@ -48,6 +50,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "export":  # the package, which is called as the function
+        return importlib.import_module("smoothcert.export")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(f"smoothcert.{_HOMES[name]}"), name)

@@ -144,7 +144,6 @@ class Run:
                 "iterate over it, or call .run()",
                 RuntimeWarning,
                 stacklevel=2,
-                source=self,
             )
         self.close()
 
