@@ -51,7 +51,7 @@ def classes_of(module: "nn.Module", shape: tuple[int, int, int], name: str) -> i
     if len(found) != 2 or found[0] != 2:
         raise InputError(
             f"the network {name} returns {_told(run_two(module, shape))} for two images: expected "
-            "logits (2, K); give a factory that returns them alone"
+            "logits (2, K); give a network that returns them alone"
         )
     check_classes(f"the network {name}", int(found[1]))
     return int(found[1])
