@@ -19,7 +19,7 @@ from smoothcert.engine.models.row_independence.wording import refusal
 from smoothcert.export.agreement import Parity, check_float_noise, compare_votes, random_images
 from smoothcert.export.checkpoint_facts import Wishes
 from smoothcert.export.checkpoint_opening import Classifier, opened
-from smoothcert.export.one_way import check_one_way
+from smoothcert.export.logits import check_one_way
 from smoothcert.export.onnx_model import EXPORTERS, Exporter, write_onnx
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
 from smoothcert.export.quietness import quiet
