@@ -24,7 +24,7 @@ class RunOptions(TypedDict, total=False):
     input_shape ... threshold   what a model that others wrote does not say: see ModelOptions
     labels ... unlabelled   what a source does not say: see SourceOptions
     ray, workers, decode   run on a Ray cluster ("local", "auto" or its address): see ClusterOptions
-    num_classes   of a model that does not say
+    num_classes   of the model, for a check
     watcher  told of the run's progress
     progress whether to show it (None: on a terminal, and in a notebook)
     """

@@ -28,6 +28,7 @@ from smoothcert.engine.run.processes import devices_of
 from smoothcert.engine.run.selecting import selected
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
+from smoothcert.engine.sources.objects import shape_of
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.engine.sources.selecting.subset import Subset
 from smoothcert.engine.sources.selection import Selection
@@ -145,7 +146,7 @@ def ready(
             level.make_procedure(0.0)
     lists = (of_files.get("labels"), of_files.get("classes"))
     for level in levels:
-        check_log(level.log, [*named(model, data), transfer_to, indices, *lists])
+        check_log(level.log, [*_named(model, data), transfer_to, indices, *lists])
     asked = Selection.of_options(skip, max, shard)
     subset = Subset.of_options(
         indices,
@@ -216,9 +217,9 @@ def ready(
     return Ready(levels, jobs, images, selections, executors, watching, folder, strict, notes)
 
 
-def named(*given: Any) -> list[str | Path]:
-    """Those of what a call was given that are files' names."""
-    return [each for each in given if isinstance(each, str | Path)]
+def _named(*given: Any) -> list[str | Path]:
+    """Those of what a call was given that are names of files."""
+    return [Path(each) for each in given if isinstance(each, str | os.PathLike)]
 
 
 def _opened(
@@ -231,18 +232,38 @@ def _opened(
     on_cluster: bool,
 ) -> tuple[Model, ImageSource]:
     """The model and the images that a call was given."""
-    if on_cluster and isinstance(data, str | Path):
+    if on_cluster and isinstance(data, str | os.PathLike):
         data = os.path.abspath(data)  # noqa: PTH100 - a pattern; workers are in other folders
-    try:
-        opened = open_model(Path(model), model_options)
-    except OpenSidesError as error:
-        raise _with_the_size(error, data, source_options) from None
-    if num_classes not in (None, opened.num_classes):
-        raise InputError(
-            f"num-classes {num_classes} is not what model {opened.given} gives, which is "
-            f"{opened.num_classes}: expected them to agree; leave it out"
-        )
+    if isinstance(model, str | os.PathLike):
+        try:
+            opened = open_model(Path(model), model_options)
+        except OpenSidesError as error:
+            raise _with_the_size(error, data, source_options) from None
+        if num_classes not in (None, opened.num_classes):
+            raise InputError(
+                f"num_classes {num_classes} does not fit model {opened.given}, which has "
+                f"{opened.num_classes} classes: leave it out"
+            )
+    else:
+        from smoothcert.export.module import open_module
+
+        shape = model_options.input_shape or _shape_of(data, source_options)
+        opened = open_module(model, num_classes, shape, model_options)
     return opened, open_source(data, opened.spec, opened.num_classes, source_options)
+
+
+def _shape_of(data: Any, options: SourceOptions) -> tuple[int, int, int]:
+    """(C, H, W) of the images, for a module, which does not say what it takes."""
+    if not isinstance(data, str | os.PathLike):
+        return shape_of(data, options)
+    images = open_source(data, None, None, options)
+    if isinstance(images, PhotographSource):
+        raise InputError(
+            f"a module does not say its input, and {os.fspath(data)} has photographs: give "
+            "input_shape=(C, H, W), such as (3, 224, 224)"
+        )
+    channels, height, width = images.image(0).shape
+    return channels, height, width
 
 
 def _with_the_size(error: OpenSidesError, data: Any, options: SourceOptions) -> InputError:

@@ -70,8 +70,10 @@ def certify(
 ) -> Run | tuple[Run, ...] | tuple[Estimate, ...]:
     """Certify the images of `data` with a model smoothed by noise of level sigma.
 
-    model  the path of an ONNX file, of a checkpoint that `export` understands or of a TensorRT plan
-    data   the path of a source: see open_source
+    model  the path of an ONNX file, of a checkpoint that `export` understands or of a TensorRT
+           plan; or a torch module, taken as it is now (see open_module)
+    data   the path of a source; or arrays (images, labels), a data set of torch or of Hugging Face:
+           see open_source
     sigma  in [0, 1]-pixel units, in [0.0002, 4]
     out    the log, OUT.tsv, its manifest beside it; the same call resumes one that was interrupted.
            None: a log that lives as long as what is returned
@@ -98,7 +100,7 @@ def certify(
     of the table as can be; the same call with a further one goes on. estimate: certify nothing and
     write nothing, but draw a few samples of some images, and tell for each level what each mode
     would take of all of them.
-    num_classes: of the model, where it does not say. progress: a bar on stderr, or below a
+    num_classes: of the model, for a check. progress: a bar on stderr, or below a
     notebook's cell (None: where there is a terminal or a notebook). For the other options see
     RunOptions.
     Raises InputError, in one line, for anything that does not fit, before anything is written.
