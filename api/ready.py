@@ -1,15 +1,13 @@
 """A call of `certify` or `predict` whose files are open and whose options fit."""
 
 import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smoothcert.ending import TemporaryLog
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.log_file import check_log
@@ -327,17 +325,3 @@ def _executor(
     from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 
     return RayExecutor(ClusterOptions(ray, workers, threads or 1, decode), watcher.event)
-
-
-class TemporaryLog:
-    """A folder for logs, there as long as this is; only the process that made it takes it away."""
-
-    def __init__(self) -> None:
-        folder = tempfile.mkdtemp(prefix="smoothcert-")
-        self.log = Path(folder) / "certificates.tsv"
-        weakref.finalize(self, _removed, folder, os.getpid())
-
-
-def _removed(folder: str, process: int) -> None:
-    if os.getpid() == process:
-        shutil.rmtree(folder, ignore_errors=True)

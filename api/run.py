@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 from smoothcert.analysis.results import ReadLog, Table, read_log
+from smoothcert.ending import closed_at_the_end
 from smoothcert.engine.base.regular import open_regular
 from smoothcert.engine.log.log_rows import rows_in
 from smoothcert.engine.log.manifest import read_manifest
@@ -57,10 +58,11 @@ class Run:
         self._folder = folder
         self._process = os.getpid()
         self._lock = Lock()
-        self._begun = False
+        self._begun = self._closed = False
         self._driven: Generator[Row, None, None] | None = None
         self._rows: list[Row] = []  # those of the loops that are under way
         self._loops = 0
+        closed_at_the_end(self)
 
     @property
     def log(self) -> Path:
@@ -116,7 +118,7 @@ class Run:
 
     def close(self) -> None:
         """Let go of model and log; a run that is not carried out is given up."""
-        self._begun = True
+        self._begun = self._closed = True
         if os.getpid() == self._process:
             self._pause()
             self._certification.close()
@@ -135,8 +137,9 @@ class Run:
             " <code>.table()</code>.</p>"
         )
 
-    def __del__(self) -> None:
-        if not hasattr(self, "_loops") or os.getpid() != self._process:
+    def dropped(self) -> None:
+        """Nobody will use it any more: warns where it was never begun, and closes it."""
+        if self._closed or os.getpid() != self._process:
             return
         if not self._begun:
             warnings.warn(
@@ -146,6 +149,10 @@ class Run:
                 stacklevel=2,
             )
         self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            self.dropped()
 
     @property
     def _finished(self) -> bool:
@@ -183,7 +190,7 @@ class Run:
 
     def _drive(self) -> Generator[Row, None, None]:
         """The rows that are not in `_rows`."""
-        self._begun = True
+        self._begun, self._closed = True, False
         # What a budget left undecided has gone from the log, and comes again.
         here = {row.index for row in self._rows if not row.undecided}
         with self._watching as watcher:

@@ -52,6 +52,7 @@ class LogFile:
                 raise
             os.close(handle)
         self.place = Path(os.path.realpath(path))
+        self._process = os.getpid()
         self.file: BinaryIO = os.fdopen(handle, "r+b")
 
     def _opened(self) -> int:
@@ -87,8 +88,9 @@ class LogFile:
 
     def close(self) -> None:
         """Close it, and let others write it: also where a process that was forked meanwhile (a
-        loader's worker) still has it open. What cannot be written has been said."""
-        if not self.file.closed:
+        loader's worker) still has it open, whose own end changes nothing here. What cannot be
+        written has been said."""
+        if not self.file.closed and os.getpid() == self._process:
             fcntl.flock(self.file, fcntl.LOCK_UN)
         with contextlib.suppress(OSError):
             self.file.close()

@@ -1,5 +1,6 @@
 """A whole run: a job and a source in, a finished log out, row by row."""
 
+import os
 import time
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -146,6 +147,7 @@ class Certification:
         self._known: dict[int, tuple[str, str]] = {}  # images that were compared with their rows
         self._done = _Done()
         self._opened: dict[str, Any] | None = None
+        self._process = os.getpid()
         if later:
             run = as_begun(job, source, selection, log, notes)
             check_resumable(log, run, self._rules, self._check_images)
@@ -185,9 +187,10 @@ class Certification:
         self.summary = self._summary()
 
     def close(self) -> None:
-        """Let go of what the executor holds."""
+        """Let go of what the executor holds, in the process that opened it."""
         self._opened = None
-        self._executor.close()
+        if os.getpid() == self._process:
+            self._executor.close()
 
     def _rows(self, watcher: Watcher) -> Generator[Certificate, None, None]:
         job, executor, session = self._job, self._executor, self._session()
@@ -216,7 +219,8 @@ class Certification:
                         yield certificate
             finally:
                 results.close()
-                ledger.note(repeats=work.repeats.describe())
+                if os.getpid() == self._process:  # not a forked one that drops what it inherited
+                    ledger.note(repeats=work.repeats.describe())
             failed = sorted(work.failed, key=lambda image: image.index)
             self._done.failed = tuple(failed)
             self._done.undecided = work.undecided
