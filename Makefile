@@ -8,7 +8,7 @@ PACKAGES := api cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 TENSORRT_10 := 10.13.2.6 10.16.1.11
-EXTRAS := cpu,openvino,export,hf,parquet,report,tensorrt-rtx,ray,metrics,dev,kernel-tests
+EXTRAS := cpu,openvino,export,hf,parquet,pandas,report,tensorrt-rtx,ray,metrics,dev,kernel-tests
 
 IDX := usr/share/datasets/fashion-mnist
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from smoothcert.analysis.accuracy import MEASURES
 from smoothcert.analysis.envelope import NAME, note
-from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, printable
+from smoothcert.analysis.grid import HTML, LATEX, MARKDOWN, TEXT, Grid, Markup, printable
 from smoothcert.analysis.opening import Skipped
 from smoothcert.analysis.table import AccuracyTable, Row
 
@@ -26,6 +26,11 @@ def render(table: AccuracyTable, form: str, skipped: Sequence[Skipped] = ()) -> 
     envelope, where the table has one, comes last, with the log (its sigma) that each figure is of.
     """
     return FORMATS[form](table, skipped)
+
+
+def as_html(table: AccuracyTable) -> str:
+    """The table as a notebook shows it."""
+    return HTML.lay_out(_grid(table, HTML))
 
 
 def _best(table: AccuracyTable) -> list[list[bool]]:

@@ -10,8 +10,9 @@ from smoothcert.analysis.log import Log, files_of, read_log
 from smoothcert.analysis.opening import Opened, open_logs
 from smoothcert.analysis.population import population
 from smoothcert.analysis.reading.names import check_columns
-from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
+from smoothcert.analysis.table import accuracy_table, check_radii
 from smoothcert.analysis.undecided import undecided_sentence
+from smoothcert.analysis.usual_radii import usual_radii
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo, echo_lines
@@ -27,7 +28,8 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--radii",
     type=Numbers(RADIUS),
-    help="Radii of the table, for instance 0,0.5,1 [default: a regular grid].",
+    help="Radii of the table, for instance 0,0.5,1 [default: those of table mode, or multiples "
+    "of sigma / 2 up to the largest].",
 )
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
@@ -147,7 +149,7 @@ def command(
         from smoothcert.analysis.report.page import check_report_path, write_report
 
         check_report_path(html, inputs)
-    table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
+    table = accuracy_table(opened, wanted or usual_radii(opened), alpha, rho)
     notes = []
     if envelope:
         from smoothcert.analysis.envelope import note, with_envelope

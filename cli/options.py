@@ -29,8 +29,8 @@ def run_options(function: _Command) -> _Command:
     for decorate in reversed(
         (
             click.argument("model", type=click.Path(path_type=Path)),
-            click.argument("source"),
-            click.argument("log", type=click.Path(path_type=Path), metavar="OUT.tsv"),
+            click.argument("data", metavar="SOURCE"),
+            click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tsv"),
             click.option(
                 "--sigma",
                 type=OneOrMore(SIGMA),
