@@ -1,4 +1,5 @@
-"""What MkDocs asks of us while it builds: one package to document, and formulas as MathML."""
+"""What MkDocs asks of us while it builds: one package to document, formulas as MathML, and lines of
+docstrings that are aligned."""
 
 import html
 import re
@@ -13,6 +14,7 @@ FOLDERS = ("analysis", "cli", "cupy_kernels", "engine", "export", "training")
 _FORMULA = re.compile(
     r'<(?P<tag>span|div) class="arithmatex">\\[(\[](?P<tex>.*?)\\[)\]]</(?P=tag)>', re.S
 )
+_PARAGRAPH = re.compile(r"<p>(?P<text>[^\n]*\S {2,}\S.*?)</p>", re.S)
 
 
 def on_startup(**_: Any) -> None:
@@ -26,8 +28,10 @@ def on_startup(**_: Any) -> None:
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """A page with its formulas as MathML, which a browser draws without a script."""
-    return _FORMULA.sub(_mathml, content)
+    """A page with its formulas as MathML, which a browser draws without a script, and the lines of
+    a paragraph that has columns kept apart."""
+    content = _FORMULA.sub(_mathml, content)
+    return _PARAGRAPH.sub(r'<p class="aligned">\g<text></p>', content)
 
 
 def _mathml(found: re.Match[str]) -> str:
