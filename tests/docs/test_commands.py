@@ -1,4 +1,4 @@
-"""What the documents tell to type is run, page by page, in a folder with files of these names.
+"""What the documents tell to type is run, section by section, in a folder with files of these names.
 
 A block after `<!-- needs: gpu -->` (or another of NEEDS) is not run: its commands are parsed.
 """
@@ -11,14 +11,17 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import click
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 
 from smoothcert.cli.main import main
 from smoothcert.cli.shell.commands import smoothcert
+from smoothcert.export.architectures import create
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "CONTRIBUTING.md"] + sorted(
@@ -28,12 +31,14 @@ PAGES = ["README.md", "CONTRIBUTING.md"] + sorted(
 NEEDS = {"gpu": 6, "network": 8, "cluster": 3, "minutes": 5}
 """What a block may need that a test has not, and how many blocks of all documents at most."""
 
-SLOW = ("--arch resnet50", "--arch cifar_resnet110", "--precision int8", "--ray local")
-"""In commands that take seconds: run where slow tests are."""
-
-WRITE = {"certify": 2, "predict": 2, "merge": 0, "export": None, "train": None, "visualize": None}
-"""Commands that write, and which of their arguments they write to."""
-
+SLOW = (
+    "--arch resnet50",
+    "--arch small_cnn",
+    "--arch cifar_resnet110",
+    "--precision int8",
+    "--ray local",
+)
+"""Of sections that take seconds: they are run where slow tests are."""
 
 GIVEN = {
     "__name__": "page",
@@ -62,6 +67,11 @@ class Block:
         return [line for line in lines if line]
 
     @property
+    def is_program(self) -> bool:
+        """Whether it is Python to run: a part of a file of ours is indented."""
+        return self.language == "python" and not self.text.startswith(" ")
+
+    @property
     def ours(self) -> list[str]:
         """Commands of smoothcert in it, also within loops."""
         if self.language != "shell":
@@ -88,7 +98,9 @@ def blocks_of(page: str) -> Iterator[Block]:
         elif line.startswith("```"):
             place = lines.index("```", place + 1)
             language = line.strip("`") or "output"
-            yield Block(page, start + 1, section, language, needs, "\n".join(lines[start + 1 : place]))
+            yield Block(
+                page, start + 1, section, language, needs, "\n".join(lines[start + 1 : place])
+            )
             needs = ""
         elif line.startswith("    ") and (start == 0 or not lines[start - 1].strip()):
             while place + 1 < len(lines) and re.match(r"    |$", lines[place + 1]):
@@ -132,78 +144,65 @@ def parse(command: str) -> None:
     context.close()
 
 
+def delete(log: str) -> None:
+    """So that a log is new, with all that lies beside it."""
+    for file in Path().glob(f"{log}*"):
+        file.unlink()
+
+
 def run(command: str, files: Path) -> None:
-    """Run a command in this folder: a file that it writes is new, and a model is small again."""
+    """Run a command in this folder. A log that it writes is new, of two images where it does not say
+    how many, and a model that it exports is then a small one again."""
     name, *words = expanded(command)
-    for index, word in enumerate(words):
-        written = words[index - 1 : index] == ["-o"] or (
-            name in ("certify", "predict", "merge") and word.endswith(".tsv")
-        )
-        if written:
-            for old in Path().glob(f"{word}*"):
-                old.unlink()
-            if name == "merge":
-                break
+    if name in ("certify", "predict", "merge"):
+        delete(next(word for word in words if word.endswith(".tsv")))
     if name in ("certify", "predict") and "--max" not in words:
         words += ["--max", "2"]
-    import time; t0=time.time()
     with pytest.raises(SystemExit) as done:
         main([name, *words])
-    print(f"TT {time.time()-t0:.2f}", command)
     assert done.value.code == 0, f"smoothcert {command}"
     if name == "export":
         for model in files.glob("*.onnx"):
             shutil.copy(model, model.name)
 
 
-def lay_out(files: Path, folder: Path) -> None:
-    """The files of a section, as if nothing had been typed before it."""
-    shutil.copytree(files, folder, symlinks=True)
+def section_blocks() -> Iterator[list[Block]]:
+    """The blocks that can be run, by page and section."""
+    can = [each for each in BLOCKS if not each.needs and (each.ours or each.is_program)]
+    for _, section in groupby(can, key=lambda block: (block.page, block.section)):
+        yield list(section)
 
 
-def sections(page: str) -> list[list[Block]]:
-    """The blocks of a page that can be run, by section."""
-    found: dict[int, list[Block]] = {}
-    for block in BLOCKS:
-        if block.page == page and not block.needs and block.language in ("python", "shell"):
-            found.setdefault(block.section, []).append(block)
-    return list(found.values())
+def parameters() -> Iterator[ParameterSet]:
+    for blocks in section_blocks():
+        slow = any(part in block.text for block in blocks for part in SLOW)
+        yield pytest.param(blocks, id=str(blocks[0]), marks=[pytest.mark.slow] if slow else [])
 
 
-def is_slow(command: str) -> bool:
-    return any(part in command for part in SLOW)
-
-
-def run_page(page: str, files: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, slow: bool) -> None:
-    for number, section in enumerate(sections(page)):
-        place = folder / str(number)
-        lay_out(files, place)
-        monkeypatch.chdir(place)
-        monkeypatch.syspath_prepend(place)
-        for block in section:
-            if block.language == "python" and not slow and not block.text.startswith(" "):
-                exec(compile(block.text, str(block), "exec"), dict(GIVEN))
-            for command in block.ours:
-                if "..." not in command and is_slow(command) == slow:
-                    run(command, files)
-
-
-RUNNABLE = [page for page in PAGES if sections(page)]
-
-
-@pytest.mark.parametrize("page", RUNNABLE)
-def test_what_a_page_tells_to_type_works(
-    page: str, documented_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("blocks", parameters())
+def test_what_a_section_tells_to_type_works(
+    blocks: list[Block],
+    documented_files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run_page(page, documented_files, tmp_path, monkeypatch, slow=False)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", RUNNABLE)
-def test_what_takes_long_to_type_works(
-    page: str, documented_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_page(page, documented_files, tmp_path, monkeypatch, slow=True)
+    folder = tmp_path / "section"
+    shutil.copytree(documented_files, folder, symlinks=True)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    if any("--arch resnet50" in block.text for block in blocks):
+        network = create("resnet50", 1000, (3, 224, 224))
+        torch.save({"state_dict": network.state_dict()}, "checkpoint.pth.tar")
+        for name in ("checkpoint.pth", "classifier.pth"):
+            Path(name).hardlink_to("checkpoint.pth.tar")
+    for block in blocks:
+        if block.is_program:
+            for written in re.findall(r'out="(.*?)"', block.text):
+                delete(written)
+            exec(compile(block.text, str(block), "exec"), dict(GIVEN))
+        for command in block.ours:
+            if "..." not in command:
+                run(command, documented_files)
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.ours], ids=str)
@@ -233,9 +232,15 @@ def test_other_commands_name_what_there_is() -> None:
     made = set(re.findall(r"(?:`|^    )make ([a-z][\w-]*)", text, re.M))
     assert len(made) > 8
     assert made <= targets
-    asked = {each for found in re.findall(r"(?:'\.|smoothcert)\[([\w,-]+)\]'", text) for each in found.split(",")}
+    asked = {
+        each
+        for found in re.findall(r"(?:'\.|smoothcert)\[([\w,-]+)\]'", text)
+        for each in found.split(",")
+    }
     assert len(asked) > 4
     assert asked <= extras
-    files = re.findall(r"(?:python|pytest|^   ) ((?:benchmarks|tests|guard|data)/[\w/.]+)", text, re.M)
+    files = re.findall(
+        r"(?:python|pytest|^   ) ((?:benchmarks|tests|guard|data)/[\w/.]+)", text, re.M
+    )
     assert len(files) > 8
     assert [file for file in files if not (ROOT / file).is_file()] == []
