@@ -1,4 +1,4 @@
-"""What the documents tell to type is run, section by section, in a folder with files of these names.
+"""What the documents tell to type is run, section by section, among files of these names.
 
 A block after `<!-- needs: gpu -->` (or another of NEEDS) is not run: its commands are parsed.
 """
@@ -21,12 +21,11 @@ from _pytest.mark import ParameterSet
 
 from smoothcert.cli.main import main
 from smoothcert.cli.shell.commands import smoothcert
-from smoothcert.export.architectures import create
+from smoothcert.export.architectures import architecture
 
 ROOT = Path(__file__).parents[2]
-PAGES = ["README.md", "CONTRIBUTING.md"] + sorted(
-    str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")
-)
+_DOCS = sorted(str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md"))
+PAGES = ["README.md", "CONTRIBUTING.md", *_DOCS]
 
 NEEDS = {"gpu": 6, "network": 8, "cluster": 3, "minutes": 5}
 """What a block may need that a test has not, and how many blocks of all documents at most."""
@@ -151,8 +150,8 @@ def delete(log: str) -> None:
 
 
 def run(command: str, files: Path) -> None:
-    """Run a command in this folder. A log that it writes is new, of two images where it does not say
-    how many, and a model that it exports is then a small one again."""
+    """Run a command in this folder. A log that it writes is new, of two images where it does not
+    say how many, and a model that it exports is then a small one again."""
     name, *words = expanded(command)
     if name in ("certify", "predict", "merge"):
         delete(next(word for word in words if word.endswith(".tsv")))
@@ -191,7 +190,7 @@ def test_what_a_section_tells_to_type_works(
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(folder)
     if any("--arch resnet50" in block.text for block in blocks):
-        network = create("resnet50", 1000, (3, 224, 224))
+        network = architecture("resnet50", 1000, (3, 224, 224))
         torch.save({"state_dict": network.state_dict()}, "checkpoint.pth.tar")
         for name in ("checkpoint.pth", "classifier.pth"):
             Path(name).hardlink_to("checkpoint.pth.tar")
