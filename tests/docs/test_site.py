@@ -56,7 +56,8 @@ def test_a_link_that_leads_nowhere_ends_the_build(
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "pages.css").touch()
-    changes: dict[str, Any] = {"docs_dir": str(docs), "nav": ["index.md"], "plugins": [], "hooks": []}
+    bare: dict[str, Any] = {"nav": ["index.md"], "plugins": [], "hooks": []}
+    changes = {"docs_dir": str(docs), **bare}
     (docs / "index.md").write_text("# One\n\n[to itself](index.md#one)\n", encoding="utf-8")
     build(tmp_path / "site", **changes)
     for target in ("other.md", "index.md#two"):
