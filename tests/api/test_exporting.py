@@ -40,7 +40,7 @@ def test_it_writes_what_the_command_writes(
     ours, theirs = tmp_path / "ours.onnx", tmp_path / "theirs.onnx"
     channels = open_model(model).spec.shape[0]
     assert list(inspect.signature(smoothcert.export).parameters)[:2] == ["model", "output"]
-    found = smoothcert.export(model, ours, mean=np.full(channels, 0.5), std=[0.25] * channels)
+    found = smoothcert.export(model, ours, mean=[np.float32(0.5)] * channels, std=[0.25] * channels)
     given = [",".join([value] * channels) for value in ("0.5", "0.25")]
     with pytest.raises(SystemExit) as end:
         main(["export", str(model), "-o", str(theirs), "--mean", given[0], "--std", given[1]])
