@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from bright_images import write_brightness
 
@@ -40,7 +39,7 @@ def test_it_writes_what_the_command_writes(
     ours, theirs = tmp_path / "ours.onnx", tmp_path / "theirs.onnx"
     channels = open_model(model).spec.shape[0]
     assert list(inspect.signature(smoothcert.export).parameters)[:2] == ["model", "output"]
-    found = smoothcert.export(model, ours, mean=[np.float32(0.5)] * channels, std=[0.25] * channels)
+    found = smoothcert.export(model, ours, mean=[0.5] * channels, std=[0.25] * channels)
     given = [",".join([value] * channels) for value in ("0.5", "0.25")]
     with pytest.raises(SystemExit) as end:
         main(["export", str(model), "-o", str(theirs), "--mean", given[0], "--std", given[1]])
