@@ -42,7 +42,7 @@ def test_a_table_is_text_and_html(original: Path) -> None:
     assert "<th>r = 0.5</th>" in table._repr_html_()
     assert log.table()._repr_html_() == log._repr_html_()
     assert "at least (w.h.p.)" in str(log.table([0], alpha=0.001))
-    with pytest.raises(InputError, match="radii -1.0 is out of range"):
+    with pytest.raises(InputError, match=r"radii -1\.0 is out of range"):
         log.table([-1])
     with pytest.raises(InputError, match="has no manifest that tells its alpha"):
         log.table([0], rho=0.01)
