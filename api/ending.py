@@ -1,6 +1,7 @@
 """When the program ends: runs are closed first, and then the folders of temporary logs go.
 
-Later, when Python takes its modules apart, a log could no longer be closed.
+Later, when Python takes its modules apart, a log could no longer be closed. A forked child ends
+none of the runs that it inherits, whatever it drops: their threads are not there to be ended.
 """
 
 import atexit
@@ -48,9 +49,14 @@ def closed_at_the_end(run: Dropped) -> None:
 
 _RUNS: WeakSet[Dropped] = WeakSet()
 _LOGS: WeakSet[TemporaryLog] = WeakSet()
+_INHERITED: list[Dropped] = []
 
 
 @atexit.register
 def _end() -> None:
     for each in [*_RUNS, *_LOGS]:
         each.dropped()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _INHERITED.extend(_RUNS))

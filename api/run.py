@@ -211,6 +211,8 @@ class Run:
 
     def _pause(self) -> None:
         """Close the log and what carries the run out, if they are open."""
+        if os.getpid() != self._process:
+            return
         driven, self._driven = self._driven, None
         if driven is not None:
             driven.close()

@@ -15,6 +15,7 @@ import smoothcert
 from smoothcert import engine, keywords, ready
 from smoothcert.cli.audit import command as audit_command
 from smoothcert.cli.certify import command as certify_command
+from smoothcert.cli.export import command as export_command
 from smoothcert.cli.predict import command as predict_command
 from smoothcert.engine.sources.options import SourceOptions
 from smoothcert.export.foreign.options import ModelOptions
@@ -44,6 +45,7 @@ def test_every_name_is_there_and_no_other() -> None:
         (certify_command, ["model", "source", "log", "--sigma=1"], smoothcert.certify),
         (predict_command, ["model", "source", "log", "--sigma=1"], smoothcert.predict),
         (audit_command, ["log", "source"], smoothcert.audit),
+        (export_command, ["model", "--output=out"], smoothcert.export),
     ],
 )
 def test_options_have_the_same_names_and_defaults(

@@ -15,10 +15,12 @@ from itertools import groupby
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 import torch
 from _pytest.mark import ParameterSet
 
+import smoothcert as package
 from smoothcert.cli.main import main
 from smoothcert.cli.shell.commands import smoothcert
 from smoothcert.export.architectures import architecture
@@ -39,9 +41,13 @@ SLOW = (
 )
 """Of sections that take seconds: they are run where slow tests are."""
 
+_NETWORK = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 10))
 GIVEN = {
     "__name__": "page",
-    "base_classifier": torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 10)),
+    "smoothcert": package,
+    "network": _NETWORK,
+    "base_classifier": _NETWORK,
+    "test_set": (np.full((2, 8, 8, 3), 128, np.uint8), np.array([0, 1])),
     "x": torch.zeros(3, 8, 8),
 }
 """What Python in the documents takes as given."""

@@ -217,7 +217,7 @@ def test_another_sigma_is_refused(
     path = residual.path
     for run in (smoothcert.certify, smoothcert.predict):
         with pytest.raises(InputError, match=r"expected --sigma 0\.25") as caught:
-            run(path, source, tmp_path / "o.tsv", sigma=0.5, n=100)
+            run(path, source, out=tmp_path / "o.tsv", sigma=0.5, n=100)
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "o.tsv").exists()
     with pytest.raises(InputError, match=r"expected --sigma 0\.25"):
