@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import complain, echo, echo_result
 
 if TYPE_CHECKING:
     from smoothcert.engine.run.certification import RunSummary
@@ -56,15 +56,15 @@ def estimated(
     with watching(log_json, metrics_port, metrics_host) as watchers:
         found = run(watcher=watchers, **options)
     for each in found:
-        echo(
+        echo_result(
             f"sigma {each.sigma:g}: {each.tried} of {each.images} images tried, at "
             f"{each.samples_per_second:,.0f} samples/s on this device; for all {each.images}:"
         )
         width = max(len(mode.options) for mode in each.modes)
-        echo(f"{'':{width}}  {'samples/image':>21}  {'samples':>15}  {'hours':>8}")
+        echo_result(f"{'':{width}}  {'samples/image':>21}  {'samples':>15}  {'hours':>8}")
         for mode in each.modes:
             per_image = f"{mode.per_image:,.0f} +- {mode.error:,.0f}"
-            echo(
+            echo_result(
                 f"{mode.options:{width}}  {per_image:>21}  {mode.samples:>15,.0f}  "
                 f"{mode.hours:>8.2f}"
             )
@@ -91,9 +91,8 @@ def _say_failed(log: Path, summary: "RunSummary") -> None:
 
     if summary.failed:
         first = summary.failed[0]
-        echo(
-            f"smoothcert: {len(summary.failed)} of {summary.images} images could not be certified, "
+        complain(
+            f"{len(summary.failed)} of {summary.images} images could not be certified, "
             f"the first being image {first.index}: {first.reason}; {manifest_path(log)} names them "
-            "all, and the same command tries them again",
-            err=True,
+            "all, and the same command tries them again"
         )
