@@ -43,6 +43,10 @@ _SENTENCES = {
 """Events that are said in a pipe too."""
 
 
+_WIDE = 100
+"""Columns of a terminal that has room for all that can be said of a run."""
+
+
 class TerminalProgress:
     """A context manager that draws columns while it is open, where stderr is a terminal."""
 
@@ -91,7 +95,7 @@ class RunProgress(TerminalProgress):
             TaskProgressColumn(),
             TextColumn("{task.fields[rate]} samples/s"),
             TextColumn("{task.fields[accuracy]}"),
-            TimeElapsedColumn(),
+            *([TimeElapsedColumn()] if Console().width >= _WIDE else []),
             TextColumn("{task.fields[left]} left"),
         )
         self._task = self._progress.add_task(

@@ -70,7 +70,7 @@ def _open_reference(
 
 
 def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> LogitsBackend:
-    with opening(f"model {model.given}"), doing(f"preparing {model.given.name} to run"):
+    with opening(f"model {model.given}"), doing("preparing the network"):
         return _open_whole(model, law, seed, compute)
 
 
