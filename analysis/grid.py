@@ -62,7 +62,7 @@ def _folded(line: list[str], most: int) -> Grid:
     """The line, and below it what of its first cell is beyond `most` characters; broken behind a
     separator of names where there is one."""
     pieces = [""]
-    for part in re.findall(r"[^\s/_.-]*[\s/_.-]*", line[0]):
+    for part in re.findall(r"[^\s/_,]*[\s/_,]*", line[0]):
         if len(pieces[-1]) + len(part) > most and pieces[-1].strip():
             pieces.append("  ")
         pieces[-1] += part

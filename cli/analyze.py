@@ -13,6 +13,7 @@ from smoothcert.analysis.reading.names import check_columns
 from smoothcert.analysis.table import accuracy_table, check_radii
 from smoothcert.analysis.undecided import undecided_sentence
 from smoothcert.analysis.usual_radii import usual_radii
+from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo, echo_lines, terminal_width
@@ -58,7 +59,9 @@ _FILE = click.Path(path_type=Path)
     is_flag=True,
     help="Also the upper envelope of the logs: of each radius the best one's.",
 )
-@click.option("--source", help="Of --html: the certified images, for pictures of them.")
+@click.option(
+    "--source", type=SOURCE, help="Of --html: the certified images, for pictures of them."
+)
 @click.option("--labels", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option("--classes", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smoothcert.cli.file_options import source_options
+from smoothcert.cli.file_options import SOURCE, source_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number
 from smoothcert.cli.shell.printing import echo_result
@@ -21,7 +21,7 @@ MOST_FINDINGS = 50
 
 @click.command("audit", cls=GroupedCommand)
 @click.argument("log", type=click.Path(path_type=Path), metavar="LOG.tsv")
-@click.argument("source")
+@click.argument("source", type=SOURCE)
 @click.option(
     "--rows", type=Number(ROWS), default=20, show_default=True, help="Images to certify again."
 )

@@ -231,10 +231,12 @@ def _print(result: dict[str, Any]) -> None:
         if result[key] is None or title in said:
             continue
         said.add(title)
-        line = f"{title:30} {result[key]:12,.1f} samples/s ({_range(spread[key], ',.1f')})"
+        echo_result(f"{title:30} {result[key]:10,.1f} samples/s ({_range(spread[key], ',.1f')})")
         if ratio:
-            line += f"; certification / this: {result[ratio]:.3f} ({_range(spread[ratio], '.3f')})"
-        echo_result(line)
+            echo_result(
+                f"{'  certification / this':30} {result[ratio]:10.3f}"
+                f" ({_range(spread[ratio], '.3f')})"
+            )
     if (result["reference_batch"] or 1000) < 1000:
         echo_result(
             "the original loop's own batch is 1,000: --reference-batch 1000 takes it, however long "

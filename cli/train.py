@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo, is_quiet
@@ -32,7 +33,7 @@ from smoothcert.engine.base.ranges import (
 
 
 @click.command("train", cls=GroupedCommand)
-@click.argument("source")
+@click.argument("source", type=SOURCE)
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.option("--arch", required=True, help="Architecture, or pkg.module:factory.")
 @click.option(
@@ -40,6 +41,7 @@ from smoothcert.engine.base.ranges import (
 )
 @click.option(
     "--test",
+    type=SOURCE,
     metavar="SOURCE",
     help="Images to test each epoch on [default: the test images in SOURCE].",
 )

@@ -10,7 +10,7 @@ import threading
 import time
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from smoothcert.cli.shell import printing, signals
@@ -111,7 +111,7 @@ class _Line:
         self._thread.join()
         with self._lock:
             self._erase()
-        printing.undisturbed = printing.nullcontext
+        printing.undisturbed = nullcontext
         os.close(self._handle)
 
     @contextmanager
