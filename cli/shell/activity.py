@@ -25,7 +25,7 @@ _ERASED = b"\r\x1b[K"
 
 def draws() -> bool:
     """Whether stderr is a terminal on which a line can be written over."""
-    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return sys.stderr.isatty() and printing.knows_escapes()
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def echo_result(text: object) -> None:
 def echo_dim(text: object) -> None:
     """Say a line of little weight on stderr: dim, where that is a terminal that can show it."""
     line = printable(text)
-    if not (os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"):
+    if knows_escapes() and not os.environ.get("NO_COLOR"):
         line = f"\x1b[2m{line}\x1b[0m"
     _print([line], err=True)
 
@@ -65,6 +65,11 @@ def _print(lines: list[str], err: bool) -> None:
     except OSError as error:
         name = "stderr" if err else "stdout"
         raise RunStoppedError(f"{name} cannot be written ({error.strerror})") from None
+
+
+def knows_escapes() -> bool:
+    """Whether a terminal, where there is one, is of a kind that escape sequences mean anything to."""
+    return os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 
 def terminal_width() -> int | None:
