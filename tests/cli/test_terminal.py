@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -30,14 +30,13 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linear_model: Callable[..., Path]
-) -> Iterator[None]:
+) -> None:
     """model.onnx and images.npz in the working folder."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     linear_model(rng.normal(size=(4, 48)), np.zeros(4), (3, 4, 4)).rename("model.onnx")
     pixels = rng.integers(0, 256, (12, 4, 4, 3)).astype(np.uint8)
     np.savez("images.npz", images=pixels, labels=np.arange(12) % 4)
-    yield
 
 
 RUN = ("model.onnx", "images.npz", "out.tsv", "--sigma", "0.5", "--n", "200", "--batch", "32")
@@ -80,7 +79,7 @@ def test_a_terminal_sees_a_run_and_what_to_type_next() -> None:
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_no_colour_where_none_is_wanted(environment: dict[str, str]) -> None:
-    with terminal(**environment) as screen:
+    with terminal(environment=environment) as screen:
         certify()
         assert run("doctor") == 0
     assert "12 images" in screen.shown

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from unittest import mock
 
@@ -84,7 +84,11 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    columns: int = 80, *, stdout: bool = True, stderr: bool = True, **environment: str
+    columns: int = 80,
+    *,
+    stdout: bool = True,
+    stderr: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Terminal]:
     """Within, stdout and stderr of this process (or one of them) are a terminal of so many columns.
 
@@ -93,7 +97,7 @@ def terminal(
     leader, follower = pty.openpty()
     shows = Terminal(leader)
     kept = {name: value for name, value in os.environ.items() if name not in _OF_COLOURS}
-    kept |= {"TERM": "xterm", "COLUMNS": str(columns), **environment}
+    kept |= {"TERM": "xterm", "COLUMNS": str(columns), **(environment or {})}
     with (
         mock.patch.dict(os.environ, kept, clear=True),
         open(follower, "w", encoding="utf-8") as stream,  # noqa: PTH123 - a number

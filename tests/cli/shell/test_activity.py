@@ -46,7 +46,11 @@ def test_what_is_printed_has_lines_of_its_own() -> None:
 
 @pytest.mark.parametrize("name", ["dumb", ""])
 def test_a_terminal_that_cannot_write_over_a_line_gets_none(name: str) -> None:
-    with terminal(TERM=name) as screen, shown("smoothcert audit"), doing("reading"):
+    with (
+        terminal(environment={"TERM": name}) as screen,
+        shown("smoothcert audit"),
+        doing("reading"),
+    ):
         assert not screen.wait_for("r", 0.05)
     assert screen.shown == ""
 

@@ -76,11 +76,11 @@ def test_only_people_are_told() -> None:
         "\x1b[0m\r\n"
     )
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        with terminal(**environment) as screen:
+        with terminal(environment=environment) as screen:
             hint("merge", done)
         assert screen.shown.startswith("next: ")
         assert "\x1b" not in screen.shown
-    for streams in ({"stdout": False}, {"stderr": False}):
-        with terminal(**streams) as screen:
+    for stdout, stderr in ((True, False), (False, True)):
+        with terminal(stdout=stdout, stderr=stderr) as screen:
             hint("merge", done)
         assert screen.shown == ""
