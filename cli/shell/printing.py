@@ -68,7 +68,7 @@ def _print(lines: list[str], err: bool) -> None:
 
 
 def knows_escapes() -> bool:
-    """Whether a terminal, where there is one, is of a kind that escape sequences mean anything to."""
+    """Whether escape sequences mean anything to the terminal, where there is one."""
     return os.environ.get("TERM", "") not in ("", "dumb", "unknown")
 
 

@@ -111,12 +111,12 @@ class RunProgress(TerminalProgress):
 
     def begin(self, images: int, done: int, samples: int) -> None:
         """See Watcher.begin."""
-        self._draw()
         self._progress.reset(self._task)  # its time
         self._images, self._done, self._total = images, done, samples
         self._samples = self._labelled = self._correct = 0
         self._start = time.monotonic()
         self._show()
+        self._draw()
 
     def batch(self, samples: int) -> None:
         """See Watcher.batch."""
