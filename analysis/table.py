@@ -19,8 +19,6 @@ from smoothcert.analysis.log import Log
 from smoothcert.analysis.undecided import undecided_cells
 from smoothcert.engine.base.errors import InputError
 
-_MOST_DEFAULT_RADII = 12
-
 
 @dataclass(frozen=True)
 class Row:
@@ -61,21 +59,6 @@ class AccuracyTable:
     rows: list[Row]
     labelled: bool = True
     envelope: Envelope | None = None
-
-
-def default_radii(logs: Sequence[Log]) -> list[float]:
-    """0, .25, .5, ... up to the largest certified radius; the step doubles beyond 12 columns.
-
-    Where logs are of table mode: the radii that all of those decide.
-    """
-    decided = [set(log.table_radii) for log in logs if log.table_radii is not None]
-    if decided:
-        return check_radii(sorted(set.intersection(*decided)))
-    largest = max(float(log.radius.max()) for log in logs)
-    step = 0.25
-    while largest / step >= _MOST_DEFAULT_RADII:
-        step *= 2
-    return [step * i for i in range(int(largest / step) + 1)]
 
 
 def check_radii(radii: Sequence[float]) -> list[float]:

@@ -10,11 +10,13 @@ from smoothcert.analysis.log import Log, files_of, read_log
 from smoothcert.analysis.opening import Opened, open_logs
 from smoothcert.analysis.population import population
 from smoothcert.analysis.reading.names import check_columns
-from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
+from smoothcert.analysis.table import accuracy_table, check_radii
 from smoothcert.analysis.undecided import undecided_sentence
+from smoothcert.analysis.usual_radii import usual_radii
+from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
-from smoothcert.cli.shell.printing import echo, echo_lines
+from smoothcert.cli.shell.printing import echo, echo_lines, terminal_width
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.ranges import ALPHA, RADIUS, RHO
 from smoothcert.engine.sources.options import SourceOptions
@@ -27,7 +29,8 @@ _FILE = click.Path(path_type=Path)
 @click.option(
     "--radii",
     type=Numbers(RADIUS),
-    help="Radii of the table, for instance 0,0.5,1 [default: a regular grid].",
+    help="Radii of the table, for instance 0,0.5,1 [default: those of table mode, or multiples "
+    "of sigma / 2 up to the largest].",
 )
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True
@@ -56,7 +59,9 @@ _FILE = click.Path(path_type=Path)
     is_flag=True,
     help="Also the upper envelope of the logs: of each radius the best one's.",
 )
-@click.option("--source", help="Of --html: the certified images, for pictures of them.")
+@click.option(
+    "--source", type=SOURCE, help="Of --html: the certified images, for pictures of them."
+)
 @click.option("--labels", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option("--classes", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option(
@@ -111,6 +116,9 @@ def command(
     With --reference the table says instead what share of the images is predicted correctly (the
     label) and accurately (the class that the reference names).
 
+    On a terminal the table is as wide as that, in several blocks if need be; in a pipe each LOG has
+    one line.
+
     --html writes one file with curves, histograms and every certificate, for any browser.
     """
     if source is not None and html is None:
@@ -147,7 +155,7 @@ def command(
         from smoothcert.analysis.report.page import check_report_path, write_report
 
         check_report_path(html, inputs)
-    table = accuracy_table(opened, wanted or default_radii(opened), alpha, rho)
+    table = accuracy_table(opened, wanted or usual_radii(opened), alpha, rho)
     notes = []
     if envelope:
         from smoothcert.analysis.envelope import note, with_envelope
@@ -168,7 +176,7 @@ def command(
                 echo(f"{log.path}: {about}", err=True)
     for said in notes:
         echo(said, err=True)
-    echo_lines(render(table, form, found.skipped))
+    echo_lines(render(table, form, found.skipped, terminal_width()))
     _fail_if_damaged(found)
 
 
@@ -190,7 +198,7 @@ def _judge(
     found = _opened(logs, columns)
     table = judge_predictions(found.logs, judge)
     _tell(found, [*found.logs, judge])
-    echo_lines(render_predictions(table, form, found.skipped))
+    echo_lines(render_predictions(table, form, found.skipped, terminal_width()))
     _fail_if_damaged(found)
 
 

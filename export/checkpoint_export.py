@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.failing import opening
 from smoothcert.engine.base.files import write_atomically
@@ -85,7 +86,8 @@ def export_checkpoint(
     """
     wishes = Wishes(num_classes, dataset, input_shape, mean, std, input_range, resize,
                     interpolation)  # fmt: skip
-    network = opened(path, arch, wishes, weights, ignore)
+    with doing("loading torch and the weights"):
+        network = opened(path, arch, wishes, weights, ignore)
     return export_network(network, output, reduction, before)
 
 
@@ -140,9 +142,10 @@ def _write_checked(
     first: InputError | None = None
     while left:
         try:
-            exporter = write_onnx(
-                network.module, network.spec, network.num_classes, path, metadata, left
-            )
+            with doing(f"writing {network.arch} as ONNX"):
+                exporter = write_onnx(
+                    network.module, network.spec, network.num_classes, path, metadata, left
+                )
         except InputError as error:
             raise first or error from None
         left = left[left.index(exporter) + 1 :]
@@ -150,7 +153,8 @@ def _write_checked(
         if proof.verdict == "refused":
             raise refusal(output, proof)
         try:
-            parity = _parity(network, path)
+            with doing("comparing the votes of both networks"):
+                parity = _parity(network, path)
             check_float_noise(parity)
         except InputError as error:
             first = first or error

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError, RunStoppedError, system_line
 from smoothcert.engine.base.files import sweep, write_atomically
 from smoothcert.engine.base.memory import check_fits
@@ -202,7 +203,9 @@ class Ledger:
         manifest = begun_manifest(self.path, run, whole=bool(content))
         complete = content[: content.rfind(b"\n") + 1]
         if complete:
-            found = {row.index: row for row in rows_in(self.path, io.BytesIO(complete), run, rules)}
+            with doing(f"reading {self.path.name}, which goes on"):
+                taken = rows_in(self.path, io.BytesIO(complete), run, rules)
+                found = {row.index: row for row in taken}
             if found and check is not None:
                 check({i: (row.fields["label"], row.fields["pixels"]) for i, row in found.items()})
             decided = {i: row for i, row in found.items() if not row.certificate.decision.undecided}

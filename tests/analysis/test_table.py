@@ -9,7 +9,7 @@ import pytest
 from smoothcert.analysis.accuracy import wrong_certificates
 from smoothcert.analysis.log import Log, read_log
 from smoothcert.analysis.report.payload import failure_probability
-from smoothcert.analysis.table import Row, accuracy_table, check_radii, default_radii
+from smoothcert.analysis.table import Row, accuracy_table, check_radii
 from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
@@ -73,24 +73,6 @@ def test_logs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> Non
     assert names("h/x.tsv", "h/y/h/x.tsv")[1] == "y/h/x"
 
 
-def test_default_radii_follow_the_largest_radius(tmp_path: Path) -> None:
-    (tmp_path / "a.tsv").write_text(HEADER + row(0, 0.6, 1))
-    (tmp_path / "b.tsv").write_text(HEADER + row(0, 3.9, 1))
-    assert default_radii([read_log(tmp_path / "a.tsv")]) == [0.0, 0.25, 0.5]
-    assert default_radii([read_log(tmp_path / f"{n}.tsv") for n in "ab"])[-1] == 3.5
-
-
-@pytest.mark.parametrize("largest", [0.0, 0.24, 2.9, 3.0, 5.9, 6.0, 15.6, 1e9, 1e300])
-def test_default_radii_are_at_most_twelve_and_reach_the_largest(
-    tmp_path: Path, largest: float
-) -> None:
-    radii = default_radii([write(tmp_path, "a.tsv", row(0, largest, 1))])
-    assert radii[0] == 0.0
-    assert len(radii) <= 12
-    assert radii[-1] <= largest
-    assert len(radii) >= 6 or largest < 1.5
-
-
 def test_radii_are_checked() -> None:
     assert check_radii([1.0, 0.0, 1.0]) == [0.0, 1.0]
     for bad in ([], [-1.0], [float("nan")], [float("inf")]):
@@ -109,7 +91,6 @@ def table_mode_log(tmp_path: Path, status: str = "complete") -> Log:
 
 def test_a_table_mode_log_is_read_at_its_own_radii(tmp_path: Path) -> None:
     log = table_mode_log(tmp_path)
-    assert default_radii([log]) == [0.0, 0.5]
     (row,) = accuracy_table([log], [0.5]).rows
     assert (row.accuracy, row.table_mode) == ([1.0], True)
     with pytest.raises(InputError, match=r"decides the radii 0\.0, 0\.5; at 0\.3 it would"):
