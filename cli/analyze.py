@@ -13,6 +13,7 @@ from smoothcert.analysis.reading.names import check_columns
 from smoothcert.analysis.table import accuracy_table, check_radii, default_radii
 from smoothcert.analysis.undecided import undecided_sentence
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
+from smoothcert.cli.shell.completion import complete_path
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo, echo_lines
 from smoothcert.engine.base.errors import InputError
@@ -56,7 +57,11 @@ _FILE = click.Path(path_type=Path)
     is_flag=True,
     help="Also the upper envelope of the logs: of each radius the best one's.",
 )
-@click.option("--source", help="Of --html: the certified images, for pictures of them.")
+@click.option(
+    "--source",
+    shell_complete=complete_path,
+    help="Of --html: the certified images, for pictures of them.",
+)
 @click.option("--labels", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option("--classes", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option(

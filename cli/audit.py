@@ -8,6 +8,7 @@ import click
 
 from smoothcert.cli.file_options import source_options
 from smoothcert.cli.grouping import GroupedCommand
+from smoothcert.cli.shell.completion import complete_path
 from smoothcert.cli.shell.numbers import Number
 from smoothcert.cli.shell.printing import echo
 from smoothcert.engine.base.ranges import ROWS, SEED
@@ -21,7 +22,7 @@ MOST_FINDINGS = 50
 
 @click.command("audit", cls=GroupedCommand)
 @click.argument("log", type=click.Path(path_type=Path), metavar="LOG.tsv")
-@click.argument("source")
+@click.argument("source", shell_complete=complete_path)
 @click.option(
     "--rows", type=Number(ROWS), default=20, show_default=True, help="Images to certify again."
 )

@@ -15,6 +15,7 @@ import click
 from smoothcert.cli.diagnosis.showing import show
 from smoothcert.cli.file_options import model_options, source_options
 from smoothcert.cli.grouping import GroupedCommand
+from smoothcert.cli.shell.completion import complete_path
 from smoothcert.engine.backends.device.driver import Gpu, driver_version, gpus
 from smoothcert.engine.base.cores import runnable_cores, usable_cores
 from smoothcert.engine.base.errors import InputError
@@ -33,7 +34,9 @@ _NOT_FOR_USERS = ("dev", "kernel-tests")
 
 
 @click.command("doctor", cls=GroupedCommand)
-@click.argument("paths", nargs=-1, metavar="[MODEL] [SOURCE] [LOG]...")
+@click.argument(
+    "paths", nargs=-1, metavar="[MODEL] [SOURCE] [LOG]...", shell_complete=complete_path
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @model_options
 @source_options

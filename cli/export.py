@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
+from smoothcert.cli.shell.completion import complete_path
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo
 from smoothcert.engine.base.ranges import (
@@ -60,7 +61,12 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     default="fp32",
     show_default=True,
 )
-@click.option("--calibrate", metavar="SOURCE", help="Images for int8 and fp8, and to compare on.")
+@click.option(
+    "--calibrate",
+    metavar="SOURCE",
+    shell_complete=complete_path,
+    help="Images for int8 and fp8, and to compare on.",
+)
 @click.option(
     "--sigma",
     type=Number(SIGMA),
@@ -128,6 +134,7 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     option(
         "--denoiser",
         metavar="NAME",
+        shell_complete=complete_path,
         help="An ONNX file, or pkg.module:factory of a torch module: the two as one network, for "
         "noise of --sigma alone.",
     ),

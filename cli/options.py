@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from smoothcert.cli.grouping import grouped, option
+from smoothcert.cli.shell.completion import complete_path
 from smoothcert.cli.shell.numbers import Number, OneOrMore
 from smoothcert.engine.base.ranges import (
     ALPHA,
@@ -29,7 +30,7 @@ def run_options(function: _Command) -> _Command:
     for decorate in reversed(
         (
             click.argument("model", type=click.Path(path_type=Path)),
-            click.argument("source"),
+            click.argument("source", shell_complete=complete_path),
             click.argument("log", type=click.Path(path_type=Path), metavar="OUT.tsv"),
             click.option(
                 "--sigma",

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from smoothcert.cli.shell.completion import complete_path
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo
 from smoothcert.engine.base.ranges import (
@@ -31,7 +32,7 @@ from smoothcert.engine.base.ranges import (
 
 
 @click.command("train")
-@click.argument("source")
+@click.argument("source", shell_complete=complete_path)
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.option("--arch", required=True, help="Architecture, or pkg.module:factory.")
 @click.option(
@@ -40,6 +41,7 @@ from smoothcert.engine.base.ranges import (
 @click.option(
     "--test",
     metavar="SOURCE",
+    shell_complete=complete_path,
     help="Images to test each epoch on [default: the test images in SOURCE].",
 )
 @click.option("--epochs", type=Number(TRAINING_EPOCHS), default=90, show_default=True)

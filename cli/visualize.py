@@ -7,13 +7,14 @@ import click
 
 from smoothcert.cli.file_options import source_options
 from smoothcert.cli.grouping import GroupedCommand
+from smoothcert.cli.shell.completion import complete_path
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo
 from smoothcert.engine.base.ranges import INDEX, PICTURED_SIGMA, RESIZE, SEED, SIDE
 
 
 @click.command("visualize", cls=GroupedCommand)
-@click.argument("source")
+@click.argument("source", shell_complete=complete_path)
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.argument("index", type=Number(INDEX))
 @click.argument("sigmas", type=Number(PICTURED_SIGMA), nargs=-1, required=True, metavar="SIGMA...")
