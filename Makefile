@@ -12,8 +12,9 @@ DEMO_EXTRAS := cpu,export,report
 EXTRAS := $(DEMO_EXTRAS),openvino,hf,parquet,tensorrt-rtx,ray,metrics,dev,kernel-tests
 PINS := $(VENV)/constraints.txt
 
-# Python compiles what is imported when it is imported: a tenth of what is installed here. uv does
-# the same work in less time where it is there, and looks where pip's variables say.
+# The demo imports a tenth of what is installed: that is compiled when it is imported, and kept. uv
+# installs in less time where it is there, and looks where pip's variables say.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UV := $(shell command -v uv)
 ifdef UV
@@ -24,7 +25,8 @@ INSTALL := $(UV) pip install --python $(BIN)/python --reinstall-package smoothce
 else
 INSTALL := $(PIP) install --no-compile $(TORCH_INDEX:%=--extra-index-url %)
 endif
-# Strict: a file that is in no package is not importable; every file is linked, so a new one links anew.
+# Strict: every file is linked, and what is in no package is not importable. A new file links anew.
+QUIET := PYTHONWARNINGS=ignore
 EDITABLE := -q -c $(PINS) --no-build-isolation --config-settings editable_mode=strict -e
 
 IDX := usr/share/datasets/fashion-mnist
@@ -48,13 +50,14 @@ $(PINS): constraints.txt
 $(VENV)/installed-demo: $(PINS) pyproject.toml setup.py $(FOLDERS)
 	@echo "Installing what the demo needs into $(VENV): a minute the first time."
 	rm -rf build
-	$(INSTALL) $(EDITABLE) ".[$(DEMO_EXTRAS)]"
+	$(QUIET) $(INSTALL) $(EDITABLE) ".[$(DEMO_EXTRAS)]"
 	touch $@
 
 $(VENV)/installed: $(PINS) pyproject.toml setup.py $(FOLDERS)
 	@echo "Installing what tests and tools need into $(VENV): some minutes the first time."
 	rm -rf build
-	$(INSTALL) $(EDITABLE) ".[$(EXTRAS)]"
+	$(QUIET) $(INSTALL) $(EDITABLE) ".[$(EXTRAS)]"
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true  # some are for other Pythons
 	touch $(VENV)/installed-demo $@
 
 lint: setup
@@ -78,7 +81,7 @@ demo: $(VENV)/installed-demo
 	rm -rf out/demo
 	mkdir -p out/demo
 	$(BIN)/smoothcert export data/fashion_mnist_sigma25.pth -o out/demo/model.onnx
-	$(BIN)/smoothcert certify out/demo/model.onnx data/fashion_mnist_500.npz out/demo/certificates.tsv --sigma 0.25 --radii 0,0.25,0.5 --n 10000 --max 100 --seed 0
+	$(BIN)/smoothcert certify out/demo/model.onnx data/fashion_mnist_500.npz out/demo/certificates.tsv --sigma 0.25 --radii 0,0.125,0.25,0.375,0.5 --n 10000 --max 100 --seed 0
 	$(BIN)/smoothcert analyze out/demo/certificates.tsv --rho 0.001 --html out/demo/report.html --source data/fashion_mnist_500.npz
 
 # The same for an ImageNet network on 20 real photographs, which pip fetches.
@@ -152,7 +155,7 @@ audit-dependencies: $(VENV)/guard
 
 # Where the registry lacks these tools, what needs them says so in a line.
 $(VENV)/guard: | setup
-	$(INSTALL) $(EDITABLE) ".[guard]" || echo "the tools of the extra guard cannot be installed here" >&2
+	$(QUIET) $(INSTALL) $(EDITABLE) ".[guard]" || echo "the tools of the extra guard cannot be installed here" >&2
 	touch $@
 
 clean:
