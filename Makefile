@@ -25,8 +25,9 @@ INSTALL := $(UV) pip install --python $(BIN)/python --reinstall-package smoothce
 else
 INSTALL := $(PIP) install --no-compile $(TORCH_INDEX:%=--extra-index-url %)
 endif
-# Strict: every file is linked, and what is in no package is not importable. A new file links anew.
+# What setuptools warns of is meant so.
 QUIET := PYTHONWARNINGS=ignore
+# Strict: every file is linked, and what is in no package is not importable. A new file links anew.
 EDITABLE := -q -c $(PINS) --no-build-isolation --config-settings editable_mode=strict -e
 
 IDX := usr/share/datasets/fashion-mnist
@@ -149,6 +150,13 @@ fuzz: $(VENV)/guard
 mutation: setup
 	mkdir -p out/mutation
 	nice -n 19 $(BIN)/python guard/mutation.py out/mutation/results.jsonl --rooms $(ROOMS) --sample $(SAMPLE)
+
+# What users install: wheel and sdist in three Pythons; the oldest and newest packages we allow.
+wheels: $(VENV)/guard
+	$(BIN)/python guard/wheels.py $(WHEELS)
+
+oldest newest: | setup
+	nice -n 10 $(BIN)/python guard/bounds.py $@
 
 audit-dependencies: $(VENV)/guard
 	$(BIN)/python guard/advisories.py
