@@ -80,7 +80,8 @@ def check(
     python: str, sdist: Path, wheel: Path, model: Path, with_export: bool, results: Results
 ) -> list[dict[str, str]] | None:
     """Use what was built in one Python; its log, None where that failed."""
-    folder, work = OUT / python / "environment", OUT / python / "work"
+    name = Path(python).name
+    folder, work = OUT / name / "environment", OUT / name / "work"
     environment = Environment(folder)
 
     def from_sdist() -> str:
@@ -88,15 +89,15 @@ def check(
         return environment.smoothcert("--version", within=work).strip()
 
     usable = (
-        results.step(f"{python}: environment", lambda: environment.make(python))
-        and results.step(f"{python}: wheel[cpu]", lambda: environment.install(f"{wheel}[cpu]"))
-        and results.step(f"{python}: certify, analyze", lambda: use(environment, model, work))
+        results.step(f"{name}: environment", lambda: environment.make(python))
+        and results.step(f"{name}: wheel[cpu]", lambda: environment.install(f"{wheel}[cpu]"))
+        and results.step(f"{name}: certify, analyze", lambda: use(environment, model, work))
     )
     if not usable:
         return None
-    results.step(f"{python}: sdist", from_sdist)
+    results.step(f"{name}: sdist", from_sdist)
     if with_export:
-        results.step(f"{python}: export, report", lambda: export(environment, wheel, work))
+        results.step(f"{name}: export, report", lambda: export(environment, wheel, work))
     return rows(work / "log.tsv")
 
 
