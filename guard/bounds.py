@@ -1,4 +1,4 @@
-"""The engine's tests with the oldest packages that pyproject.toml allows, or the newest there are.
+"""The core's tests with the oldest packages that pyproject.toml allows, or the newest there are.
 
     python guard/bounds.py oldest|newest [--python python3.11] [PYTEST...]    # make oldest, newest
 
@@ -15,6 +15,7 @@ from environments import ROOT, Environment, Results
 from packaging.requirements import Requirement
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TESTS = ("tests/engine", "tests/cli/shell", "tests/cli/test_main.py", "tests/cli/test_certify.py")
 TOOLS = ("hypothesis", "pytest", "selenium")  # tests/conftest.py needs these
 
 
@@ -47,7 +48,7 @@ def main() -> None:
 
     if results.step(f"the {options.which} packages", install):
         command = [str(environment.folder / "bin" / "python"), "-m", "pytest"]
-        done = subprocess.run([*command, *(pytest or ["tests/engine"])], cwd=ROOT, check=False)
+        done = subprocess.run([*command, *(pytest or TESTS)], cwd=ROOT, check=False)
         results.failed = done.returncode != 0
     results.exit()
 
