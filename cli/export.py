@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo
@@ -60,7 +61,12 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     default="fp32",
     show_default=True,
 )
-@click.option("--calibrate", metavar="SOURCE", help="Images for int8 and fp8, and to compare on.")
+@click.option(
+    "--calibrate",
+    type=SOURCE,
+    metavar="SOURCE",
+    help="Images for int8 and fp8, and to compare on.",
+)
 @click.option(
     "--sigma",
     type=Number(SIGMA),
@@ -127,6 +133,7 @@ _OF_DENOISER = ("denoiser_range", "denoiser_shape", "diffusion", "denoiser_inter
     "With a denoiser in front",
     option(
         "--denoiser",
+        type=SOURCE,
         metavar="NAME",
         help="An ONNX file, or pkg.module:factory of a torch module: the two as one network, for "
         "noise of --sigma alone.",
