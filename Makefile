@@ -9,7 +9,7 @@ PACKAGES := api cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 TENSORRT_10 := 10.13.2.6 10.16.1.11
 DEMO_EXTRAS := cpu,export,report
-EXTRAS := $(DEMO_EXTRAS),openvino,hf,parquet,tensorrt-rtx,ray,metrics,dev,kernel-tests
+EXTRAS := $(DEMO_EXTRAS),openvino,hf,parquet,pandas,tensorrt-rtx,ray,metrics,dev,kernel-tests
 PINS := $(VENV)/constraints.txt
 
 # The demo imports a tenth of what is installed: that is compiled when it is imported, and kept. uv

@@ -10,7 +10,16 @@ import numpy as np
 
 from smoothcert.analysis.accuracy import MEASURES
 from smoothcert.analysis.envelope import NAME, note
-from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, in_blocks, printable
+from smoothcert.analysis.grid import (
+    HTML,
+    LATEX,
+    MARKDOWN,
+    TEXT,
+    Grid,
+    Markup,
+    in_blocks,
+    printable,
+)
 from smoothcert.analysis.opening import Skipped
 from smoothcert.analysis.table import AccuracyTable, Row
 
@@ -30,6 +39,11 @@ def render(
     if form == "text" and width is not None:
         return in_blocks(_grid(table, TEXT), width)
     return FORMATS[form](table, skipped)
+
+
+def as_html(table: AccuracyTable) -> str:
+    """The table as a notebook shows it."""
+    return HTML.lay_out(_grid(table, HTML))
 
 
 def _best(table: AccuracyTable) -> list[list[bool]]:

@@ -1,5 +1,6 @@
-"""Grids of cells laid out as text, Markdown or LaTeX; the first line is the header."""
+"""Grids of cells laid out as text, Markdown, LaTeX or HTML; the first line is the header."""
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,6 +85,16 @@ def _latex(grid: Grid) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
 
 
+def _html(grid: Grid) -> str:
+    def line(cells: list[str], kind: str) -> str:
+        first = f'<{kind} style="text-align: left">{cells[0]}</{kind}>'
+        return f"<tr>{first}{''.join(f'<{kind}>{cell}</{kind}>' for cell in cells[1:])}</tr>"
+
+    head, *body = grid
+    rows = "".join(line(cells, "td") for cells in body)
+    return f"<table><thead>{line(head, 'th')}</thead><tbody>{rows}</tbody></table>"
+
+
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\|*`<>[]"})
 _LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
@@ -104,4 +115,11 @@ LATEX = Markup(
     lambda cell: rf"\textbf{{{cell}}}",
     lambda r: f"$r = {r}$",
     _latex,
+)
+HTML = Markup(
+    html.escape,
+    html.escape,
+    lambda cell: f"<b>{cell}</b>",
+    lambda r: f"r = {r}",
+    _html,
 )

@@ -2,7 +2,10 @@
 
     import smoothcert
 
-    smoothcert.certify("model.onnx", "images.npz", "out.tsv", sigma=0.5)
+    run = smoothcert.certify("model.onnx", "images.npz", sigma=0.5, out="out.tsv")
+    for row in run:
+        print(row.index, row.predict, row.radius)
+    print(run.table([0, 0.25, 0.5]))
 
 does what the command `smoothcert certify` does. Nothing heavy is imported before it is used.
 """
@@ -11,11 +14,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from smoothcert.analysis.log import read_log
+    from smoothcert.analysis.results import read_log
     from smoothcert.auditing import audit
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.noise.lattice import LatticeGaussian
     from smoothcert.engine.statistics.bounds import certified_radius, lower_confidence_bound
+    from smoothcert.exporting import export
     from smoothcert.runs import certify, predict
     from smoothcert.smooth import Smooth
 
@@ -26,6 +30,7 @@ __all__ = [
     "audit",
     "certified_radius",
     "certify",
+    "export",
     "lower_confidence_bound",
     "predict",
     "read_log",
@@ -40,11 +45,13 @@ _HOMES = {
     "certify": "runs",
     "lower_confidence_bound": "engine.statistics.bounds",
     "predict": "runs",
-    "read_log": "analysis.log",
+    "read_log": "analysis.results",
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "export":  # the package, which is called as the function
+        return importlib.import_module("smoothcert.export")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(f"smoothcert.{_HOMES[name]}"), name)

@@ -1,4 +1,4 @@
-"""What `certify` and `predict` may be told beside model, source, log and sigma."""
+"""What `certify` and `predict` may be told beside model, data, sigma and out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,9 @@ class RunOptions(TypedDict, total=False):
     input_shape ... threshold   what a model that others wrote does not say: see ModelOptions
     labels ... unlabelled   what a source does not say: see SourceOptions
     ray, workers, decode   run on a Ray cluster ("local", "auto" or its address): see ClusterOptions
+    num_classes   of the model, for a check
     watcher  told of the run's progress
+    progress whether to show it (None: on a terminal, and in a notebook)
     """
 
     seed: int | None
@@ -60,7 +62,9 @@ class RunOptions(TypedDict, total=False):
     ray: str | None
     workers: int | None
     decode: str
+    num_classes: int | None
     watcher: Watcher | None
+    progress: bool | None
 
 
 class CertifyKeywords(RunOptions, total=False):

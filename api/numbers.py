@@ -9,9 +9,12 @@ from smoothcert.engine.base.ranges import (
     ALPHA,
     ALPHA_ZETA,
     BATCH,
+    CALIBRATION_IMAGES,
+    CLASSES,
     FAMILY_WISE,
     INPUT_END,
     MAX_IMAGES,
+    MAX_ZETA,
     MEAN,
     PAIRED_SAMPLES,
     RADII,
@@ -56,6 +59,9 @@ NUMBERS = {
     "workers": WORKERS,
     "resize": RESIZE,
     "threshold": THRESHOLD,
+    "num_classes": CLASSES,
+    "images": CALIBRATION_IMAGES,
+    "max_zeta": MAX_ZETA,
 }
 """Options that are a number each."""
 
@@ -65,6 +71,8 @@ LISTS: dict[str, tuple[Range, int | None]] = {
     "std": (STD, None),
     "input_range": (INPUT_END, 2),
     "input_shape": (SIDE, 3),
+    "denoiser_range": (INPUT_END, 2),
+    "denoiser_shape": (SIDE, 3),
 }
 """Options that are several, and how many where that is fixed."""
 

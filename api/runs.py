@@ -1,83 +1,56 @@
 """`certify` and `predict` from Python: what the commands of these names do, with their options."""
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
-from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
-from smoothcert.engine.log.log_file import check_log
-from smoothcert.engine.log.manifest import recorded_seed
-from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.noise.streams import check_seed, fresh_seed
-from smoothcert.engine.run.beginning import check_begun
 from smoothcert.engine.run.budget.amount import Budget
-from smoothcert.engine.run.budget.executor import BudgetExecutor
-from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers, certify_images
-from smoothcert.engine.run.estimate import Estimate, estimate_run
-from smoothcert.engine.run.execution import Executor, Job
-from smoothcert.engine.run.kept_images import kept_images
-from smoothcert.engine.run.processes import devices_of
-from smoothcert.engine.run.selecting import selected
-from smoothcert.engine.sources import open_source
-from smoothcert.engine.sources.base import ImageSource, PhotographSource
-from smoothcert.engine.sources.options import SourceOptions
-from smoothcert.engine.sources.selecting.subset import Subset
-from smoothcert.engine.sources.selection import Selection
-from smoothcert.engine.statistics.procedures import Predict, Procedure
-from smoothcert.export.composite.noise_level import check_sigma
-from smoothcert.export.foreign.input_reading import OpenSidesError
-from smoothcert.export.foreign.options import ModelOptions
-from smoothcert.export.opening import open_model, open_reference
+from smoothcert.engine.run.estimate import Estimate
+from smoothcert.engine.statistics.procedures import Predict
 from smoothcert.keywords import CertifyKeywords, PredictKeywords, RunOptions
 from smoothcert.numbers import numbers_of
 from smoothcert.options import CertifyOptions, modes_of
-from smoothcert.several import (
-    Level,
-    MakeProcedure,
-    certified_each,
-    levels_of,
-    selected_for_each,
-)
+from smoothcert.ready import ready
+from smoothcert.run import Run
+from smoothcert.several import MakeProcedure, levels_of
 
 
 @overload
 def certify(
-    model: str | Path,
-    source: str | Path,
-    log: str | Path,
+    model: Any,
+    data: Any,
     *,
     sigma: float,
+    out: str | Path | None = None,
     **options: Unpack[CertifyKeywords],
-) -> RunSummary: ...
+) -> Run: ...
 @overload
 def certify(
-    model: str | Path,
-    source: str | Path,
-    log: str | Path,
+    model: Any,
+    data: Any,
     *,
     sigma: Sequence[float],
+    out: str | Path | None = None,
     **options: Unpack[CertifyKeywords],
-) -> tuple[RunSummary, ...]: ...
+) -> tuple[Run, ...]: ...
 @overload
 def certify(
-    model: str | Path,
-    source: str | Path,
-    log: str | Path,
+    model: Any,
+    data: Any,
     *,
     sigma: float | Sequence[float],
+    out: str | Path | None = None,
     estimate: Literal[True],
     **options: Unpack[CertifyKeywords],
 ) -> tuple[Estimate, ...]: ...
 def certify(
-    model: str | Path,
-    source: str | Path,
-    log: str | Path,
+    model: Any,
+    data: Any,
     *,
     sigma: float | Sequence[float],
+    out: str | Path | None = None,
     n0: int | None = None,
     n: int = 100_000,
     alpha: float = 0.001,
@@ -94,15 +67,20 @@ def certify(
     budget: str | float | None = None,
     estimate: bool = False,
     **options: Unpack[RunOptions],
-) -> RunSummary | tuple[RunSummary, ...] | tuple[Estimate, ...]:
-    """Certify the images of a source with a model smoothed by noise of level sigma, into a log.
+) -> Run | tuple[Run, ...] | tuple[Estimate, ...]:
+    """Certify the images of `data` with a model smoothed by noise of level sigma.
 
-    model   ONNX, a checkpoint that `export` understands, or a TensorRT plan
-    source  see open_source
-    log     OUT.tsv, its manifest beside it; the same call resumes one that was interrupted
-    sigma   in [0, 1]-pixel units, in [0.0002, 4]; of a sequence each level has its own log
-            (OUT_0.25.tsv), the one that a call with that level alone would write, and there is a
-            summary for each
+    model  the path of an ONNX file, of a checkpoint that `export` understands or of a TensorRT
+           plan; or a torch module, taken as it is now (see open_module)
+    data   the path of a source; or arrays (images, labels), a data set of torch or of Hugging Face:
+           see open_source
+    sigma  in [0, 1]-pixel units, in [0.0002, 4]
+    out    the log, OUT.tsv, its manifest beside it; the same call resumes one that was interrupted.
+           None: a log that lives as long as what is returned
+
+    Checks everything, and returns a Run that is ready: it certifies as it is iterated over, or with
+    run(). Of a sequence of sigmas there is a run for each, with a log of its own (OUT_0.25.tsv),
+    the one that a call with that level alone would write; images are decoded once for all.
 
     With probability at least 1 - alpha per image over the noise, the smoothed classifier's
     prediction is constant within the L2 radius that the log states: for every real input within it
@@ -122,7 +100,10 @@ def certify(
     of the table as can be; the same call with a further one goes on. estimate: certify nothing and
     write nothing, but draw a few samples of some images, and tell for each level what each mode
     would take of all of them.
-    Raises InputError, in one line, for anything that does not fit; nothing is then overwritten.
+    num_classes: of the model, for a check. progress: a bar on stderr, or below a
+    notebook's cell (None: where there is a terminal or a notebook). For the other options see
+    RunOptions.
+    Raises InputError, in one line, for anything that does not fit, before anything is written.
     """
     if budget is not None and transfer_to is not None:
         raise InputError("budget and transfer-to exclude each other: leave one of them out")
@@ -155,53 +136,53 @@ def certify(
             **given,
         ).procedure
 
-    levels = levels_of(sigma, log, at)
     if estimate and (transfer_to is not None or options.get("ray") is not None):
         raise InputError(
             "an estimate is of one model on this machine: leave --transfer-to and --ray out"
         )
-    ready = _ready(
+    found = ready(
         model,
-        source,
-        levels,
+        data,
+        partial(levels_of, sigma, make=at),
+        out,
         notes=notes,
         transfer_to=transfer_to,
         budget=None if budget is None else Budget.of(budget),
         local=estimate,
         **numbers_of(**options),
     )
-    return ready.estimates(partial(modes_of, given)) if estimate else ready.run()
+    return found.estimates(partial(modes_of, given)) if estimate else found.runs()
 
 
 @overload
 def predict(
-    model: str | Path,
-    source: str | Path,
-    log: str | Path,
+    model: Any,
+    data: Any,
     *,
     sigma: float,
+    out: str | Path | None = None,
     **options: Unpack[PredictKeywords],
-) -> RunSummary: ...
+) -> Run: ...
 @overload
 def predict(
-    model: str | Path,
-    source: str | Path,
-    log: str | Path,
+    model: Any,
+    data: Any,
     *,
     sigma: Sequence[float],
+    out: str | Path | None = None,
     **options: Unpack[PredictKeywords],
-) -> tuple[RunSummary, ...]: ...
+) -> tuple[Run, ...]: ...
 def predict(
-    model: str | Path,
-    source: str | Path,
-    log: str | Path,
+    model: Any,
+    data: Any,
     *,
     sigma: float | Sequence[float],
+    out: str | Path | None = None,
     n: int = 1000,
     alpha: float = 0.001,
     **options: Unpack[RunOptions],
-) -> RunSummary | tuple[RunSummary, ...]:
-    """Predict the images of a source with a model smoothed by noise of level sigma, into a log.
+) -> Run | tuple[Run, ...]:
+    """Predict the images of `data` with a model smoothed by noise of level sigma.
 
     With probability at least 1 - alpha per image over the noise, a prediction in the log is the
     smoothed classifier's (or -1, abstention); the radius column is 0. Otherwise as `certify`, and
@@ -209,229 +190,5 @@ def predict(
     """
     given = numbers_of(n=n, alpha=alpha)
     procedure = partial(Predict, given["n"], given["alpha"])
-    levels = levels_of(sigma, log, lambda level: procedure)
-    return _ready(model, source, levels, **numbers_of(**options)).run()
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A call whose files are open and whose options fit: of each level its job, the images it
-    certifies, by its log, and what executes it (None: what suits the device)."""
-
-    levels: Sequence[Level]
-    jobs: Sequence[Job]
-    images: ImageSource
-    selections: Mapping[Path, Selection]
-    executors: Sequence[Executor | None]
-    watcher: Watcher
-    strict: bool
-    notes: Mapping[str, Any] | None
-
-    def run(self) -> RunSummary | tuple[RunSummary, ...]:
-        """Certify, one level after the other; one summary where the call was given a number."""
-        runs = [
-            partial(
-                certify_images,
-                job,
-                self.images,
-                self.selections[level.log],
-                level.log,
-                executor=executor,
-                strict=self.strict,
-                notes=self.notes,
-            )
-            for job, level, executor in zip(self.jobs, self.levels, self.executors, strict=True)
-        ]
-        summaries = certified_each(self.levels, runs, self.watcher)
-        return summaries[0] if self.levels[0].alone else summaries
-
-    def estimates(
-        self, modes: Callable[[float, float], Mapping[str, Procedure]]
-    ) -> tuple[Estimate, ...]:
-        """Run nothing: of each level an estimate. modes: those of a sigma and a total variation."""
-        return tuple(
-            estimate_run(
-                job,
-                self.images,
-                self.selections[level.log].indices(len(self.images)),
-                modes(level.sigma, job.law.total_variation(job.model.spec.num_pixels)),
-            )
-            for job, level in zip(self.jobs, self.levels, strict=True)
-        )
-
-
-def _ready(
-    model: str | Path,
-    source: str | Path,
-    levels: Sequence[Level],
-    *,
-    notes: Mapping[str, Any] | None = None,
-    transfer_to: str | Path | None = None,
-    budget: Budget | None = None,
-    local: bool = False,
-    seed: int | None = None,
-    indices: str | Path | None = None,
-    sample: int | None = None,
-    stratified: bool = False,
-    sample_seed: int = 0,
-    skip: int = 1,
-    only_correct: bool = False,
-    max: int = -1,
-    shard: str = "0/1",
-    backend: str = "auto",
-    device: str = "cpu",
-    precision: str | None = None,
-    batch: int | None = None,
-    tune: bool = False,
-    threads: int | None = None,
-    strict: bool = False,
-    ray: str | None = None,
-    workers: int | None = None,
-    decode: str = "auto",
-    watcher: Watcher | None = None,
-    **of_files: Any,
-) -> _Ready:
-    """Open everything, and look whether it fits. of_files are the options of model and source;
-    local: for one device of this machine."""
-    model_options = ModelOptions.among(of_files)
-    source_options = SourceOptions.among(of_files)
-    for level in levels:  # refuse useless settings before any file is opened
-        with level.named():
-            level.make_procedure(0.0)
-    lists = (of_files.get("labels"), of_files.get("classes"))
-    for level in levels:
-        check_log(level.log, [model, source, transfer_to, indices, *lists])
-    asked = Selection.of_options(skip, max, shard)
-    subset = Subset.of_options(
-        indices,
-        sample=sample,
-        stratified=stratified,
-        sample_seed=sample_seed,
-        only_correct=only_correct,
-    )
-    seeds = _seeds_of(seed, asked, [level.log for level in levels])
-    watcher = watcher or Watchers()
-    executors = [_executor(ray, workers, threads, decode, watcher) for _ in levels]
-    if budget is not None:
-        if len(levels) > 1 or ray is not None or devices_of(device) != [device]:
-            raise InputError(
-                "a budget is spent on one log, by one device: expected one sigma, and neither "
-                "--ray nor several GPUs; give each device a --shard of its own, and merge"
-            )
-        executors = [BudgetExecutor(budget, levels[0].log)]
-    if local and devices_of(device) != [device]:
-        raise InputError(
-            f"an estimate is of one device, and {device} names several: expected one of them"
-        )
-    if ray is not None:
-        source = os.path.abspath(source)  # noqa: PTH100 - a pattern; workers are in other folders
-    try:
-        opened = open_model(Path(model), model_options)
-    except OpenSidesError as error:
-        raise _with_the_size(error, source, source_options) from None
-    for level in levels:
-        check_sigma(opened, level.sigma)
-    reference = None if transfer_to is None else open_reference(Path(transfer_to), model_options)
-    if reference is not None:
-        for level in levels:
-            check_sigma(reference, level.sigma)
-    compute = Compute(
-        backend=backend,
-        device=device,
-        precision=precision,
-        batch=batch,
-        threads=threads,
-        tune=tune,
-    )
-    jobs = []
-    for level, own_seed in zip(levels, seeds, strict=True):
-        law = LatticeGaussian(level.sigma)
-        with level.named():
-            procedure = level.make_procedure(law.total_variation(opened.spec.num_pixels))
-        jobs.append(
-            Job(
-                model=opened,
-                law=law,
-                procedure=procedure,
-                seed=own_seed,
-                compute=compute,
-                reference=reference,
-            )
-        )
-    images = open_source(source, opened.spec, opened.num_classes, source_options)
-    if len(levels) > 1 and ray is None:
-        images = kept_images(images, device)
-
-    def chosen(job: Job, log: Path) -> Selection:
-        found = selected(asked, subset, images, job, log, watcher, on_cluster=ray is not None)
-        _check_family(notes, images, found)
-        return found
-
-    def check(job: Job, selection: Selection, log: Path) -> None:
-        check_begun(job, images, selection, log, notes)
-
-    selections = selected_for_each(levels, jobs, chosen, check)
-    return _Ready(levels, jobs, images, selections, executors, watcher, strict, notes)
-
-
-def _with_the_size(error: OpenSidesError, source: str | Path, options: SourceOptions) -> InputError:
-    """What a model says that takes images of any size, with the size of these, where they have
-    one."""
-    try:
-        images = open_source(source, None, None, options)
-        if isinstance(images, PhotographSource):
-            return error
-        channels, height, width = images.image(0).shape
-    except InputError:
-        return error
-    return error.proposing((channels, height, width))
-
-
-def _seeds_of(asked: int | None, selection: Selection, logs: Sequence[Path]) -> list[int]:
-    """The seed of each log: the one that was asked for, its own; where it is new, that of the first
-    log which is not (so that a command which was interrupted goes on as it began), or a fresh one.
-    """
-    if asked is not None:
-        return [check_seed(asked)] * len(logs)
-    logged = [recorded_seed(log) for log in logs]
-    known = [seed for seed in logged if seed is not None]
-    shared = known[0] if known else _new_seed(selection)
-    return [shared if seed is None else seed for seed in logged]
-
-
-def _new_seed(selection: Selection) -> int:
-    if selection.shards > 1:
-        raise InputError(
-            f"shard {selection.shard}/{selection.shards} is given no seed: expected the same one "
-            f"for all shards; give each of them --seed {fresh_seed()} (drawn just now)"
-        )
-    return fresh_seed()
-
-
-def _check_family(
-    notes: Mapping[str, Any] | None, images: ImageSource, selection: Selection
-) -> None:
-    """Refuse more images than share alpha, over all shards."""
-    family = (notes or {}).get("family_wise")
-    number = len(selection.whole.indices(len(images)))
-    if family is not None and number > family:
-        raise InputError(
-            f"family-wise {family} is too few for the {number} images selected (of all shards): "
-            f"expected at least {number}; give --family-wise {number}, or select fewer (--max)"
-        )
-
-
-def _executor(
-    ray: str | None, workers: int | None, threads: int | None, decode: str, watcher: Watcher
-) -> Executor | None:
-    """A Ray cluster, or None for what suits the device."""
-    if ray is None:
-        if workers is not None or decode != "auto":
-            raise InputError(
-                "--workers and --decode are of runs on a cluster: expected --ray with them; "
-                "add --ray local"
-            )
-        return None
-    from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
-
-    return RayExecutor(ClusterOptions(ray, workers, threads or 1, decode), watcher.event)
+    levels = partial(levels_of, sigma, make=lambda level: procedure)
+    return ready(model, data, levels, out, **numbers_of(**options)).runs()

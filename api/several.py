@@ -5,13 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations, islice
 from pathlib import Path
-from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.outputs import is_same_file
 from smoothcert.engine.base.ranges import SIGMA, SIGMAS
 from smoothcert.engine.log.manifest import manifest_path
-from smoothcert.engine.run.certification import RunSummary, Watcher, Watchers
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources.selection import Selection
 from smoothcert.engine.statistics.procedures import Procedure
@@ -110,48 +108,6 @@ def selected_for_each(
     if new:
         selections |= dict.fromkeys([log for _, log in new], choose(*new[0]))
     return selections
-
-
-def certified_each(
-    levels: Sequence[Level], runs: Sequence[Callable[..., RunSummary]], watcher: Watcher
-) -> tuple[RunSummary, ...]:
-    """Carry out `runs`, one for each level, in their order, each with its `watcher`, which is told
-    of several levels when a log is begun and finished (the events `log begun` and `log finished`),
-    and what is the same of all of them once.
-    """
-    if levels[0].alone:
-        return (runs[0](watcher=watcher),)
-    once = _Once([watcher])
-    summaries = []
-    for level, run in zip(levels, runs, strict=True):
-        about = {"log": str(level.log), "sigma": level.sigma}
-        watcher.event("log begun", about)
-        done = run(watcher=once)
-        summaries.append(done)
-        details = {
-            "images": done.images,
-            "certified": done.certified_now,
-            "samples": done.samples_now,
-            "seconds": done.seconds,
-        }
-        watcher.event("log finished", {**about, **details})
-    return tuple(summaries)
-
-
-class _Once(Watchers):
-    """Says what was inferred of a model or a source, or found of it, for the first level alone."""
-
-    def __init__(self, watchers: Sequence[Watcher]) -> None:
-        super().__init__(watchers)
-        self._said: list[tuple[str, dict[str, Any]]] = []
-
-    def event(self, name: str, details: dict[str, Any]) -> None:
-        """See Watcher.event."""
-        if name in ("inferred", "passed over", "probed"):
-            if (name, details) in self._said:
-                return
-            self._said.append((name, details))
-        super().event(name, details)
 
 
 def _numbers(sigma: object) -> list[float] | None:

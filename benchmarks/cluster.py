@@ -19,7 +19,7 @@ from typing import Any
 from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source
@@ -84,14 +84,13 @@ def run(workers: int, images: int, n: int, batch: int) -> Timeline:
     with tempfile.TemporaryDirectory() as folder:
         law = LatticeGaussian(SIGMA)
         procedure = asked.procedure(law.total_variation(model.spec.num_pixels))
-        certify_images(
+        Certification(
             Job(model=model, law=law, procedure=procedure, seed=0, compute=Compute(batch=batch)),
             source,
             Selection(limit=images),
             Path(folder) / "out.tsv",
-            watcher=timeline,
             executor=RayExecutor(ClusterOptions("local", workers, 1), timeline.event),
-        )
+        ).run(timeline)
     return timeline
 
 

@@ -28,7 +28,7 @@ from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.log.ledger import Ledger
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source, photograph
@@ -128,14 +128,13 @@ def measure_driver(images: int = 500) -> float:
     with tempfile.TemporaryDirectory() as folder:
         law = LatticeGaussian(0.25)
         procedure = Predict(50, 0.001, law.total_variation(model.spec.num_pixels))
-        certify_images(
+        Certification(
             Job(model=model, law=law, procedure=procedure, seed=0, compute=Compute(batch=50)),
             source,
             Selection(limit=images),
             Path(folder) / "out.tsv",
-            watcher=clock,
             executor=RayExecutor(ClusterOptions("local", 1, 1)),
-        )
+        ).run(clock)
     first = images // 10
     return (clock.times[-1] - clock.times[first]) / (images - 1 - first)
 

@@ -73,7 +73,7 @@ def command(
     The precision is the model's: export it in the one you want. OUTPUT.json, beside the plan, says
     what it computes; `certify OUTPUT` needs both and no ONNX file.
     """
-    from smoothcert.cli.shell.progress import BuildProgress
+    from smoothcert.cli.shell.phases import BuildProgress
     from smoothcert.engine.backends.tensorrt.build import build_plan
     from smoothcert.engine.backends.tensorrt.options import BuildOptions
     from smoothcert.engine.backends.tensorrt.plan import record_path

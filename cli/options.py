@@ -30,8 +30,8 @@ def run_options(function: _Command) -> _Command:
     for decorate in reversed(
         (
             click.argument("model", type=click.Path(path_type=Path)),
-            click.argument("source", type=SOURCE),
-            click.argument("log", type=click.Path(path_type=Path), metavar="OUT.tsv"),
+            click.argument("data", metavar="SOURCE", type=SOURCE),
+            click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tsv"),
             click.option(
                 "--sigma",
                 type=OneOrMore(SIGMA),

@@ -17,32 +17,35 @@ from smoothcert.cli.shell.printing import (
 if TYPE_CHECKING:
     from smoothcert.engine.run.certification import RunSummary
     from smoothcert.engine.run.estimate import Estimate
+    from smoothcert.run import Run
 
 
 def watched(
-    run: "Callable[..., RunSummary | tuple[RunSummary, ...]]",
-    log: Path,
+    make: "Callable[..., Run | tuple[Run, ...]]",
     log_json: bool,
     metrics_port: int | None,
     metrics_host: str,
     **options: Any,
 ) -> None:
-    """Run with progress, and print one line for each log; `run` is smoothcert.certify or
+    """Run with progress, and print one line for each log; `make` is smoothcert.certify or
     smoothcert.predict."""
     from smoothcert.cli.watchers import Finished, watching
     from smoothcert.engine.run.certification import Watchers
 
     with watching(log_json, metrics_port, metrics_host) as watchers:
-        done = run(log=log, watcher=Watchers([watchers, Finished(_say)]), **options)
-    if isinstance(done, tuple):
-        from smoothcert.several import log_at
-
-        summaries = {log_at(log, s): each for s, each in zip(options["sigma"], done, strict=True)}
-    else:
-        summaries = {log: done}
-        _say(str(log), done.images, done.certified_now, done.samples_now, done.seconds)
+        watcher = Watchers([watchers, Finished(_say)])
+        made = make(watcher=watcher, progress=False, **options)
+        runs = made if isinstance(made, tuple) else (made,)
+        try:
+            summaries = {run.log: run.summary for run in runs}
+        finally:
+            for run in runs:
+                run.close()
+    if not isinstance(made, tuple):
+        done = made.summary
+        _say(str(made.log), done.images, done.certified_now, done.samples_now, done.seconds)
         if done.cells:
-            _say_undecided(log, done)
+            _say_undecided(made.log, done)
     for path, summary in summaries.items():
         _say_failed(path, summary)
     if any(summary.failed for summary in summaries.values()):
@@ -50,18 +53,18 @@ def watched(
 
 
 def estimated(
-    run: "Callable[..., tuple[Estimate, ...]]",
+    make: "Callable[..., tuple[Estimate, ...]]",
     log_json: bool,
     metrics_port: int | None,
     metrics_host: str,
     **options: Any,
 ) -> None:
-    """Print what each mode would take; `run` is smoothcert.certify."""
+    """Print what each mode would take; `make` is smoothcert.certify."""
     from smoothcert.analysis.grid import TEXT, in_blocks
     from smoothcert.cli.watchers import watching
 
     with watching(log_json, metrics_port, metrics_host) as watchers:
-        found = run(watcher=watchers, **options)
+        found = make(watcher=watchers, progress=False, **options)
     width = terminal_width()
     for each in found:
         echo_result(

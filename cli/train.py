@@ -132,7 +132,7 @@ def command(
     from smoothcert.engine.base.errors import require
 
     require("torch", "export", "training")
-    from smoothcert.cli.shell.progress import TrainingProgress
+    from smoothcert.cli.shell.phases import TrainingProgress
     from smoothcert.engine.sources.base import said_of
     from smoothcert.training.data import open_data
     from smoothcert.training.settings import TrainSettings

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from smoothcert.cli.shell.printing import echo, is_quiet
-from smoothcert.cli.shell.progress import RunProgress
 from smoothcert.engine.base.wording import printable, printable_json
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.certification import Watcher, Watchers
 from smoothcert.engine.sources.base import FailedImage
+from smoothcert.progress import RunProgress
 
 _PROGRESS_SECONDS = 10.0
 

@@ -20,6 +20,7 @@ from smoothcert.engine.models.row_independence.wording import refusal
 from smoothcert.export.agreement import Parity, check_float_noise, compare_votes, random_images
 from smoothcert.export.checkpoint_facts import Wishes
 from smoothcert.export.checkpoint_opening import Classifier, opened
+from smoothcert.export.logits import check_one_way
 from smoothcert.export.onnx_model import EXPORTERS, Exporter, write_onnx
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
 from smoothcert.export.quietness import quiet
@@ -96,8 +97,10 @@ def export_network(
     output: Path,
     reduction: Reduction | None = None,
     before: Callable[[ExportReport], None] | None = None,
+    name: Path | None = None,
 ) -> ExportReport:
-    """Write a network as ONNX, checked against it; see export_checkpoint."""
+    """Write a network as ONNX, checked against it; see export_checkpoint. `name` is what a refusal
+    calls the file, where that is not `output`."""
     warnings = _warnings(network)
     metadata = {
         "arch": network.arch,
@@ -107,7 +110,7 @@ def export_network(
     }
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "float32.onnx"
-        exporter, parity = _write_checked(network, exported, metadata, output)
+        exporter, parity = _write_checked(network, exported, metadata, name or output)
         said = network.said
         if exporter != EXPORTERS[0]:
             said += ("written by torch's older exporter: the newer one cannot write this network",)
@@ -135,8 +138,8 @@ def _write_checked(
 ) -> tuple[Exporter, Parity]:
     """Write with the first exporter whose file agrees with the network.
 
-    Raises InputError where a file proves that the network mixes images, and, where none agrees,
-    what is wrong with the first one's.
+    Raises InputError where a file proves that the network mixes images, where its way depends on
+    the images' values, and, where no file agrees, what is wrong with the first one's.
     """
     left: Sequence[Exporter] = EXPORTERS
     first: InputError | None = None
@@ -149,19 +152,26 @@ def _write_checked(
         except InputError as error:
             raise first or error from None
         left = left[left.index(exporter) + 1 :]
+        if exporter != EXPORTERS[0]:
+            check_one_way(network.module, network.spec, network.arch)
         proof = prove(path, network.spec.shape)
         if proof.verdict == "refused":
             raise refusal(output, proof)
         try:
             with doing("comparing the votes of both networks"):
                 parity = _parity(network, path)
-            check_float_noise(parity)
+            check_float_noise(
+                parity, f"the exported network disagrees with {network.given}", network.arch
+            )
         except InputError as error:
             first = first or error
         else:
             return exporter, parity
     assert first is not None
-    raise _unsteady(network) or first
+    if unsteady := _unsteady(network):
+        raise unsteady
+    check_one_way(network.module, network.spec, network.arch)
+    raise first
 
 
 def _unsteady(network: Classifier) -> InputError | None:

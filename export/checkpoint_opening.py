@@ -29,6 +29,7 @@ class Classifier:
     sha256    of the file or files that its weights are from; of the weights where there are none
     assumed   what nothing said and its architecture implied
     said      what was inferred, a sentence each; recorded: the same for the metadata
+    given     what it came as, for messages
     """
 
     module: "nn.Module"
@@ -40,6 +41,7 @@ class Classifier:
     assumed: str | None = None
     said: tuple[str, ...] = ()
     recorded: dict[str, Any] = field(default_factory=dict)
+    given: str = "the checkpoint"
 
 
 def opened(

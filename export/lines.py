@@ -1,9 +1,24 @@
 """What `export` prints of a model, whatever it was made from."""
 
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.export.checkpoint_export import ExportReport
 from smoothcert.export.precision.reduce import ReducedModel, Reduction
 
 _ALPHA = 0.001
+
+
+def checkpoint_lines(report: ExportReport, reduction: Reduction | None) -> list[str]:
+    """What to print of an exported checkpoint, its warnings aside."""
+    spec = report.spec
+    return [
+        f"{report.path}: {report.arch}, {report.num_classes} classes, input {spec.shape}",
+        *([f"assumed {report.assumed}"] if report.assumed else []),
+        *report.said,
+        preprocessing_line(spec),
+        f"checkpoint sha256 {report.checkpoint_sha256}",
+        report.parity.line(),
+        *([] if report.reduced is None else reduced_lines(report.reduced, reduction)),
+    ]
 
 
 def preprocessing_line(spec: InputSpec) -> str:

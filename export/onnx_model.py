@@ -11,6 +11,7 @@ from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY, InputSpec
 from smoothcert.engine.base.machine import version_of
+from smoothcert.engine.base.wording import printable
 from smoothcert.export.logits import run_two
 from smoothcert.export.quietness import quiet, quiet_below
 
@@ -26,6 +27,10 @@ Exporter = Literal["dynamo", "torchscript"]
 
 EXPORTERS: tuple[Exporter, ...] = ("dynamo", "torchscript")
 """torch's exporters, the first choice first: some networks only the older one can write."""
+
+
+class UnwritableError(InputError):
+    """No exporter can write the network as ONNX."""
 
 
 def write_onnx(
@@ -91,8 +96,15 @@ def _written(
                     writers[exporter](module, example, draft)
                 return exporter, onnx.load(str(draft))
             except Exception as error:  # the exporters' errors share no public base class
-                reasons.append(one_line(error))
-    raise InputError(f"the network cannot be exported to ONNX: {reasons[0]}")
+                reasons.append(printable(one_line(_root(error))))
+    raise UnwritableError(f"the network cannot be exported to ONNX: {reasons[0]}")
+
+
+def _root(error: BaseException) -> BaseException:
+    """What an exporter's error is about: those that were raised from it only say in which step."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _with_dynamo(module: "nn.Module", example: "torch.Tensor", draft: Path) -> None:

@@ -55,7 +55,7 @@ def _certify_on_two_processes() -> None:
     from smoothcert.engine.backends.base import Compute
     from smoothcert.engine.models.model import open_onnx
     from smoothcert.engine.noise.lattice import LatticeGaussian
-    from smoothcert.engine.run.certification import certify_images
+    from smoothcert.engine.run.certification import Certification
     from smoothcert.engine.run.execution import Job
     from smoothcert.engine.run.processes import ProcessExecutor
     from smoothcert.engine.sources import open_source
@@ -68,7 +68,7 @@ def _certify_on_two_processes() -> None:
     job = Job(model=model, law=law, procedure=procedure, seed=0, compute=compute)
     source = open_source("images.npz", model.spec, _CLASSES)
     executor = ProcessExecutor(["cpu"] * 2)
-    certify_images(job, source, Selection(), Path("out.tsv"), executor=executor)
+    Certification(job, source, Selection(), Path("out.tsv"), executor=executor).run()
 
 
 def _build_into_the_cache() -> None:

@@ -5,24 +5,21 @@ analysis scripts read it. A run may be killed at any point: what was appended st
 line is cut, and the same command goes on to the same bytes (the time column aside).
 """
 
-import io
 import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError, RunStoppedError, system_line
 from smoothcert.engine.base.files import sweep, write_atomically
-from smoothcert.engine.base.memory import check_fits
-from smoothcert.engine.log.begun import begun_manifest
+from smoothcert.engine.log.begun import CheckPixels, begun_log
 from smoothcert.engine.log.log_file import LogFile, check_log
-from smoothcert.engine.log.log_rows import check_header, rows_in
+from smoothcert.engine.log.log_rows import row_of
 from smoothcert.engine.log.manifest import manifest_path, row_independence, write_manifest
 from smoothcert.engine.log.row_rules import RowRules
 from smoothcert.engine.log.rows import Certificate, columns_of, header_of
@@ -38,8 +35,7 @@ class Ledger:
     session  this process's circumstances (machine, runtime, batch), recorded beside it
     earlier  (attribute) the sessions of the log that is resumed
     rules    what a row that is there already must be, beside of its form (None: nothing more)
-    check    is given the label and the digest of the pixels of each row that is there already, by
-             image, before anything is written; it raises what forbids to go on
+    check    see CheckPixels: before anything is written
 
     Raises InputError where the file belongs to a different run (naming the difference), is
     damaged (naming the line), is being written by another process, or may not be written: nothing
@@ -54,12 +50,13 @@ class Ledger:
         run: dict[str, Any],
         session: dict[str, Any],
         rules: RowRules | None = None,
-        check: Callable[[Mapping[int, tuple[str, str]]], None] | None = None,
+        check: CheckPixels | None = None,
     ) -> None:
         # What JSON makes of it is what a resumed run will read back.
         run = json.loads(json.dumps(run))
         self.path = path
-        self._header = header_of(columns_of(run)).encode()
+        self._columns = columns_of(run)
+        self._header = header_of(self._columns).encode()
         check_log(path)
         self._log = LogFile(path)
         self._file = self._log.file
@@ -67,8 +64,12 @@ class Ledger:
         self._order: dict[int, tuple[bool, int]] = {}
         self._new = not os.path.lexists(manifest_path(path))
         try:
-            manifest = self._recover(run, rules, check)
-            self.earlier = list(manifest["sessions"]) if self._rows else []
+            begun = begun_log(path, self._file, run, rules, check)
+            self._rows = {row.index: row.line for row in begun.rows}
+            self._order = {row.index: row.certificate.order for row in begun.rows}
+            self._file.seek(begun.size)
+            self._file.truncate()
+            self.earlier = list(begun.manifest["sessions"]) if self._rows else []
             self._own = len(self.earlier)
             sessions = [*self.earlier, dict(session)]
             self._manifest: dict[str, Any] = {
@@ -104,8 +105,7 @@ class Ledger:
         try:
             self._sync()
         finally:
-            with suppress(OSError):  # which has been said
-                self._file.close()
+            self._log.close()
 
     def _take_back(self) -> None:
         """Close the log, and remove what was made here where the log holds nothing."""
@@ -116,6 +116,11 @@ class Ledger:
     def done(self) -> frozenset[int]:
         """The images that have a row, and need no further samples."""
         return frozenset(self._rows)
+
+    def certificates(self) -> Iterator[Certificate]:
+        """The rows that are there, in the log's order."""
+        for line in list(self._rows.values()):
+            yield row_of(line, self._columns).certificate
 
     def add_session(self, session: dict[str, Any]) -> None:
         """Record one more kind of machine that takes part."""
@@ -166,7 +171,7 @@ class Ledger:
             ending = {"status": "partial", "failed": reasons}
         self._manifest = {**self._manifest, **ending, **summary}
         self._write_manifest()
-        self._file.close()
+        self._log.close()
 
     def _write(self, line: bytes) -> None:
         with self._written():
@@ -187,38 +192,3 @@ class Ledger:
             if error.filename is None:
                 error.filename = str(self.path)
             raise RunStoppedError(system_line(error)) from error
-
-    def _recover(
-        self,
-        run: dict[str, Any],
-        rules: RowRules | None,
-        check: Callable[[Mapping[int, tuple[str, str]]], None] | None,
-    ) -> dict[str, Any]:
-        """Check that the log is this run's, take its rows, and cut a torn last line and the rows
-        that are undecided; returns its manifest, empty where there is none."""
-        size = os.fstat(self._file.fileno()).st_size
-        check_fits(2 * size, f"{self.path}, read whole,", "a log, in a smaller file")
-        self._file.seek(0)
-        content = self._file.read()
-        manifest = begun_manifest(self.path, run, whole=bool(content))
-        complete = content[: content.rfind(b"\n") + 1]
-        if complete:
-            with doing(f"reading {self.path.name}, which goes on"):
-                taken = rows_in(self.path, io.BytesIO(complete), run, rules)
-                found = {row.index: row for row in taken}
-            if found and check is not None:
-                check({i: (row.fields["label"], row.fields["pixels"]) for i, row in found.items()})
-            decided = {i: row for i, row in found.items() if not row.certificate.decision.undecided}
-            if list(decided) != list(found)[: len(decided)]:
-                raise InputError(
-                    f"{self.path} has a row with undecided radii before one without: expected them "
-                    "after all others; was it edited? choose another output"
-                )
-            self._rows = {index: row.line for index, row in decided.items()}
-            self._order = {index: row.certificate.order for index, row in decided.items()}
-            complete = self._header + b"".join(self._rows.values())
-        elif not self._header.startswith(content):
-            check_header(self.path, content, columns_of(run))
-        self._file.seek(len(complete))
-        self._file.truncate()
-        return manifest

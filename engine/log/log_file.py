@@ -52,6 +52,7 @@ class LogFile:
                 raise
             os.close(handle)
         self.place = Path(os.path.realpath(path))
+        self._process = os.getpid()
         self.file: BinaryIO = os.fdopen(handle, "r+b")
 
     def _opened(self) -> int:
@@ -82,9 +83,17 @@ class LogFile:
         removed = self.made and not os.fstat(handle).st_size and self._is_current(handle)
         if removed:
             self.place.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # what could not be written cannot be now either
-            self.file.close()
+        self.close()
         return removed
+
+    def close(self) -> None:
+        """Close it, and let others write it: also where a process that was forked meanwhile (a
+        loader's worker) still has it open, whose own end changes nothing here. What cannot be
+        written has been said."""
+        if not self.file.closed and os.getpid() == self._process:
+            fcntl.flock(self.file, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):
+            self.file.close()
 
 
 def _lock(handle: int, path: Path) -> None:

@@ -122,8 +122,8 @@ class Certificate:
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, str]) -> "Certificate":
-        """The inverse of `fields`, of those that nothing else implies: `correct`, `covers` and
-        `time` are not read (the seconds are 0). Raises ValueError for text that is no number."""
+        """The inverse of `fields`, of those that nothing else implies: `correct` and `covers` are
+        not read. Raises ValueError for text that is no number."""
         transfer = None
         if "losses" in fields:
             transfer = Transfer(
@@ -144,7 +144,8 @@ class Certificate:
             int(fields["runner_up"]) if "runner_up" in fields else None,
             int(fields["undecided"]) if "undecided" in fields else None,
         )
-        return cls(int(fields["idx"]), int(fields["label"]), decision, 0.0, fields["pixels"])
+        index, label, seconds = int(fields["idx"]), int(fields["label"]), _seconds(fields["time"])
+        return cls(index, label, decision, seconds, fields["pixels"])
 
 
 def format_time(seconds: float) -> str:
@@ -152,3 +153,10 @@ def format_time(seconds: float) -> str:
     micro = round(seconds * 1e6)
     minutes, micro = divmod(micro, 60_000_000)
     return f"{minutes // 60}:{minutes % 60:02d}:{micro // 10**6:02d}.{micro % 10**6:06d}"
+
+
+def _seconds(text: str) -> float:
+    """The inverse of format_time, to the microsecond."""
+    hours, minutes, seconds = text.split(":")
+    whole, micro = seconds.split(".")
+    return (((int(hours) * 60 + int(minutes)) * 60 + int(whole)) * 10**6 + int(micro)) / 10**6

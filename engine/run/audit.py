@@ -21,7 +21,7 @@ from smoothcert.engine.noise.streams import fresh_seed
 from smoothcert.engine.run.audit_manifest import LoggedRun
 from smoothcert.engine.run.audit_rows import LoggedRows, read_rows_under_audit
 from smoothcert.engine.run.audit_selection import reselected
-from smoothcert.engine.run.certification import described_run
+from smoothcert.engine.run.beginning import described_run
 from smoothcert.engine.run.execution import Job, describe_session
 from smoothcert.engine.run.repeating import FOREIGN_TOLERANCE, LEAST_TOLERANCE, Repeated, repeat
 from smoothcert.engine.run.repeats import is_bitwise

@@ -1,19 +1,20 @@
-"""A whole run: a job and a source in, a finished log out."""
+"""A whole run: a job and a source in, a finished log out, row by row."""
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from smoothcert.engine.backends.base import AUTO, PASSED_OVER, ROW_INDEPENDENCE, runtime_name
+from smoothcert.engine.backends.base import AUTO, PASSED_OVER, ROW_INDEPENDENCE
 from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.log.begun import check_resumable
 from smoothcert.engine.log.ledger import Ledger
-from smoothcert.engine.log.manifest import changed_circumstances, describe_run, recorded
+from smoothcert.engine.log.manifest import changed_circumstances, recorded
 from smoothcert.engine.log.row_rules import RowRules
 from smoothcert.engine.log.rows import Certificate
-from smoothcert.engine.noise.lattice import NOISE_LAW
+from smoothcert.engine.run.beginning import as_begun, described_run
 from smoothcert.engine.run.budget.executor import BudgetExecutor
 from smoothcert.engine.run.execution import Executor, Job, NewMachine
 from smoothcert.engine.run.processes import executor_for
@@ -101,77 +102,160 @@ class RunSummary:
     cells: int = 0
 
 
-def certify_images(
-    job: Job,
-    source: ImageSource,
-    selection: Selection,
-    log: Path,
-    *,
-    watcher: Watcher | None = None,
-    executor: Executor | None = None,
-    strict: bool = False,
-    notes: Mapping[str, Any] | None = None,
-) -> RunSummary:
-    """Carry a job out on the selected images, appending to (or resuming) a log.
+class Certification:
+    """A job on the selected images of a source, ready to be carried out into a log, row by row.
 
-    strict  stop at an image that cannot be read, instead of going on with the others
-    notes   further entries of the manifest's description of the run
+    log       appended to, or resumed; nothing is written before the first row is asked for
+    executor  carries it out (None: what suits the job's device); it is open from here on, except
+              with `later`: then from the first row on
+    strict    stop at an image that cannot be read, instead of going on with the others
+    notes     further entries of the manifest's description of the run
 
     Each row's guarantee is its procedure's: for CERTIFY, with probability at least 1 - alpha over
     the noise, the smoothed classifier of this model, as this backend runs it, does not change
-    within the radius. The log is the same whatever executes the run (None: what suits the job's
-    device); one executor may resume what another began, and the backend or precision `auto` is then
-    the one it was begun with. An image that cannot be read costs only itself: it has no row, the
-    manifest names it, and the same run tries it again.
+    within the radius. The log is the same whatever executes the run, and however often it is
+    interrupted; one executor may resume what another began, and the backend or precision `auto` is
+    then the one it was begun with. An image that cannot be read costs only itself: it has no row,
+    the manifest names it, and the same run tries it again.
     Raises InputError for inputs that do not fit together, before anything is written.
     """
-    watcher = watcher or Watchers()
-    executor = executor or executor_for(job.compute.device)
-    indices = _selected(source, selection)
-    _check_labels(job, source)
-    if job.compute.backend == AUTO:
-        job = job.computed(backend=recorded(log, "backend") or AUTO)
-    if job.compute.precision == AUTO:
-        job = job.computed(precision=recorded(log, "precision") or AUTO)
-    paths = {"model_path": str(job.model.given)}
-    if job.reference is not None:
-        paths["reference_path"] = str(job.reference.given)
-    try:
-        session = {**executor.open(job), **paths}
-        run = described_run(job, session, source, selection, notes)
+
+    def __init__(
+        self,
+        job: Job,
+        source: ImageSource,
+        selection: Selection,
+        log: Path,
+        *,
+        executor: Executor | None = None,
+        strict: bool = False,
+        notes: Mapping[str, Any] | None = None,
+        later: bool = False,
+    ) -> None:
+        self.log = log
+        self.summary: RunSummary | None = None
+        self._source, self._selection = source, selection
+        self._executor = executor or executor_for(job.compute.device)
+        self._strict, self._notes = strict, notes
+        self._indices = _selected(source, selection)
+        _check_labels(job, source)
+        self._job = job
+        self._paths = {"model_path": str(job.model.given)}
+        if job.reference is not None:
+            self._paths["reference_path"] = str(job.reference.given)
+        self._rules = RowRules(job.procedure, job.model.num_classes, len(source), self._indices)
+        self._known: dict[int, tuple[str, str]] = {}  # images that were compared with their rows
+        self._done = _Done()
+        self._opened: dict[str, Any] | None = None
+        self._process = os.getpid()
+        if later:
+            run = as_begun(job, source, selection, log, notes)
+            check_resumable(log, run, self._rules, self._check_images)
+            return
+        try:
+            check_resumable(log, self._run(self._session()), self._rules, self._check_images)
+        except BaseException:
+            self.close()
+            raise
+
+    def __len__(self) -> int:
+        """The number of images selected."""
+        return len(self._indices)
+
+    def run(self, watcher: Watcher | None = None) -> RunSummary:
+        """Carry out what is left."""
+        for _ in self.rows(watcher):
+            pass
+        assert self.summary is not None
+        return self.summary
+
+    def rows(self, watcher: Watcher | None = None) -> Generator[Certificate, None, None]:
+        """Carry out what is left: the rows that the log has, then each as it is decided (those that
+        a budget leaves undecided at the end).
+
+        The log is open, and locked, as long as this is; then the executor is closed. Where it is
+        left before its end, the log can be resumed, also by calling this again; at its end there is
+        a `summary`, of all that was done here.
+        """
+        assert self.summary is None, "it is carried out"
         start = time.perf_counter()
-        if isinstance(executor, BudgetExecutor):
-            executor.begin(run, source, indices)
-        rules = RowRules(job.procedure, job.model.num_classes, len(source), indices)
-        images_unchanged = partial(check_images, log, source)
-        with Ledger(log, run, session, rules, images_unchanged) as ledger:
-            _tell(watcher, job, source, session["backend"])
-            todo = [index for index in indices if index not in ledger.done]
+        try:
+            yield from self._rows(watcher or Watchers())
+        finally:
+            self.close()
+            self._done.seconds += time.perf_counter() - start
+        self.summary = self._summary()
+
+    def close(self) -> None:
+        """Let go of what the executor holds, in the process that opened it."""
+        self._opened = None
+        if os.getpid() == self._process:
+            self._executor.close()
+
+    def _rows(self, watcher: Watcher) -> Generator[Certificate, None, None]:
+        job, executor, session = self._job, self._executor, self._session()
+        with Ledger(
+            self.log, self._run(session), session, self._rules, self._check_images
+        ) as ledger:
+            _tell(watcher, job, self._source, session["backend"])
+            todo = [index for index in self._indices if index not in ledger.done]
             most = job.procedure.max_samples
             if todo and (changed := changed_circumstances(ledger.earlier, session)):
                 watcher.event("resumed elsewhere", {"differences": "; ".join(changed)})
             total = len(todo) * most
             if isinstance(executor, BudgetExecutor):
                 total = executor.at_most(total)
-            watcher.begin(len(indices), len(indices) - len(todo), total)
-            work = _Work(ledger, watcher, Repeats([session["backend"]]), most, paths, strict)
-            results = executor.results(source, todo, work.drew)
+            watcher.begin(len(self), len(self) - len(todo), total)
+            yield from ledger.certificates()
+            work = _Work(ledger, watcher, self._done, Repeats([session["backend"]]), most,
+                         self._paths, self._strict)  # fmt: skip
+            results = executor.results(self._source, todo, work.drew)
             try:
                 for result in results:
-                    work.take(result)
+                    if certificate := work.take(result):
+                        self._known[certificate.index] = (
+                            str(certificate.label), certificate.digest
+                        )  # fmt: skip
+                        yield certificate
             finally:
                 results.close()
-                ledger.note(repeats=work.repeats.describe())
-            seconds = time.perf_counter() - start
+                if os.getpid() == self._process:  # not a forked one that drops what it inherited
+                    ledger.note(repeats=work.repeats.describe())
             failed = sorted(work.failed, key=lambda image: image.index)
-            ledger.finish({"images": len(indices)}, {image.index: image.reason for image in failed})
-        certified = len(todo) - len(failed)
-        cells = len(indices) * executor.radii if isinstance(executor, BudgetExecutor) else 0
+            self._done.failed = tuple(failed)
+            self._done.undecided = work.undecided
+            ledger.finish({"images": len(self)}, {image.index: image.reason for image in failed})
+
+    def _session(self) -> dict[str, Any]:
+        """What carries the run out, for the manifest; opens the executor where it is not."""
+        if self._opened is None:
+            job = self._job
+            if job.compute.backend == AUTO:
+                job = job.computed(backend=recorded(self.log, "backend") or AUTO)
+            if job.compute.precision == AUTO:
+                job = job.computed(precision=recorded(self.log, "precision") or AUTO)
+            session = {**self._executor.open(job), **self._paths}
+            if isinstance(self._executor, BudgetExecutor):
+                self._executor.begin(self._run(session), self._source, self._indices)
+            self._opened = session
+        return self._opened
+
+    def _run(self, session: Mapping[str, Any]) -> dict[str, Any]:
+        return described_run(self._job, session, self._source, self._selection, self._notes)
+
+    def _check_images(self, logged: Mapping[int, tuple[str, str]]) -> None:
+        """check_images, once for each row."""
+        new = {index: row for index, row in logged.items() if self._known.get(index) != row}
+        check_images(self.log, self._source, new)
+        self._known |= new
+
+    def _summary(self) -> RunSummary:
+        executor, done = self._executor, self._done
+        cells = len(self) * executor.radii if isinstance(executor, BudgetExecutor) else 0
         return RunSummary(
-            len(indices), certified, work.samples, seconds, tuple(failed), work.undecided, cells
-        )
-    finally:
-        executor.close()
+            len(self), len(done.certified), done.samples, done.seconds, done.failed, done.undecided,
+            cells,
+        )  # fmt: skip
 
 
 def _tell(watcher: Watcher, job: Job, source: ImageSource, backend: Mapping[str, Any]) -> None:
@@ -209,31 +293,15 @@ def _check_labels(job: Job, source: ImageSource) -> None:
         )
 
 
-def described_run(
-    job: Job,
-    session: Mapping[str, Any],
-    source: ImageSource,
-    selection: Selection,
-    notes: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """The manifest's `run` of a job as a session carries it out: see describe_run."""
-    backend = session["backend"]
-    bound = (backend.get(ROW_INDEPENDENCE) or {}).get("batch")
-    return describe_run(
-        job.procedure,
-        notes={**(notes or {}), **({} if bound is None else {"batch": bound})},
-        sigma=job.law.sigma,
-        seed=job.seed,
-        noise=NOISE_LAW,
-        total_variation=job.law.total_variation(job.model.spec.num_pixels),
-        model=job.model.describe(),
-        backend=runtime_name(backend),
-        precision=backend.get("precision", job.model.precision),
-        device=job.compute.device,
-        source=source.describe(),
-        selection=selection.describe(),
-        transfer_to=None if job.reference is None else job.reference.describe(),
-    )
+@dataclass
+class _Done:
+    """What a Certification did so far, in one go or in several."""
+
+    samples: int = 0
+    seconds: float = 0.0
+    certified: set[int] = field(default_factory=set)
+    failed: tuple[FailedImage, ...] = ()
+    undecided: int = 0
 
 
 @dataclass
@@ -242,19 +310,20 @@ class _Work:
 
     ledger: Ledger
     watcher: Watcher
+    done: _Done
     repeats: Repeats
     most: int
     paths: dict[str, str]
     strict: bool
-    samples: int = 0
     undecided: int = 0
     failed: list[FailedImage] = field(default_factory=list)
 
     def drew(self, samples: int) -> None:
-        self.samples += samples
+        self.done.samples += samples
         self.watcher.batch(samples)
 
-    def take(self, result: Certificate | FailedImage | NewMachine) -> None:
+    def take(self, result: Certificate | FailedImage | NewMachine) -> Certificate | None:
+        """Returns the row that was added, if any."""
         if isinstance(result, NewMachine):
             self.repeats.also(result.session["backend"])
             self.ledger.add_session({**result.session, **self.paths})
@@ -262,9 +331,12 @@ class _Work:
             self.repeats.take(result)
             self.ledger.append(result)
             self.undecided += result.decision.undecided or 0
+            self.done.certified.add(result.index)
             self.watcher.image(result, self.most - result.decision.drawn)
+            return result
         elif self.strict:
             raise InputError(result.reason)
         else:
             self.failed.append(result)
             self.watcher.failed(result, self.most)
+        return None

@@ -68,7 +68,7 @@ class Executor(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of everything; also after an error, and more than once."""
+        """Let go of everything; also after an error, and more than once. It may be opened again."""
         ...
 
 
@@ -106,5 +106,6 @@ class LocalExecutor:
 
     def close(self) -> None:
         """See Executor.close."""
-        if self._backend is not None:
-            self._backend.close()
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()

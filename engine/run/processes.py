@@ -130,7 +130,7 @@ class ProcessExecutor:
         """See Executor.close."""
         for worker in self._workers:
             worker.end()
-        self._workers = []
+        self._workers, self._sessions = [], []
 
 
 class _Worker:

@@ -1,13 +1,14 @@
 """Image sources: folders, archives and arrays of labelled 8-bit images, recognised by content."""
 
 import os
-from pathlib import Path
+from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.regular import check_regular
 from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources.base import ImageSource, PhotographSource
+from smoothcert.engine.sources.objects import open_object
 from smoothcert.engine.sources.options import NOTHING_SAID, SourceOptions
 from smoothcert.engine.sources.patterns import expand
 from smoothcert.engine.sources.source_kinds import open_files, open_folder
@@ -16,17 +17,17 @@ __all__ = ["ImageSource", "PhotographSource", "open_source"]
 
 
 def open_source(
-    path: str | Path,
+    data: Any,
     spec: InputSpec | None,
     num_classes: int | None,
     options: SourceOptions = NOTHING_SAID,
 ) -> ImageSource:
-    """The labelled images at `path`, each delivered as uint8 [C, H, W] of `spec`'s shape.
+    """The labelled images of `data`, each delivered as uint8 [C, H, W] of `spec`'s shape.
 
     A `spec` of None stands for the source's own: arrays in the size they are stored in, photographs
     as the original's ImageNet models take them (3x224x224).
 
-    `path` is one of
+    `data` is a path of one of
 
     * a folder of class folders, as torchvision's ImageFolder: a class is its folder's place in
       sorted order, or its place in ILSVRC-2012's list of wnids where that is what all of fewer
@@ -43,11 +44,20 @@ def open_source(
 
     where tar, parquet and CIFAR batch files may be given as one brace or glob pattern, such as
     `x-{000..009}.tar` or `cifar-10-batches-bin/data_batch_{1..5}.bin`, read in brace or sorted
-    order. Labels are checked against `num_classes`, the model's (None: unknown). `options` say what
+    order; or an object of the program:
+
+    * arrays `(images, labels)` of numpy or torch, or images alone (then without labels);
+    * a data set that gives (image, label), or a dict with the two, by number, as torch's do;
+    * a `datasets.Dataset` of Hugging Face.
+
+    Labels are checked against `num_classes`, the model's (None: unknown). `options` say what
     the files do not: see SourceOptions. What is inferred, `said_of` tells and `describe` records.
 
     Raises InputError, in one line, where there is no such source or it does not fit the model.
     """
+    if not isinstance(data, str | os.PathLike):
+        return open_object(data, spec, num_classes, options)
+    path = os.fspath(data)
     paths = expand(str(path))
     # abspath, not resolve: the name is the one the user knows, not that of a link's target.
     name = printable(os.path.basename(os.path.abspath(path)))  # noqa: PTH100, PTH119

@@ -70,12 +70,7 @@ def decode_whole(data: bytes, name: str, channels: int) -> Image.Image:
                 f"{name}: has {height}x{width} pixels (HxW), which",
                 "a smaller photograph; resize or remove it",
             )
-            if encoded.mode[0] in "IF":
-                raise InputError(
-                    f"{name}: has more than 8 bits per pixel (mode {encoded.mode}): expected an "
-                    "8-bit image, certificates are for pixels in 0..255; convert it"
-                )
-            return encoded.convert(_MODES[channels])
+            return in_mode(encoded, name, channels)
     except InputError:
         raise
     # Pillow's decoders answer damaged files with nearly every kind of exception, bombs included.
@@ -85,6 +80,17 @@ def decode_whole(data: bytes, name: str, channels: int) -> Image.Image:
             f"{name}: cannot be decoded ({one_line(reason, None)}; {len(data):,} bytes): "
             "expected a whole JPEG, PNG, PPM, BMP, TIFF, WebP or GIF; replace the file"
         ) from None
+
+
+def in_mode(image: Image.Image, name: str, channels: int) -> Image.Image:
+    """An image of any 8-bit colour model as "RGB" (3 channels) or "L" (1 channel); raises
+    InputError where it has more than 8 bits."""
+    if image.mode[0] in "IF":
+        raise InputError(
+            f"{name}: has more than 8 bits per pixel (mode {image.mode}): expected an "
+            "8-bit image, certificates are for pixels in 0..255; convert it"
+        )
+    return image.convert(_MODES[channels])
 
 
 def resize_and_crop(image: Image.Image, name: str, spec: InputSpec) -> Image.Image:

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from smoothcert.engine.base.errors import InputError, one_line, require
-from smoothcert.export.factories import check_module, factory_at, made, parameters_of
+from smoothcert.export.architectures.factories import check_module, factory_at, made, parameters_of
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,11 +9,11 @@ import numpy as np
 
 from smoothcert.engine.base.errors import InputError, one_line, require
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.export.architectures.factories import check_module, factory_at, made, parameters_of
 from smoothcert.export.checkpoint_opening import state_digest
 from smoothcert.export.composite.conditions import Told, is_told, told
 from smoothcert.export.composite.denoiser import Denoiser, Images
 from smoothcert.export.composite.options import Level
-from smoothcert.export.factories import check_module, factory_at, made, parameters_of
 from smoothcert.export.onnx_model import write_onnx
 
 if TYPE_CHECKING:

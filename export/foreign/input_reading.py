@@ -264,13 +264,23 @@ def _spec(
 ) -> tuple[InputSpec, list[str]]:
     """The preprocessing: what options say, else [0, 1] pixels (of whole numbers, 0..255) and, of
     photographs, what InputSpec.of_shape says. And sentences on what no option says."""
+    if value.made_of not in (*_CLAMPED, *_WHOLE):
+        return spec_of(shape, options)
+    _check_whole(path, value, options)
+    return spec_of(shape, options, ((), (1.0 / LEVELS,) * shape[0]))
+
+
+def spec_of(
+    shape: tuple[int, int, int],
+    options: ModelOptions,
+    normalisation: tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+) -> tuple[InputSpec, list[str]]:
+    """The input of a network that says its shape alone, by options, and sentences on what none of
+    them says. normalisation: mean and std, where they are known."""
     default = InputSpec.of_shape(*shape)
-    mean, std = options.normalisation(shape[0])
+    mean, std = normalisation or options.normalisation(shape[0])
     said = []
-    if value.made_of in (*_CLAMPED, *_WHOLE):
-        _check_whole(path, value, options)
-        mean, std = (), (1.0 / LEVELS,) * shape[0]
-    elif not options.normalises:
+    if normalisation is None and not options.normalises:
         said.append("no preprocessing recorded: [0,1] pixels")
     resize = default.resize if options.resize is None else options.resize
     if options.interpolation is not None and resize is None:

@@ -15,7 +15,7 @@ from smoothcert.engine.log.manifest import read_manifest, write_manifest
 @pytest.fixture
 def log(model: Path, source: Path, tmp_path: Path) -> Path:
     out = tmp_path / "out.tsv"
-    smoothcert.certify(model, source, out, sigma=0.5, n0=10, n=200, max=4)
+    smoothcert.certify(model, source, out=out, sigma=0.5, n0=10, n=200, max=4).run()
     return out
 
 

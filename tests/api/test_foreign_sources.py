@@ -25,7 +25,7 @@ def model(linear_model: Callable[..., Path]) -> Path:
 
 def certify(model: Path, source: Path, log: Path, **options: Any) -> list[list[str]]:
     """The rows of a log, without time; each run has the same noise."""
-    smoothcert.certify(model, source, log, sigma=0.25, n0=10, n=200, seed=3, **options)
+    smoothcert.certify(model, source, out=log, sigma=0.25, n0=10, n=200, seed=3, **options).run()
     rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
     return [row[:5] + row[6:] for row in rows]
 
@@ -84,7 +84,7 @@ def test_without_labels_nothing_is_correct(model: Path, tmp_path: Path) -> None:
     assert not log.exists()
     # So few samples that images are abstained from: predict is -1 then, as the label is.
     options: dict[str, Any] = {"unlabelled": True, "sigma": 4.0, "n0": 2, "n": 10, "seed": 3}
-    smoothcert.certify(model, tmp_path / "x.npz", log, **options)
+    smoothcert.certify(model, tmp_path / "x.npz", out=log, **options).run()
     rows = [line.split("\t") for line in log.read_text().splitlines()[1:]]
     assert "-1" in [row[2] for row in rows]
     assert [(row[1], row[4]) for row in rows] == [("-1", "0")] * 6
@@ -93,9 +93,9 @@ def test_without_labels_nothing_is_correct(model: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "y.npz", images=IMAGES, labels=LABELS)
     with pytest.raises(InputError, match="label-aware"):
         smoothcert.certify(
-            model, tmp_path / "y.npz", tmp_path / "l.tsv", sigma=0.25, radii=(0.25,),
+            model, tmp_path / "y.npz", out=tmp_path / "l.tsv", sigma=0.25, radii=(0.25,),
             label_aware=True, unlabelled=True,
-        )  # fmt: skip
+        ).run()  # fmt: skip
 
 
 def test_lists_are_audited_by_the_auditors_own(model: Path, tmp_path: Path) -> None:

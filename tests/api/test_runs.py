@@ -29,13 +29,15 @@ def test_logs_are_those_of_the_commands(model: Path, source: Path, tmp_path: Pat
     ours, theirs = tmp_path / "ours.tsv", tmp_path / "theirs.tsv"
     options: dict[str, Any] = {"sigma": 0.5, "n": 400, "radii": [0.25, 0.0], "max": 5, "batch": 32,
                                "seed": 3}  # fmt: skip
-    summary = smoothcert.certify(model, str(source), ours, **options)
+    summary = smoothcert.certify(model, str(source), out=ours, **options).summary
     assert (summary.images, summary.certified_now, summary.failed) == (5, 5, ())
     run("certify", model, source, theirs, "--sigma", 0.5, "--n", 400, "--radii", "0,0.25",
         "--max", 5, "--batch", 32, "--seed", 3)  # fmt: skip
     assert untimed(ours) == untimed(theirs)
     assert read_manifest(ours)["run"] == read_manifest(theirs)["run"]
-    assert smoothcert.certify(model, source, ours, **options).certified_now == 0  # resumed
+    assert (
+        smoothcert.certify(model, source, out=ours, **options).summary.certified_now == 0
+    )  # resumed
     report = smoothcert.audit(ours, source, rows=5)
     assert (report.rows, report.repeated, report.findings) == (5, 5, [])
     assert len(smoothcert.read_log(ours)) == 5
@@ -43,9 +45,11 @@ def test_logs_are_those_of_the_commands(model: Path, source: Path, tmp_path: Pat
 
 def test_predictions_and_transfers(model: Path, source: Path, tmp_path: Path) -> None:
     predicted, transferred = tmp_path / "predicted.tsv", tmp_path / "transferred.tsv"
-    smoothcert.predict(model, source, predicted, sigma=0.5, n=100)
+    smoothcert.predict(model, source, out=predicted, sigma=0.5, n=100).run()
     assert read_manifest(predicted)["run"]["procedure"] == "predict"
-    smoothcert.certify(model, source, transferred, sigma=0.5, n=300, transfer_to=model, max=2)
+    smoothcert.certify(
+        model, source, out=transferred, sigma=0.5, n=300, transfer_to=model, max=2
+    ).run()
     assert read_manifest(transferred)["run"]["n_zeta"] == 1000
     assert not smoothcert.audit(transferred, source).findings
 
@@ -59,7 +63,7 @@ def test_what_does_not_go_together_is_refused_before_any_file_is_opened(tmp_path
         ({"workers": 2}, "expected --ray with them"),
     ):
         with pytest.raises(InputError, match=words):
-            smoothcert.certify(absent, "source", tmp_path / "log", sigma=0.5, **options)
+            smoothcert.certify(absent, "source", out=tmp_path / "log", sigma=0.5, **options).run()
     assert not list(tmp_path.iterdir())
 
 
@@ -69,28 +73,28 @@ def test_a_seed_is_fresh_and_stays_the_logs(
 ) -> None:
     one, other, given = (tmp_path / f"{name}.tsv" for name in ("one", "other", "given"))
     for log in (one, other):
-        run(model, source, log, sigma=0.5, n=400, batch=32)
+        run(model, source, out=log, sigma=0.5, n=400, batch=32).run()
     seeds = [read_manifest(log)["run"]["seed"] for log in (one, other)]
     assert seeds[0] != seeds[1]
     assert max(seeds) >= 2**32
     assert untimed(one) != untimed(other)
-    run(model, source, given, sigma=0.5, n=400, batch=32, seed=seeds[0])
+    run(model, source, out=given, sigma=0.5, n=400, batch=32, seed=seeds[0]).run()
     assert untimed(given) == untimed(one)
     # Torn and resumed, without a seed: to the same rows.
     whole = untimed(one)
     one.write_text("".join(one.read_text().splitlines(keepends=True)[:5]) + "5\t1")
-    run(model, source, one, sigma=0.5, n=400, batch=32)
+    run(model, source, out=one, sigma=0.5, n=400, batch=32).run()
     assert untimed(one) == whole
     assert read_manifest(one)["run"]["seed"] == seeds[0]
     with pytest.raises(InputError, match=f"seed {seeds[0]} .log. against {seeds[1]} .asked."):
-        run(model, source, one, sigma=0.5, n=400, batch=32, seed=seeds[1])
+        run(model, source, out=one, sigma=0.5, n=400, batch=32, seed=seeds[1]).run()
     # A finished run's manifest is not written over, though its log is gone.
     one.unlink()
     with pytest.raises(InputError, match=r"is of a finished run, and its log .* is gone"):
-        run(model, source, one, sigma=0.5, n=400, batch=32)
+        run(model, source, out=one, sigma=0.5, n=400, batch=32).run()
     assert not one.exists()
     manifest_path(one).unlink()
-    run(model, source, one, sigma=0.5, n=400, batch=32)
+    run(model, source, out=one, sigma=0.5, n=400, batch=32).run()
     assert read_manifest(one)["run"]["seed"] not in seeds
 
 
@@ -98,16 +102,19 @@ def test_shards_ask_for_one_seed(model: Path, source: Path, tmp_path: Path) -> N
     options: dict[str, Any] = {"sigma": 0.5, "n": 400, "batch": 32}
     shards = [tmp_path / f"{i}.tsv" for i in range(2)]
     with pytest.raises(InputError, match=r"^shard 0/2 is given no seed: [^\n]*$") as refused:
-        smoothcert.certify(model, source, shards[0], shard="0/2", **options)
+        smoothcert.certify(model, source, out=shards[0], shard="0/2", **options).run()
     assert not shards[0].exists()
     found = re.search(r"--seed (\d+)", str(refused.value))
     assert found
     seed = int(found[1])
     for i, shard in enumerate(shards):
-        smoothcert.certify(model, source, shard, shard=f"{i}/2", seed=seed, **options)
-        assert smoothcert.certify(model, source, shard, shard=f"{i}/2", **options).images == 6
+        smoothcert.certify(model, source, out=shard, shard=f"{i}/2", seed=seed, **options).run()
+        assert (
+            smoothcert.certify(model, source, out=shard, shard=f"{i}/2", **options).summary.images
+            == 6
+        )
     whole = tmp_path / "whole.tsv"
-    smoothcert.certify(model, source, whole, seed=seed, shard="0/1", **options)
+    smoothcert.certify(model, source, out=whole, seed=seed, shard="0/1", **options).run()
     merge_shards(tmp_path / "merged.tsv", shards)
     assert untimed(tmp_path / "merged.tsv") == untimed(whole)
 
@@ -123,14 +130,16 @@ def test_more_images_than_share_alpha_are_refused(
             InputError,
             match=f"^family-wise {few['family_wise']} is too few for the {selected} images",
         ):
-            smoothcert.certify(model, source, out, sigma=0.5, n=200, **few)
+            smoothcert.certify(model, source, out=out, sigma=0.5, n=200, **few).run()
         assert not out.exists()
         assert not manifest_path(out).exists()
     for _ in range(2):  # and resumed
-        smoothcert.certify(model, source, out, sigma=0.5, n=200, family_wise=11, max=11)
+        smoothcert.certify(model, source, out=out, sigma=0.5, n=200, family_wise=11, max=11).run()
     assert read_manifest(out)["run"]["family_wise"] == 11
     shard = tmp_path / "shard.tsv"
-    smoothcert.certify(model, source, shard, sigma=0.5, n=200, family_wise=12, shard="1/4", seed=1)
+    smoothcert.certify(
+        model, source, out=shard, sigma=0.5, n=200, family_wise=12, shard="1/4", seed=1
+    ).run()
     assert len(untimed(shard)) == 1 + 3
 
 
@@ -165,7 +174,7 @@ def test_a_model_made_for_a_seed_is_certified_by_that_seed_alone(
 
     def certified(name: str, seed: int | None = None) -> tuple[int, int]:
         model, source, log = *aligned, tmp_path / name
-        smoothcert.certify(model, source, log, seed=seed, **options)
+        smoothcert.certify(model, source, out=log, seed=seed, **options).run()
         (row,) = [dict(zip(untimed(log)[0], row, strict=True)) for row in untimed(log)[1:]]
         return int(row["predict"]), int(row["count"])
 

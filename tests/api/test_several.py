@@ -18,9 +18,10 @@ from smoothcert.engine.log.manifest import read_manifest, write_manifest
 from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run import selecting
-from smoothcert.engine.run.certification import Watchers
+from smoothcert.engine.run.certification import RunSummary, Watchers
 from smoothcert.engine.run.clean import CleanPredictions
 from smoothcert.engine.sources.encoded import EncodedSource
+from smoothcert.run import Run
 from smoothcert.several import log_at
 
 SIGMAS = (0.5, 0.25, 1.0)
@@ -65,6 +66,14 @@ class Interrupted(Watchers):
         self.events.append((name, details))
 
 
+def carried_out(runs: tuple[Run, ...]) -> list[RunSummary]:
+    try:
+        return [run.summary for run in runs]
+    finally:
+        for run in runs:
+            run.close()
+
+
 def same(one: Path, other: Path) -> None:
     """Rows and manifests are the same, the time column aside."""
     assert untimed(one) == untimed(other)
@@ -75,14 +84,16 @@ def test_each_log_is_that_of_a_call_of_its_own(
     linear: Path, photograph_folder: Path, tmp_path: Path, decoded: list[str]
 ) -> None:
     out, run = tmp_path / "out.tsv", {**RUN, "seed": 3, "resize": 16}
-    summaries = smoothcert.certify(linear, photograph_folder, out, sigma=SIGMAS, **run)
+    summaries = carried_out(
+        smoothcert.certify(linear, photograph_folder, out=out, sigma=SIGMAS, **run)
+    )
     assert [(each.images, each.certified_now) for each in summaries] == [(12, 12)] * 3
     assert len(decoded) == len(set(decoded)) == 12  # once each, whatever the number of levels
     assert not out.exists()
     logs = [tmp_path / f"out_{name}.tsv" for name in ("0.5", "0.25", "1")]
     alone = tmp_path / "alone.tsv"
     for sigma, log in zip(SIGMAS, logs, strict=True):
-        smoothcert.certify(linear, photograph_folder, alone, sigma=sigma, **run)
+        smoothcert.certify(linear, photograph_folder, out=alone, sigma=sigma, **run).run()
         same(log, alone)
         assert not smoothcert.audit(log, photograph_folder, rows=2).findings
         alone.unlink()
@@ -92,7 +103,10 @@ def test_each_log_is_that_of_a_call_of_its_own(
     logs[1].write_text("".join(logs[1].read_text().splitlines(keepends=True)[:5]))
     write_manifest(logs[1], {**read_manifest(logs[1]), "status": "running"})
     assert (
-        smoothcert.certify(linear, photograph_folder, logs[1], sigma=0.25, **run).certified_now == 8
+        smoothcert.certify(
+            linear, photograph_folder, out=logs[1], sigma=0.25, **run
+        ).summary.certified_now
+        == 8
     )
 
 
@@ -101,21 +115,25 @@ def test_an_interrupted_call_goes_on_with_its_seed(
 ) -> None:
     out, run = tmp_path / "out.tsv", {**RUN, "resize": 16}
     with pytest.raises(KeyboardInterrupt):
-        smoothcert.certify(
-            linear, photograph_folder, out, sigma=SIGMAS, watcher=Interrupted(12 + 5), **run
+        carried_out(
+            smoothcert.certify(
+                linear, photograph_folder, out=out, sigma=SIGMAS, watcher=Interrupted(12 + 5), **run
+            )
         )
     first, second, third = (log_at(out, sigma) for sigma in SIGMAS)
     assert (len(untimed(first)), len(untimed(second)), third.exists()) == (13, 6, False)
     seed = read_manifest(first)["run"]["seed"]
     del decoded[:]
     watcher = Interrupted()
-    summaries = smoothcert.certify(
-        linear, photograph_folder, out, sigma=SIGMAS, watcher=watcher, **run
+    summaries = carried_out(
+        smoothcert.certify(linear, photograph_folder, out=out, sigma=SIGMAS, watcher=watcher, **run)
     )
     assert [each.certified_now for each in summaries] == [0, 7, 12]
     assert len(decoded) == len(set(decoded)) == 12  # to be compared, and then to be certified
     whole = tmp_path / "whole.tsv"
-    smoothcert.certify(linear, photograph_folder, whole, sigma=SIGMAS, seed=seed, **run)
+    carried_out(
+        smoothcert.certify(linear, photograph_folder, out=whole, sigma=SIGMAS, seed=seed, **run)
+    )
     for sigma in SIGMAS:
         assert untimed(log_at(out, sigma)) == untimed(log_at(whole, sigma))
     # What was inferred is said once, and not for each level.
@@ -132,8 +150,8 @@ def test_logs_that_are_there_keep_their_own_seeds(
     out = tmp_path / "out"  # a name without .tsv
     for sigma, seed in ((0.5, 7), (0.25, 8)):
         log = tmp_path / f"out_{sigma}"
-        smoothcert.certify(model, source, log, sigma=sigma, seed=seed, **RUN)
-    summaries = smoothcert.certify(model, str(source), out, sigma=SIGMAS, **RUN)
+        smoothcert.certify(model, source, out=log, sigma=sigma, seed=seed, **RUN).run()
+    summaries = carried_out(smoothcert.certify(model, str(source), out=out, sigma=SIGMAS, **RUN))
     assert [each.certified_now for each in summaries] == [0, 0, 12]
     assert [read_manifest(log_at(out, s))["run"]["seed"] for s in SIGMAS] == [7, 8, 7]
 
@@ -143,18 +161,24 @@ def test_shards_tables_and_predictions_of_several(
 ) -> None:
     run = {**RUN, "n": 400, "seed": 5}
     table = {**run, "n0": None, "radii": [0.0, 0.25]}
-    smoothcert.certify(model, source, tmp_path / "whole", sigma=[0.25, 0.5], **table)
+    carried_out(
+        smoothcert.certify(model, source, out=tmp_path / "whole", sigma=[0.25, 0.5], **table)
+    )
     for i in range(2):
         shard = tmp_path / f"shard{i}.tsv"
-        smoothcert.certify(model, source, shard, sigma=[0.25, 0.5], shard=f"{i}/2", **table)
+        carried_out(
+            smoothcert.certify(model, source, out=shard, sigma=[0.25, 0.5], shard=f"{i}/2", **table)
+        )
     for sigma in ("0.25", "0.5"):
         merged = tmp_path / f"merged_{sigma}.tsv"
         merge_shards(merged, [tmp_path / f"shard{i}_{sigma}.tsv" for i in range(2)])
         assert untimed(merged) == untimed(tmp_path / f"whole_{sigma}")
     del run["n0"]
     array: Any = np.array([0.5])
-    (one,) = smoothcert.predict(model, source, tmp_path / "p.tsv", sigma=array, **run)
-    smoothcert.predict(model, source, tmp_path / "alone.tsv", sigma=0.5, **run)
+    (one,) = carried_out(
+        smoothcert.predict(model, source, out=tmp_path / "p.tsv", sigma=array, **run)
+    )
+    smoothcert.predict(model, source, out=tmp_path / "alone.tsv", sigma=0.5, **run).run()
     assert one.images == 12
     same(tmp_path / "p_0.5.tsv", tmp_path / "alone.tsv")
 
@@ -171,13 +195,17 @@ def test_only_correct_is_decided_once(
 
     monkeypatch.setattr(selecting, "CleanPredictions", counted)
     run = {**RUN, "seed": 2, "only_correct": True}
-    smoothcert.certify(model, source, tmp_path / "out.tsv", sigma=[0.25, 0.5], **run)
+    carried_out(
+        smoothcert.certify(model, source, out=tmp_path / "out.tsv", sigma=[0.25, 0.5], **run)
+    )
     assert len(opened) == 1
-    smoothcert.certify(model, source, tmp_path / "alone.tsv", sigma=0.5, **run)
+    smoothcert.certify(model, source, out=tmp_path / "alone.tsv", sigma=0.5, **run).run()
     same(tmp_path / "out_0.5.tsv", tmp_path / "alone.tsv")
     # Of what is there already nothing is tried again; a new level tries for itself.
     del opened[:]
-    smoothcert.certify(model, source, tmp_path / "out.tsv", sigma=[0.25, 0.5, 1], **run)
+    carried_out(
+        smoothcert.certify(model, source, out=tmp_path / "out.tsv", sigma=[0.25, 0.5, 1], **run)
+    )
     assert len(opened) == 1
     assert [int(row[0]) for row in untimed(tmp_path / "out_1.tsv")[1:]] == CORRECT
 
@@ -201,7 +229,7 @@ def test_nothing_is_written_where_a_level_is_refused(
 ) -> None:
     before = sorted(tmp_path.iterdir())
     with pytest.raises(InputError, match=words):
-        smoothcert.certify(model, source, tmp_path / "o.tsv", sigma=sigma, **{**RUN, **options})
+        smoothcert.certify(model, source, out=tmp_path / "o.tsv", sigma=sigma, **{**RUN, **options})
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -213,13 +241,13 @@ def test_every_log_is_looked_at_before_the_first_is_begun(
 
     def refused(words: str, **options: Any) -> None:
         with pytest.raises(InputError, match=words):
-            smoothcert.certify(model, source, out, sigma=[0.25, 0.5], **{**RUN, **options})
+            smoothcert.certify(model, source, out=out, sigma=[0.25, 0.5], **{**RUN, **options})
         assert not first.exists()
         assert not first.with_name("out_0.25.tsv.json").exists()
 
     for folder in (tmp_path, "."):
         with pytest.raises(InputError, match=r"is a folder: expected .*, such as .*out.tsv"):
-            smoothcert.certify(model, source, folder, sigma=[0.25, 0.5], **RUN)
+            smoothcert.certify(model, source, out=folder, sigma=[0.25, 0.5], **RUN)
     second.mkdir()
     refused("out_0.5.tsv")
     second.rmdir()
@@ -227,7 +255,7 @@ def test_every_log_is_looked_at_before_the_first_is_begun(
     refused("exists and has no manifest beside it")
     assert second.read_text() == "mine"
     second.unlink()
-    smoothcert.certify(model, source, second, sigma=0.5, **RUN)
+    smoothcert.certify(model, source, out=second, sigma=0.5, **RUN).run()
     whole = second.read_bytes()
     refused(r"out_0.5.tsv was made by a different command: n 200 .log. against 300", n=300)
     refused(r"different command: selection.max -1 .log. against 3", max=3)
@@ -238,7 +266,7 @@ def test_every_log_is_looked_at_before_the_first_is_begun(
     second.touch()
     os.link(second, first)
     with pytest.raises(InputError, match="are one file: expected a log for each sigma"):
-        smoothcert.certify(model, source, out, sigma=[0.25, 0.5], **RUN)
+        smoothcert.certify(model, source, out=out, sigma=[0.25, 0.5], **RUN)
     assert not first.read_bytes()
 
 
@@ -249,7 +277,9 @@ def test_an_image_that_cannot_be_read_costs_every_level_that_image_alone(
     whole = broken.read_bytes()
     broken.write_bytes(whole[:40])
     out, run = tmp_path / "out.tsv", {**RUN, "resize": 16, "seed": 1}
-    summaries = smoothcert.certify(linear, photograph_folder, out, sigma=[0.25, 0.5], **run)
+    summaries = carried_out(
+        smoothcert.certify(linear, photograph_folder, out=out, sigma=[0.25, 0.5], **run)
+    )
     assert [[each.index for each in done.failed] for done in summaries] == [[8], [8]]
     assert [len(untimed(log_at(out, sigma))) for sigma in (0.25, 0.5)] == [12, 12]
 
@@ -269,8 +299,8 @@ def test_a_model_that_is_bound_to_one_row_at_a_time_is_resumed(
     onnx.save(graph, str(model))
     run = {**RUN, "n": 50, "batch": 1, "max": 2}
     for certified in (2, 0):
-        summaries = smoothcert.certify(
-            model, source, tmp_path / "out.tsv", sigma=[0.25, 0.5], **run
+        summaries = carried_out(
+            smoothcert.certify(model, source, out=tmp_path / "out.tsv", sigma=[0.25, 0.5], **run)
         )
         assert [each.certified_now for each in summaries] == [certified] * 2
     assert read_manifest(tmp_path / "out_0.5.tsv")["run"]["batch"] == 1

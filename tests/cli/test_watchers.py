@@ -110,7 +110,9 @@ def test_metrics_count_what_the_log_says(model: Path, photographs: Path, tmp_pat
         port = probe.getsockname()[1]
     out = tmp_path / "out.tsv"
     with Metrics(port) as metrics:
-        certify(model, photographs, out, sigma=0.5, n0=20, n=200, batch=32, watcher=metrics)
+        certify(
+            model, photographs, out=out, sigma=0.5, n0=20, n=200, batch=32, watcher=metrics
+        ).run()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             text = answer.read().decode()
         with pytest.raises(InputError, match=f"metrics port {port}"):

@@ -47,7 +47,7 @@ def shards(model: Path, source: Path, tmp_path: Path) -> list[Path]:
     found = [tmp_path / f"s{number}.tsv" for number in range(2)]
     for number, log in enumerate(found):
         if log.name not in _WRITTEN:
-            smoothcert.certify(model, source, log, shard=f"{number}/2", **RUN)
+            smoothcert.certify(model, source, out=log, shard=f"{number}/2", **RUN).run()
             _WRITTEN[log.name] = log.read_bytes(), manifest_path(log).read_bytes()
         for path, content in zip((log, manifest_path(log)), _WRITTEN[log.name], strict=True):
             path.write_bytes(content)

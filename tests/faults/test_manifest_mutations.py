@@ -66,10 +66,11 @@ def folder(
     return tmp_path
 
 
-def run(kind: str, log: Path, shard: int) -> object:
+def run(kind: str, log: Path, shard: int) -> None:
     """Begin or resume one of two shards."""
     start = smoothcert.predict if kind == "predict" else smoothcert.certify
-    return start("linear.onnx", "images.npz", log, shard=f"{shard}/2", **KINDS[kind], **_RUN)
+    options: dict[str, Any] = {**KINDS[kind], **_RUN}
+    start("linear.onnx", "images.npz", out=log, shard=f"{shard}/2", **options).run()
 
 
 def written(kind: str, shard: int) -> tuple[bytes, bytes]:

@@ -49,7 +49,7 @@ def test_n_from_python_what_is_no_number_is_refused_before_a_file_is_opened(
                 smoothcert.audit(log, absent, rows=value)
         else:
             with pytest.raises(InputError) as refused:
-                smoothcert.certify(absent, absent, log, **given)
+                smoothcert.certify(absent, absent, out=log, **given).run()
         assert name.replace("_", "-") in _line(refused)
     assert list(tmp_path.iterdir()) == []
 
@@ -82,10 +82,10 @@ def test_n_numbers_of_numpy_are_recorded_as_numbers(
     given: dict[str, Any], model: Path, source: Path, tmp_path: Path
 ) -> None:
     log = tmp_path / "out.tsv"
-    smoothcert.certify(model, source, log, **{**SHORT, "sigma": 0.25, **given})
+    smoothcert.certify(model, source, out=log, **{**SHORT, "sigma": 0.25, **given}).run()
     plain = {name: np.asarray(value).tolist() for name, value in given.items()}
     again = tmp_path / "again.tsv"
-    smoothcert.certify(model, source, again, **{**SHORT, "sigma": 0.25, **plain})
+    smoothcert.certify(model, source, out=again, **{**SHORT, "sigma": 0.25, **plain}).run()
     runs = [json.loads(Path(f"{path}.json").read_text())["run"] for path in (log, again)]
     assert runs[0] == runs[1]
 

@@ -90,5 +90,5 @@ def images(path: Path, classes: int = CLASSES, shape: tuple[int, ...] = (8, 8, 3
 def certified(model: Path, source: Path, log: Path, **options: Any) -> list[list[str]]:
     """The rows of a log but for their times: three images certified by few samples."""
     run = {"sigma": 0.25, "n0": 20, "n": 200, "seed": 3, "max": 3, "batch": 64, "threads": 1}
-    smoothcert.certify(model, source, log, **{"backend": "onnxruntime", **run, **options})
+    smoothcert.certify(model, source, out=log, **{"backend": "onnxruntime", **run, **options}).run()
     return [line.split("\t")[:5] for line in log.read_text().splitlines()[1:]]

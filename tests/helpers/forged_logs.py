@@ -11,7 +11,7 @@ from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
 from smoothcert.engine.run.audit import AuditReport, audit_log
 from smoothcert.engine.run.audit_manifest import LoggedRun
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection
@@ -42,7 +42,7 @@ def certify_log(
         compute=Compute(backend="onnxruntime", batch=32),
         reference=None if reference is None else open_onnx(reference),
     )
-    certify_images(job, images, Selection(), out)
+    Certification(job, images, Selection(), out).run()
 
 
 def audit(

@@ -8,6 +8,7 @@ import numpy as np
 
 import smoothcert
 from smoothcert.engine.run.certification import RunSummary
+from smoothcert.run import Run
 
 SHAPE = (1, 6, 5)
 TABLE: dict[str, Any] = {
@@ -35,9 +36,9 @@ def linear_images(folder: Path, number: int) -> Path:
 
 def certify_table(model: Path, source: Path, log: Path, **more: Any) -> RunSummary:
     """A run of TABLE, or of other options."""
-    summary = smoothcert.certify(model, source, log, **{**TABLE, **more})
-    assert isinstance(summary, RunSummary)
-    return summary
+    run = smoothcert.certify(model, source, out=log, **{**TABLE, **more})
+    assert isinstance(run, Run)
+    return run.summary
 
 
 def rows_of(log: Path) -> dict[int, dict[str, str]]:

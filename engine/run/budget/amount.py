@@ -70,6 +70,13 @@ class Meter:
         """A step that was begun is through."""
         self._done += samples
 
+    def left(self) -> Budget:
+        """What of the budget is not spent."""
+        if self._budget.samples is not None:
+            return Budget(samples=self._budget.samples - self._begun)
+        assert self._budget.seconds is not None
+        return Budget(seconds=self._budget.seconds - (self._clock() - self._start))
+
     def _has(self, samples: int) -> bool:
         if self._budget.samples is not None:
             return self._begun + samples <= self._budget.samples

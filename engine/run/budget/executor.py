@@ -65,7 +65,8 @@ class BudgetExecutor(LocalExecutor):
         votes.sweep()
         tables = {i: self._tables[i] for i in indices if i in self._tables}
         images = kept_images(source, self._device)
-        agenda = Agenda(self._table, images, indices, tables, Meter(self._budget))
+        meter = Meter(self._budget)
+        agenda = Agenda(self._table, images, indices, tables, meter)
         saved = time.monotonic()
         try:
             for step in Scheduler(self._backend, agenda, on_batch).run(agenda):
@@ -85,4 +86,5 @@ class BudgetExecutor(LocalExecutor):
                 votes.write(agenda.open_tables())
             raise
         finally:
+            self._budget = meter.left()  # where it is opened again
             agenda.close()

@@ -113,16 +113,21 @@ class RayExecutor:
         self._connection: Connection | None = None
         self._actors: dict[int, _Actor] = {}
         self._numbers = itertools.count()
+        self._begin()
+
+    # What the cluster is.
+
+    def _begin(self) -> None:
+        """What is of one time that it is open; late words of earlier workers reach none of it."""
         self._messages: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="smoothcert-decode")
         self._source: list[Any] = []
         self._sessions: list[dict[str, Any]] = []
         self._barren = 0
 
-    # What the cluster is.
-
     def open(self, job: Job) -> dict[str, Any]:
         """See Executor.open; the session is the first worker's."""
+        self._begin()
         options, device = self._options, worker_device(job.compute.device)
         workers = options.workers or max(1, usable_cores() // options.threads)
         cpus = max(workers * options.threads, usable_cores())
@@ -182,9 +187,8 @@ class RayExecutor:
 
     def _expect(self, kind: str, number: int, reference: Any) -> None:
         """Have the result of a call, or its error, arrive as a message."""
-        reference.future().add_done_callback(
-            lambda future: self._messages.put((kind, number, future))
-        )
+        messages = self._messages
+        reference.future().add_done_callback(lambda future: messages.put((kind, number, future)))
 
     def _first_session(self) -> dict[str, Any]:
         try:
@@ -366,8 +370,9 @@ class RayExecutor:
         """Read an image in this process and then send it."""
         if not counted:
             actor.sent += 1
+        messages = self._messages
         self._reader.submit(load, self._images, index).add_done_callback(
-            lambda future: self._messages.put(("read", actor.number, (index, future)))
+            lambda future: messages.put(("read", actor.number, (index, future)))
         )
 
     def _send_pixels(self, actor: _Actor, read: tuple[int, Any]) -> Results:

@@ -67,7 +67,7 @@ class ArraySource:
         self._images = images if images.ndim == 4 else images[..., np.newaxis]
         if spec is None:
             spec = _own_spec(self._images.shape[1:], file)
-        _check_shape(self._images.shape[1:], file, spec)
+        check_shape(self._images.shape[1:], file, spec)
         self._labels = labels
         self._kind = kind
         self._name = name
@@ -88,14 +88,8 @@ class ArraySource:
 
     def image(self, index: int) -> npt.NDArray[np.uint8]:
         """The image as a new uint8 [C, H, W]."""
-        pixels = self._images[index]
-        check_fits(pixels.nbytes, f"{printable(self._files[0])}: image {index}")
-        if pixels.shape[:2] == (self._spec.height, self._spec.width):
-            return np.array(pixels.transpose(2, 0, 1), order="C")
-        grey = pixels.shape[2] == 1
-        image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels))
         name = f"{printable(self._files[0])}: image {index}"
-        return photograph.to_array(photograph.resize_and_crop(image, name, self._spec))
+        return delivered(self._images[index], name, self._spec)
 
     def describe(self) -> dict[str, Any]:
         """Kind, name, number of images and classes (None: unknown), digest of the files; and how
@@ -114,6 +108,16 @@ class ArraySource:
         return digest.of_files(self._files)
 
 
+def delivered(pixels: npt.NDArray[np.uint8], name: str, spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """An image [H, W, C] of a shape that passes check_shape as a new [C, H, W] of `spec`'s."""
+    check_fits(pixels.nbytes, name)
+    if pixels.shape[:2] == (spec.height, spec.width):
+        return np.array(pixels.transpose(2, 0, 1), order="C")
+    grey = pixels.shape[2] == 1
+    image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if grey else pixels))
+    return photograph.to_array(photograph.resize_and_crop(image, name, spec))
+
+
 def _own_spec(shape: tuple[int, ...], file: str) -> InputSpec:
     """The spec that delivers images of (H, W, C) `shape` as they are; raises InputError where
     the channels come first."""
@@ -126,7 +130,7 @@ def _own_spec(shape: tuple[int, ...], file: str) -> InputSpec:
     return InputSpec(channels, height, width)
 
 
-def _check_shape(shape: tuple[int, ...], file: str, spec: InputSpec) -> None:
+def check_shape(shape: tuple[int, ...], file: str, spec: InputSpec) -> None:
     """Raise InputError unless images of (H, W, C) `shape` can become the model's input."""
     height, width, channels = shape
     is_input = (height, width) == (spec.height, spec.width)

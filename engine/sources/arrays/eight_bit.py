@@ -48,7 +48,7 @@ def to_bytes(images: npt.NDArray[Any], file: str) -> tuple[npt.NDArray[np.uint8]
         if high == 1:
             raise _only_ends(images, file)
         return images.astype(np.uint8), "k"
-    close = _CLOSE_HALF if images.dtype == np.float16 else _CLOSE
+    close = closeness(images.dtype)
     if low < -close or high > LEVELS * (1 + close):
         raise InputError(
             f"{file}: {spread} ({images.dtype}): expected k/{LEVELS} in 0..1, or whole numbers in "
@@ -71,6 +71,11 @@ def to_bytes(images: npt.NDArray[Any], file: str) -> tuple[npt.NDArray[np.uint8]
     return pixels, scale
 
 
+def closeness(dtype: np.dtype[Any]) -> float:
+    """How far from k/255, at most, a float of that type counts as k/255."""
+    return _CLOSE_HALF if dtype == np.float16 else _CLOSE
+
+
 def _only_ends(images: npt.NDArray[Any], file: str) -> InputError:
     return InputError(
         f"{file}: all its values are 0 or 1 ({images.dtype}), which may be the pixels 0 and "
@@ -87,7 +92,7 @@ def _check_close(
     where: str,
 ) -> None:
     """Raise InputError for the first value that is no pixel on the scale."""
-    close = _CLOSE_HALF if dtype == np.float16 else _CLOSE
+    close = closeness(dtype)
     wrong = np.abs(scaled - nearest) > LEVELS * close
     if not wrong.any():
         return

@@ -31,8 +31,9 @@ def open_arrays(
     spec: InputSpec | None,
     num_classes: int | None,
     options: SourceOptions,
+    kept: type[ArraySource] = ArraySource,
 ) -> ArraySource:
-    """The source of the chosen arrays, each of which `load` gives by its name.
+    """The source of the chosen arrays, each of which `load` gives by its name, as `kept`.
 
     What is inferred of them is said, and in the source's description. Raises InputError.
     """
@@ -59,7 +60,7 @@ def open_arrays(
         **({"unlabelled": True} if chosen.labels is None else {}),
         **labels.read_as,
     }
-    return ArraySource(
+    return kept(
         kind,
         name,
         files,

@@ -22,7 +22,7 @@ _ROWS = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n0\t1\t1\t0.5\t1\t0:00:01.0\
 
 def test_a_log_of_ours_says_what_it_certifies(tmp_path: Path, model: Path, source: Path) -> None:
     log = tmp_path / "run.tsv"
-    smoothcert.certify(model, source, log, sigma=0.5, n0=10, n=100, max=3)
+    smoothcert.certify(model, source, out=log, sigma=0.5, n0=10, n=100, max=3).run()
     for path in (log, tmp_path / "run.tsv.json"):
         found = doctor(path)
         assert found.status == 0
@@ -62,7 +62,7 @@ def test_a_log_that_is_not_finished_is_not_yet_audited(
     tmp_path: Path, model: Path, source: Path
 ) -> None:
     log = tmp_path / "run.tsv"
-    smoothcert.predict(model, source, log, sigma=0.5, n=100, max=3)
+    smoothcert.predict(model, source, out=log, sigma=0.5, n=100, max=3).run()
     assert [words[1] for words in doctor(log).commands] == ["analyze", "audit"]
     manifest = tmp_path / "run.tsv.json"
     manifest.write_text(manifest.read_text().replace('"complete"', '"running"'))

@@ -122,7 +122,9 @@ def a_foreign_log(folder: Path) -> tuple[Path | str, ...]:
 
 def a_log_of_ours(folder: Path) -> tuple[Path | str, ...]:
     model, source = plain(folder)
-    smoothcert.certify(model, source, folder / "the log.tsv", sigma=0.25, n0=10, n=20, max=2)
+    smoothcert.certify(
+        model, source, out=folder / "the log.tsv", sigma=0.25, n0=10, n=20, max=2
+    ).run()
     return (folder / "the log.tsv",)
 
 

@@ -101,7 +101,7 @@ def test_another_header_is_shown(line: bytes, words: str) -> None:
 def test_one_line() -> None:
     row = row_of(lines_of(4), COLUMNS)
     assert (row.index, row.line, row.fields["count"]) == (4, lines_of(4), "99")
-    assert row.certificate == replace(ROW, index=4, seconds=0.0)
+    assert row.certificate == replace(ROW, index=4)
     for torn in (b"", lines_of(4)[:-1], lines_of(4)[:-1] + b"\r"):
         with pytest.raises(RowFormError, match="is torn"):
             row_of(torn, COLUMNS)

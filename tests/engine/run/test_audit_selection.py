@@ -38,7 +38,7 @@ def make(network: Path, halves: Path, tmp_path: Path) -> Make:
 
     def certify(**options: Any) -> Path:
         out = tmp_path / "out.tsv"
-        smoothcert.certify(network, halves, out, **options, **RUN)
+        smoothcert.certify(network, halves, out=out, **options, **RUN).run()
         return out
 
     return certify
@@ -148,7 +148,7 @@ def test_an_image_that_is_classified_wrongly_is_found(
 ) -> None:
     """A log of all images, called one of the correct ones."""
     log, honest = make(), tmp_path / "honest.tsv"
-    smoothcert.certify(network, halves, honest, only_correct=True, **RUN)
+    smoothcert.certify(network, halves, out=honest, only_correct=True, **RUN).run()
     described = json.loads(Path(f"{honest}.json").read_text())["run"]["selection"]
     described["chosen"] = "0-23"
     described["only_correct"]["correct"] = 24
@@ -264,7 +264,7 @@ def test_an_image_that_can_no_longer_be_read_is_found(
 ) -> None:
     model = linear_model(np.zeros((2, 3 * 80 * 96)), np.array([1.0, 0.0]), (3, 80, 96))
     out = tmp_path / "out.tsv"
-    smoothcert.certify(model, photograph_folder, out, only_correct=True, **RUN)
+    smoothcert.certify(model, photograph_folder, out=out, only_correct=True, **RUN).run()
     assert not smoothcert.audit(out, photograph_folder, rows=1).findings
     torn = photograph_folder / "red" / "2.jpg"  # classified wrongly: it has no row
     torn.write_bytes(b"0" * torn.stat().st_size)

@@ -25,7 +25,7 @@ from smoothcert.engine.log.manifest import manifest_path, read_manifest
 from smoothcert.engine.log.merge import merge_shards
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import Watcher, Watchers, certify_images
+from smoothcert.engine.run.certification import Certification, Watcher, Watchers
 from smoothcert.engine.run.execution import Executor, Job, LocalExecutor
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection
@@ -71,7 +71,7 @@ def certify(
         compute=compute or Compute(batch=64),
     )
     images = open_source(source, opened.spec, opened.num_classes)
-    certify_images(job, images, selection or Selection(), out, watcher=watcher, executor=executor)
+    Certification(job, images, selection or Selection(), out, executor=executor).run(watcher)
 
 
 def test_the_log_says_what_was_found(model: Path, source: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_each_mode_is_told_with_about_what_it_takes(
 ) -> None:
     before = sorted(tmp_path.iterdir())
     (found,) = smoothcert.certify(
-        model, source, tmp_path / "log.tsv", sigma=0.5, radii=(0.0, 0.25), n=20_000, seed=0,
+        model, source, out=tmp_path / "log.tsv", sigma=0.5, radii=(0.0, 0.25), n=20_000, seed=0,
         estimate=True,
     )  # fmt: skip
     assert sorted(tmp_path.iterdir()) == before
@@ -47,16 +47,15 @@ def test_each_mode_is_told_with_about_what_it_takes(
     hours = fixed.samples / found.samples_per_second / 3600
     assert fixed.hours == pytest.approx(hours)
     taken = smoothcert.certify(
-        model, source, tmp_path / "log.tsv", sigma=0.5, radii=(0.0, 0.25), n=20_000, seed=0
-    )
+        model, source, out=tmp_path / "log.tsv", sigma=0.5, radii=(0.0, 0.25), n=20_000, seed=0
+    ).summary
     assert table.samples == pytest.approx(taken.samples_now, rel=0.35)
 
 
 def test_levels_modes_and_radii_of_their_own(model: Path, source: Path, tmp_path: Path) -> None:
     found = smoothcert.certify(
-        model, source, tmp_path / "log.tsv", sigma=(0.25, 1.0), n=1000, samples_price=0.1, max=2,
-        estimate=True,
-    )  # fmt: skip
+        model, source, sigma=(0.25, 1.0), n=1000, samples_price=0.1, max=2, estimate=True
+    )
     assert [each.sigma for each in found] == [0.25, 1.0]
     assert [each.tried for each in found] == [2, 2]
     names = [mode.options for mode in found[1].modes]
@@ -69,12 +68,14 @@ def test_images_that_cannot_be_read_are_passed_over(model: Path, tmp_path: Path)
         (tmp_path / "val" / name).mkdir(parents=True)
         (tmp_path / "val" / name / "broken.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match="none of 4 images can be read, the first being 0"):
-        smoothcert.certify(model, tmp_path / "val", tmp_path / "log.tsv", sigma=0.5, estimate=True)
+        smoothcert.certify(
+            model, tmp_path / "val", out=tmp_path / "log.tsv", sigma=0.5, estimate=True
+        )
 
 
 def test_without_labels_no_mode_heeds_them(model: Path, source: Path, tmp_path: Path) -> None:
     (found,) = smoothcert.certify(
-        model, source, tmp_path / "log.tsv", sigma=0.5, n=1000, max=2, unlabelled=True,
+        model, source, out=tmp_path / "log.tsv", sigma=0.5, n=1000, max=2, unlabelled=True,
         estimate=True,
     )  # fmt: skip
     assert len(found.modes) == 4

@@ -20,7 +20,7 @@ from smoothcert.engine.log.manifest import read_manifest
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.models.model import Model, open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.run.processes import ProcessExecutor, devices_of, executor_for
 from smoothcert.engine.sources import open_source
@@ -95,7 +95,7 @@ def certify(
         seed=0,
         compute=compute or Compute(batch=64, backend="onnxruntime"),
     )
-    certify_images(job, images, Selection(), out, watcher=watcher, executor=executor)
+    Certification(job, images, Selection(), out, executor=executor).run(watcher)
 
 
 @pytest.mark.parametrize(

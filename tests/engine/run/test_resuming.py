@@ -13,7 +13,7 @@ from smoothcert.engine.backends.base import Compute
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.run.resuming import check_images
 from smoothcert.engine.sources import open_source
@@ -52,7 +52,7 @@ def run(linear_model: Callable[..., Path], photographs_of_one_size: Path, tmp_pa
             compute=Compute(backend="onnxruntime", batch=32),
         )
         images = open_source(photographs_of_one_size, opened.spec, 2)
-        certify_images(job, images, Selection(), tmp_path / "out.tsv")
+        Certification(job, images, Selection(), tmp_path / "out.tsv").run()
 
     return certify
 

@@ -65,7 +65,7 @@ def selection(log: Path) -> dict[str, Any]:
 
 def test_plain_runs_are_recorded_as_ever(model: Path, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
-    smoothcert.certify(model, source, out, skip=5, max=3, **RUN)
+    smoothcert.certify(model, source, out=out, skip=5, max=3, **RUN).run()
     assert certified(out) == [0, 5, 10]
     assert selection(out) == {"skip": 5, "max": 3, "shard": 0, "shards": 1}
 
@@ -76,9 +76,9 @@ def test_a_list_a_sample_skip_and_max_in_this_order(
     out, listed = tmp_path / "out.tsv", tmp_path / "list.txt"
     listed.write_text("4-23\n0 # and the first\n")
     whole = tmp_path / "whole.tsv"
-    smoothcert.certify(model, source, whole, seed=3, **RUN)
+    smoothcert.certify(model, source, out=whole, seed=3, **RUN).run()
     options: dict[str, Any] = {"indices": listed, "sample": 12, "sample_seed": 5, "skip": 2}
-    smoothcert.certify(model, source, out, seed=3, max=4, **options, **RUN)
+    smoothcert.certify(model, source, out=out, seed=3, max=4, **options, **RUN).run()
     expected = sorted(drawn([0, *range(4, 24)], 12, 5)[::2][:4])
     assert certified(out) == expected
     rows = untimed(whole)
@@ -93,8 +93,8 @@ def test_the_sample_does_not_depend_on_the_noise(model: Path, source: Path, tmp_
     for seed in (1, 2):
         logs.append(tmp_path / f"{seed}.tsv")
         smoothcert.predict(
-            model, source, logs[-1], sigma=0.5, n=50, seed=seed, sample=8, stratified=True
-        )
+            model, source, out=logs[-1], sigma=0.5, n=50, seed=seed, sample=8, stratified=True
+        ).run()
     labels = {index: index % 4 for index in range(24)}
     assert certified(logs[0]) == certified(logs[1]) == sorted(drawn_by_class(labels, 8, 0))
     assert untimed(logs[0]) != untimed(logs[1])
@@ -102,7 +102,7 @@ def test_the_sample_does_not_depend_on_the_noise(model: Path, source: Path, tmp_
 
 def test_only_what_is_classified_correctly(brightness: Path, halves: Path, tmp_path: Path) -> None:
     out, told = tmp_path / "out.tsv", Told()
-    smoothcert.certify(brightness, halves, out, only_correct=True, watcher=told, **RUN)
+    smoothcert.certify(brightness, halves, out=out, only_correct=True, watcher=told, **RUN).run()
     assert certified(out) == CORRECT
     assert all(row[4] == "1" for row in untimed(out)[1:])  # far from the boundary
     found = selection(out)
@@ -141,7 +141,7 @@ def test_max_counts_what_is_certified(
     for batch in (1, 7):
         out = tmp_path / f"{batch}.tsv"
         run = {**RUN, "batch": batch, **options}
-        smoothcert.certify(brightness, halves, out, only_correct=True, **run)
+        smoothcert.certify(brightness, halves, out=out, only_correct=True, **run).run()
         assert certified(out) == expected
         outcome = selection(out)["only_correct"]
         assert (outcome["tried"], outcome["correct"]) == (tried, len(expected))
@@ -150,10 +150,12 @@ def test_max_counts_what_is_certified(
 def test_shards_merge_to_the_whole(brightness: Path, halves: Path, tmp_path: Path) -> None:
     options: dict[str, Any] = {"seed": 4, "sample": 20, "only_correct": True, "max": 11, **RUN}
     whole, merged = tmp_path / "whole.tsv", tmp_path / "merged.tsv"
-    smoothcert.certify(brightness, halves, whole, family_wise=11, **options)
+    smoothcert.certify(brightness, halves, out=whole, family_wise=11, **options).run()
     shards = [tmp_path / f"{i}.tsv" for i in range(3)]
     for i, shard in enumerate(shards):
-        smoothcert.certify(brightness, halves, shard, family_wise=11, shard=f"{i}/3", **options)
+        smoothcert.certify(
+            brightness, halves, out=shard, family_wise=11, shard=f"{i}/3", **options
+        ).run()
     assert sorted(len(certified(shard)) for shard in shards) == [3, 4, 4]
     assert merge_shards(merged, shards).rows == 11
     assert untimed(merged) == untimed(whole)
@@ -166,7 +168,9 @@ def test_shards_that_chose_otherwise_do_not_merge(
 ) -> None:
     shards = [tmp_path / f"{i}.tsv" for i in range(2)]
     for i, shard in enumerate(shards):
-        smoothcert.certify(brightness, halves, shard, seed=4, sample=18 + i, shard=f"{i}/2", **RUN)
+        smoothcert.certify(
+            brightness, halves, out=shard, seed=4, sample=18 + i, shard=f"{i}/2", **RUN
+        ).run()
     with pytest.raises(InputError, match=r"selection\.sample 18 \(first\) against 19 \(this\)"):
         merge_shards(tmp_path / "merged.tsv", shards)
 
@@ -174,7 +178,9 @@ def test_shards_that_chose_otherwise_do_not_merge(
 def test_family_wise_counts_the_chosen(brightness: Path, halves: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
     with pytest.raises(InputError, match="family-wise 15 is too few for the 16 images selected"):
-        smoothcert.certify(brightness, halves, out, only_correct=True, family_wise=15, **RUN)
+        smoothcert.certify(
+            brightness, halves, out=out, only_correct=True, family_wise=15, **RUN
+        ).run()
     assert not out.exists()
 
 
@@ -185,11 +191,11 @@ def test_a_cut_off_log_goes_on_to_the_same_bytes(
     options: dict[str, Any], brightness: Path, halves: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.tsv"
-    smoothcert.certify(brightness, halves, out, **options, **RUN)
+    smoothcert.certify(brightness, halves, out=out, **options, **RUN).run()
     whole, manifest = untimed(out), read_manifest(out)["run"]
     out.write_bytes(b"".join(out.read_bytes().splitlines(keepends=True)[:4])[:-3])
     told = Told()
-    smoothcert.certify(brightness, halves, out, **options, watcher=told, **RUN)
+    smoothcert.certify(brightness, halves, out=out, **options, watcher=told, **RUN).run()
     assert untimed(out) == whole
     assert read_manifest(out)["run"] == manifest
     assert "selecting" not in told.names  # the log knows
@@ -200,12 +206,12 @@ def test_a_resumed_run_keeps_what_the_log_chose(
 ) -> None:
     """Another machine's rounding must not change the images of a log that was begun."""
     out = tmp_path / "out.tsv"
-    smoothcert.certify(brightness, halves, out, only_correct=True, max=4, **RUN)
+    smoothcert.certify(brightness, halves, out=out, only_correct=True, max=4, **RUN).run()
     out.write_bytes(b"".join(out.read_bytes().splitlines(keepends=True)[:2]))
     manifest = read_manifest(out)
     manifest["run"]["selection"]["chosen"] = "1,3,5-6"
     write_manifest(out, manifest)
-    smoothcert.certify(brightness, halves, out, only_correct=True, max=4, **RUN)
+    smoothcert.certify(brightness, halves, out=out, only_correct=True, max=4, **RUN).run()
     assert certified(out) == [1, 3, 5, 6]
 
 
@@ -227,10 +233,10 @@ def test_a_log_of_another_subset_is_kept(
     tmp_path: Path,
 ) -> None:  # fmt: skip
     out, told = tmp_path / "out.tsv", Told()
-    smoothcert.certify(brightness, halves, out, **first, **RUN)
+    smoothcert.certify(brightness, halves, out=out, **first, **RUN).run()
     before = out.read_bytes()
     with pytest.raises(InputError, match=f"was made by a different command: .*{words}") as caught:
-        smoothcert.certify(brightness, halves, out, **second, watcher=told, **RUN)
+        smoothcert.certify(brightness, halves, out=out, **second, watcher=told, **RUN).run()
     assert "\n" not in str(caught.value)
     assert out.read_bytes() == before
     assert "selecting" not in told.names
@@ -239,17 +245,19 @@ def test_a_log_of_another_subset_is_kept(
 def test_another_list_of_the_same_name_is_seen(model: Path, source: Path, tmp_path: Path) -> None:
     out, listed = tmp_path / "out.tsv", tmp_path / "list.txt"
     listed.write_text("3 4")
-    smoothcert.certify(model, source, out, indices=listed, **RUN)
+    smoothcert.certify(model, source, out=out, indices=listed, **RUN).run()
     listed.write_text("3 5")
     with pytest.raises(InputError, match=r"selection\.chosen 3-4 \(log\) against 3,5 \(asked\)"):
-        smoothcert.certify(model, source, out, indices=listed, **RUN)
+        smoothcert.certify(model, source, out=out, indices=listed, **RUN).run()
 
 
 def test_no_correct_image_writes_nothing(brightness: Path, halves: Path, tmp_path: Path) -> None:
     out, listed = tmp_path / "out.tsv", tmp_path / "list.txt"
     listed.write_text("0 3 6")
     with pytest.raises(InputError, match=r"of 3 images .* classifies none"):
-        smoothcert.certify(brightness, halves, out, indices=listed, only_correct=True, **RUN)
+        smoothcert.certify(
+            brightness, halves, out=out, indices=listed, only_correct=True, **RUN
+        ).run()
     assert not out.exists()
 
 
@@ -261,10 +269,10 @@ def test_images_that_cannot_be_read_are_named_and_nothing_is_written(
         (photograph_folder / "blue" / f"{number}.jpg").write_bytes(b"torn")
     out = tmp_path / "out.tsv"
     with pytest.raises(InputError, match=r"2 of the images .* the first being image 1: ") as caught:
-        smoothcert.certify(model, photograph_folder, out, only_correct=True, **RUN)
+        smoothcert.certify(model, photograph_folder, out=out, only_correct=True, **RUN).run()
     assert "\n" not in str(caught.value)
     assert not out.exists()
     with pytest.raises(InputError, match=r"1 of the images .* image 1: "):
-        smoothcert.certify(model, photograph_folder, out, only_correct=True, max=2, **RUN)
-    smoothcert.certify(model, photograph_folder, out, only_correct=True, max=1, **RUN)
+        smoothcert.certify(model, photograph_folder, out=out, only_correct=True, max=2, **RUN).run()
+    smoothcert.certify(model, photograph_folder, out=out, only_correct=True, max=1, **RUN).run()
     assert certified(out) == [0]

@@ -29,7 +29,7 @@ def images(source: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def log(model: Path, images: Path, tmp_path: Path) -> Path:
     out = tmp_path / "out.tsv"
-    smoothcert.certify(model, images, out, **RUN)
+    smoothcert.certify(model, images, out=out, **RUN).run()
     return out
 
 
@@ -37,7 +37,7 @@ def test_rows_are_those_of_the_labelled_twin_but_for_the_label(
     log: Path, model: Path, source: Path, tmp_path: Path
 ) -> None:
     twin = tmp_path / "twin.tsv"
-    smoothcert.certify(model, source, twin, **{**RUN, "unlabelled": False})
+    smoothcert.certify(model, source, out=twin, **{**RUN, "unlabelled": False}).run()
     rows = untimed(log)
     assert [row[:1] + row[2:4] for row in rows] == [row[:1] + row[2:4] for row in untimed(twin)]
     assert {row[1] for row in rows[1:]} == {"-1"}
@@ -48,7 +48,7 @@ def test_rows_are_those_of_the_labelled_twin_but_for_the_label(
 def test_it_is_resumed_and_audited(log: Path, model: Path, images: Path) -> None:
     whole = untimed(log)
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:5]))
-    smoothcert.certify(model, images, log, **RUN)
+    smoothcert.certify(model, images, out=log, **RUN).run()
     assert untimed(log) == whole
     assert smoothcert.audit(log, images, unlabelled=True).findings == []
     assert smoothcert.audit(log, images).findings == []  # the manifest says so
@@ -64,7 +64,7 @@ def test_it_is_resumed_and_audited(log: Path, model: Path, images: Path) -> None
 def test_its_shards_merge(log: Path, model: Path, images: Path, tmp_path: Path) -> None:
     shards = [tmp_path / f"{i}.tsv" for i in range(2)]
     for i, shard in enumerate(shards):
-        smoothcert.certify(model, images, shard, shard=f"{i}/2", **RUN)
+        smoothcert.certify(model, images, out=shard, shard=f"{i}/2", **RUN).run()
     assert merge_shards(tmp_path / "merged.tsv", shards).rows == 12
     assert untimed(tmp_path / "merged.tsv") == untimed(log)
 
@@ -94,11 +94,11 @@ def test_what_needs_labels_is_refused(
 ) -> None:
     out = tmp_path / "out.tsv"
     with pytest.raises(InputError, match=f"{words}, and the source is unlabelled: leave --"):
-        smoothcert.certify(model, images, out, **{**RUN, **options})
+        smoothcert.certify(model, images, out=out, **{**RUN, **options}).run()
     assert not out.exists()
 
 
 def test_subsets_that_need_none_are_taken(model: Path, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
-    smoothcert.predict(model, images, out, sigma=0.5, n=50, sample=5, unlabelled=True)
+    smoothcert.predict(model, images, out=out, sigma=0.5, n=50, sample=5, unlabelled=True).run()
     assert len(untimed(out)) == 6

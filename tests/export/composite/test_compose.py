@@ -121,8 +121,8 @@ def assert_certifies_as(
     """Every count of a run is that of a pipeline in torch, and its audit finds nothing."""
     log = folder / "out.tsv"
     smoothcert.certify(
-        report.path, source, log, sigma=SIGMA, n=400, batch=16, seed=5, backend="onnxruntime"
-    )
+        report.path, source, out=log, sigma=SIGMA, n=400, batch=16, seed=5, backend="onnxruntime"
+    ).run()
     found = smoothcert.read_log(log)
     assert found.count is not None
     counted = []
@@ -217,13 +217,13 @@ def test_another_sigma_is_refused(
     path = residual.path
     for run in (smoothcert.certify, smoothcert.predict):
         with pytest.raises(InputError, match=r"expected --sigma 0\.25") as caught:
-            run(path, source, tmp_path / "o.tsv", sigma=0.5, n=100)
+            run(path, source, out=tmp_path / "o.tsv", sigma=0.5, n=100)
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "o.tsv").exists()
     with pytest.raises(InputError, match=r"expected --sigma 0\.25"):
         smoothcert.certify(
-            classifier.path, source, tmp_path / "o.tsv", sigma=0.5, n=100, transfer_to=path
-        )
+            classifier.path, source, out=tmp_path / "o.tsv", sigma=0.5, n=100, transfer_to=path
+        ).run()
     with pytest.raises(InputError, match=r"expected --sigma 0\.25"):
         smoothcert.Smooth(path, CLASSES, 0.5).predict(np.zeros((3, 8, 8)), 10, 0.1, 8)
     assert smoothcert.Smooth(path, CLASSES, SIGMA, seed=1).predict(np.zeros((3, 8, 8)), 50, 0.1, 8)

@@ -174,7 +174,9 @@ def test_a_run_and_its_audit(tmp_path: Path) -> None:
     logs = []
     for path, backend in ((converted(file), "auto"), (file, "onnxruntime")):
         log = tmp_path / f"{path.suffix}.tsv"
-        certify(path, tmp_path / "images.npz", log, sigma=0.5, n0=10, n=50, seed=7, backend=backend)
+        certify(
+            path, tmp_path / "images.npz", out=log, sigma=0.5, n0=10, n=50, seed=7, backend=backend
+        ).run()
         logs.append([line.split("\t")[6:] for line in log.read_text().splitlines()])
     assert logs[0] == logs[1]
     manifest = json.loads((tmp_path / ".xml.tsv.json").read_text())

@@ -55,7 +55,7 @@ def test_networks_certify(zoo: Path, tmp_path: Path, name: str) -> None:
     assert open_model(path).batch == "N"
     log = tmp_path / "log.tsv"
     report = certify(
-        path, tmp_path / "images.npz", log, sigma=0.25, n0=2, n=4, alpha=0.5, batch=2,
+        path, tmp_path / "images.npz", out=log, sigma=0.25, n0=2, n=4, alpha=0.5, batch=2,
         backend="onnxruntime",
-    )  # fmt: skip
+    ).summary  # fmt: skip
     assert len(log.read_text().splitlines()) == 2, report

@@ -314,7 +314,7 @@ import os, sys
 from pathlib import Path
 import numpy as np
 from smoothcert.engine.backends.base import Compute
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 from smoothcert.engine.noise.lattice import LatticeGaussian
@@ -338,10 +338,10 @@ job = Job(
     model=open_onnx(Path(sys.argv[1])), law=LatticeGaussian(0.5),
     procedure=FixedCertify(0.5, 20, 200), seed=0, compute=Compute(batch=32),
 )
-summary = certify_images(
+summary = Certification(
     job, Source(), Selection(), Path(sys.argv[2]),
     executor=RayExecutor(ClusterOptions("local", 1, 1, "workers")),
-)
+).run()
 print([image.index for image in summary.failed])
 """
 

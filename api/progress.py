@@ -1,10 +1,10 @@
-"""Progress on a terminal's stderr, of a run, an engine's build and a training; silent in a pipe."""
+"""Progress of a run, on a terminal's stderr or in a notebook; silent in a pipe."""
 
-import math
+import importlib
+import io
 import sys
 import time
 from contextlib import ExitStack
-from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,21 +13,17 @@ from rich.progress import (
     BarColumn,
     Progress,
     ProgressColumn,
-    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from smoothcert.engine.base.doing import shown_otherwise
-from smoothcert.engine.base.wording import printable, printable_line
+from smoothcert.engine.base.wording import printable_line
 
 if TYPE_CHECKING:
     from smoothcert.engine.log.rows import Certificate
     from smoothcert.engine.sources.base import FailedImage
-    from smoothcert.training.epoch_log import Epoch
-
 
 _SENTENCES = {
     "passed over": "{backend} was passed over: {reason}",
@@ -45,13 +41,16 @@ _SENTENCES = {
 
 _WIDE = 100
 """Columns of a terminal that has room for all that can be said of a run."""
+_SECONDS_BETWEEN_DRAWINGS = 0.25
+_NOTEBOOK_WIDTH = 110
 
 
 class TerminalProgress:
-    """A context manager that draws columns while it is open, where stderr is a terminal."""
+    """A context manager that draws columns while it is open, where stderr is a terminal, and
+    nothing with `quiet`; with `always` as if it were one."""
 
-    def __init__(self, *columns: ProgressColumn, quiet: bool = False) -> None:
-        console = Console(file=sys.stderr)
+    def __init__(self, *columns: ProgressColumn, quiet: bool = False, always: bool = False) -> None:
+        console = Console(file=sys.stderr, force_terminal=True if always else None)
         self._progress = Progress(
             *columns,
             console=console,
@@ -88,7 +87,7 @@ class RunProgress(TerminalProgress):
     """A Watcher (engine/run/certification.py) that draws on a terminal's stderr, from when it is
     known how much there is to do."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, always: bool = False) -> None:
         super().__init__(
             TextColumn("{task.fields[images]} images"),
             BarColumn(),
@@ -97,6 +96,7 @@ class RunProgress(TerminalProgress):
             TextColumn("{task.fields[accuracy]}"),
             *([TimeElapsedColumn()] if Console().width >= _WIDE else []),
             TextColumn("{task.fields[left]} left"),
+            always=always,
         )
         self._task = self._progress.add_task(
             "certify", total=None, images="0", rate="-", accuracy="", left="-"
@@ -173,84 +173,52 @@ class RunProgress(TerminalProgress):
         )
 
 
-class BuildProgress(TerminalProgress):
-    """A BuildWatcher (engine/backends/tensorrt/monitor.py): one bar per phase that is under way."""
+class NotebookProgress(RunProgress):
+    """A RunProgress below a notebook's cell, which is empty again in the end."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        super().__init__(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            quiet=quiet,
-        )
-        self._lock = Lock()
-        self._phases: dict[str, tuple[TaskID, int]] = {}
+    def __init__(self) -> None:
+        super().__init__()
+        self._handle: Any = None
+        self._drawn = 0.0
 
-    def start(self, phase: str, parent: str | None, steps: int) -> None:
-        """See BuildWatcher.start."""
-        with self._lock:
-            depth = self._phases[parent][1] + 1 if parent in self._phases else 0
-            task = self._progress.add_task("  " * depth + printable(phase), total=steps)
-            self._phases[phase] = (task, depth)
+    def __enter__(self) -> Self:
+        display: Any = importlib.import_module("IPython.display").display  # a notebook has it
+        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+        return super().__enter__()
 
-    def step(self, phase: str, done: int) -> None:
-        """See BuildWatcher.step."""
-        with self._lock:
-            if phase in self._phases:
-                self._progress.update(self._phases[phase][0], completed=done)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._handle.update({"text/plain": ""}, raw=True)
 
-    def finish(self, phase: str) -> None:
-        """See BuildWatcher.finish."""
-        with self._lock:
-            if phase in self._phases:
-                self._progress.remove_task(self._phases.pop(phase)[0])
+    def _show(self) -> None:
+        super()._show()
+        now = time.monotonic()
+        if self._handle is not None and now - self._drawn > _SECONDS_BETWEEN_DRAWINGS:
+            self._drawn = now
+            console = Console(file=io.StringIO(), width=_NOTEBOOK_WIDTH, force_jupyter=False)
+            with console.capture() as drawn:
+                console.print(self._progress.get_renderable())
+            self._handle.update({"text/plain": drawn.get().rstrip()}, raw=True)
 
 
-class TrainingProgress(TerminalProgress):
-    """A Watcher (training/trainer.py) that draws on a terminal's stderr."""
+def display_of(progress: bool | None) -> RunProgress | None:
+    """What draws a run that was started from Python: a bar with True, none with False, and with
+    None one where there is a terminal or a notebook."""
+    if progress is False:
+        return None
+    if in_notebook():
+        return NotebookProgress()
+    if progress or sys.stderr.isatty():
+        return RunProgress(always=bool(progress))
+    return None
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        super().__init__(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=20),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]} samples/s"),
-            TextColumn("{task.fields[result]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("left"),
-            quiet=quiet,
-        )
-        self._task = self._progress.add_task("train", total=None, epoch="0", rate="-", result="")
-        self._epochs = self._total = self._before = self._here = 0
-        self._start = time.monotonic()
 
-    def begin(self, epochs: int, done: int, images: int) -> None:
-        """See Watcher.begin."""
-        self._epochs, self._total, self._before = epochs, epochs * images, done * images
-        self._start = time.monotonic()
-
-    def step(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
-        """See Watcher.step."""
-        self._here += images
-        rate = self._here / max(time.monotonic() - self._start, 1e-9)
-        self._progress.update(
-            self._task,
-            completed=self._before + self._here,
-            total=self._total,
-            epoch=f"{epoch + 1}/{self._epochs}",
-            rate=f"{rate:,.0f}",
-            result=f"loss {loss:.3f}, right {accuracy:.1f} %",
-        )
-
-    def epoch(self, epoch: "Epoch") -> None:
-        """See Watcher.epoch: a line that stays above the progress."""
-        if self._progress.disable:
-            return
-        line = (
-            f"epoch {epoch.epoch + 1}: loss {epoch.train_loss:.3f}, right "
-            f"{epoch.train_accuracy:.1f} %"
-        )
-        if not math.isnan(epoch.test_loss):
-            line += f"; test loss {epoch.test_loss:.3f}, right {epoch.test_accuracy:.1f} %"
-        self._progress.console.print(line, highlight=False)
+def in_notebook() -> bool:
+    """Whether what is displayed is shown below a cell."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from smoothcert.cli.shell.progress import RunProgress
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.statistics.procedures import Decision
+from smoothcert.progress import RunProgress
 
 
 def decided(label: int, predict: int) -> Certificate:

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.export.factories import check_module, factory_at, made, parameters_of
+from smoothcert.export.architectures.factories import check_module, factory_at, made, parameters_of
 
 CODE = """
 from torch import nn
