@@ -1,6 +1,7 @@
 """`audit` from Python: is this log what its manifest says?"""
 
 from pathlib import Path
+from typing import Any
 
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.wording import printable, shown
@@ -17,7 +18,7 @@ from smoothcert.numbers import numbers_of
 
 def audit(
     log: str | Path,
-    source: str | Path,
+    source: Any,
     *,
     rows: int = 20,
     model: str | Path | None = None,
@@ -34,6 +35,7 @@ def audit(
     """Check a log: everything that it and its manifest claim is recomputed from the model file and
     the source, the pixels of every row are compared, and `rows` images are certified again.
 
+    source              see open_source; of a log of a program's own data, the same data
     model, transfer_to  the model files, where they are not where the run found them
     indices             the file of --indices, of a run that had one; without it the manifest's
                         word is taken for what it lists, and AuditReport.remarks says so

@@ -15,7 +15,7 @@ from smoothcert.engine.log.row_rules import RowRules
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.noise.lattice import NOISE_LAW
 from smoothcert.engine.run.budget.executor import BudgetExecutor
-from smoothcert.engine.run.execution import Executor, Job, NewMachine
+from smoothcert.engine.run.execution import Executor, Job, NewMachine, SendingExecutor
 from smoothcert.engine.run.processes import executor_for
 from smoothcert.engine.run.repeats import Repeats
 from smoothcert.engine.run.resuming import check_images
@@ -129,6 +129,8 @@ def certify_images(
     executor = executor or executor_for(job.compute.device)
     indices = _selected(source, selection)
     _check_labels(job, source)
+    if isinstance(executor, SendingExecutor):
+        executor.check_source(source)
     if job.compute.backend == AUTO:
         job = job.computed(backend=recorded(log, "backend") or AUTO)
     if job.compute.precision == AUTO:
