@@ -46,3 +46,7 @@ class Pairs(Dataset[Any]):
     def __getitem__(self, index: int) -> Any:
         self.asked.append(index)
         return FORMS[self.form](self.images[index]), int(LABELS[index % COUNT])
+
+    def pairs(self) -> list[Any]:
+        """Its items."""
+        return [self[index] for index in range(len(self))]
