@@ -130,10 +130,10 @@ class DatasetSource:
 
     def _find_labels(self, data: Any, num_classes: int | None, options: SourceOptions) -> None:
         key = self._items.label_key
-        listed = listed_labels(data, key)
+        listed, names = listed_labels(data, key), class_names(data, key)
         if listed is not None and not self._agrees(listed):
-            listed = None
-        self._meaning = meaning_of(listed, class_names(data, key), num_classes, options, self._name)
+            listed = names = None  # its items have labels of their own making
+        self._meaning = meaning_of(listed, names, num_classes, options, self._name)
         self.said += self._meaning.said
         self.read_as.update(self._meaning.read_as)
         if listed is not None:

@@ -1,6 +1,7 @@
 """Data sets of torch: images in whatever form, labels from lists or items, and what is refused."""
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ TENSORS = TensorDataset(
 
 class Listed(Pairs):
     """With the list that torchvision's data sets have."""
+
+    classes: Any = None
+    target_transform: Any = None
 
     def __init__(self, targets: Any, **more: Any) -> None:
         super().__init__(**more)
@@ -103,6 +107,23 @@ def test_a_list_that_is_not_the_items_is_not_believed() -> None:
     source = open_source(Listed(wrong), SPEC, 4)
     with pytest.raises(InputError, match=r"image 9 has label 1, and 0 in the data set's list"):
         source.image(9)
+
+
+def test_names_of_classes_count_where_the_model_has_others(tmp_path: Path) -> None:
+    """As those of a folder do; but not of labels that a transform has made of them."""
+    (tmp_path / "classes.txt").write_text("cow\ndog\ncat\nbee\nant\n")
+    data = Listed(LABELS.tolist())
+    data.classes = ["ant", "bee", "cat", "dog"]
+    assert open_source(Subset(data, range(4)), SPEC, 4).label(3) == 3
+    with pytest.raises(InputError, match="holds 4 names of classes"):
+        open_source(data, SPEC, 5)
+    source = open_source(data, SPEC, 5, SourceOptions(classes=tmp_path / "classes.txt"))
+    assert [source.label(index) for index in range(4)] == [4, 3, 2, 1]
+    assert source.image(2).shape == SHAPE
+    data.targets = [label + 1 for label in data.targets]
+    assert open_source(data, SPEC, 5).label(3) == 3
+    data.target_transform = lambda label: label
+    assert open_source(data, SPEC, 5).label(3) == 3
 
 
 def test_photographs_are_resized_and_turned_grey_as_files_are() -> None:
