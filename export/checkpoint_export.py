@@ -160,9 +160,7 @@ def _write_checked(
         try:
             with doing("comparing the votes of both networks"):
                 parity = _parity(network, path)
-            check_float_noise(
-                parity, f"the exported network disagrees with {network.given}", network.arch
-            )
+            check_float_noise(parity, f"the exported network disagrees with {network.given}")
         except InputError as error:
             first = first or error
         else:
