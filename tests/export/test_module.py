@@ -22,7 +22,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.models.model import Model
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.execution import Job
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.selection import Selection
@@ -90,7 +90,7 @@ def certify(model: Model, log: Path, data: Any = IMAGES) -> Path:
         compute=Compute(backend="onnxruntime", batch=64, threads=1),
     )
     source = open_source(data, model.spec, model.num_classes)
-    certify_images(job, source, Selection(), log)
+    Certification(job, source, Selection(), log).run()
     return log
 
 

@@ -18,7 +18,7 @@ from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import manifest_path
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.noise.lattice import LatticeGaussian
-from smoothcert.engine.run.certification import certify_images
+from smoothcert.engine.run.certification import Certification
 from smoothcert.engine.run.cluster.executor import ClusterOptions, RayExecutor
 from smoothcert.engine.run.execution import Executor, Job
 from smoothcert.engine.run.kept_images import KeptImages, kept_images
@@ -51,7 +51,7 @@ def run(model: Path, tmp_path: Path) -> Run:
     ) -> Path:
         log = tmp_path / name
         images = open_source(data, opened.spec, opened.num_classes, SourceOptions(**options))
-        certify_images(job, images, Selection(limit=limit), log, executor=executor)
+        Certification(job, images, Selection(limit=limit), log, executor=executor).run()
         return log
 
     return certify
