@@ -32,7 +32,8 @@ EDITABLE := -q -c $(PINS) --no-build-isolation --config-settings editable_mode=s
 
 IDX := usr/share/datasets/fashion-mnist
 
-.PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures test lint bench clean
+.PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures test test-slow lint check bench
+.PHONY: clean
 .PHONY: wheels oldest newest soak fuzz mutation audit-dependencies
 .NOTPARALLEL:
 
@@ -68,8 +69,14 @@ lint: setup
 	$(BIN)/mypy tests benchmarks guard
 	$(BIN)/pytest tests/test_layers.py
 
+# Two workers with a core each (tests/conftest.py); a worker that is done takes over tests of another.
+WORKERS ?= 2
 test: setup $(TENSORRT_10:%=$(VENV)/tensorrt/%)
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
+
+# Campaigns, clusters, killed processes: what takes long, and needs all cores for itself.
+test-slow: setup
+	$(BIN)/pytest -m slow
 
 # The two ends of TensorRT 10's Python API, for a test to read: an environment holds one version.
 $(VENV)/tensorrt/%: | setup
