@@ -227,11 +227,13 @@ def _is_onnx(model: Path) -> bool:
 def _export_onnx(
     model: Path, output: Path, options: dict[str, Any], reduction: "Reduction | None"
 ) -> None:
+    from smoothcert.cli.shell.export_progress import ExportProgress
     from smoothcert.export.foreign.exporting import export_onnx
     from smoothcert.export.foreign.options import ModelOptions
 
     _refuse(options, _OF_WEIGHTS, f"is of a checkpoint, and {model} is an ONNX file")
-    report = export_onnx(model, output, ModelOptions.among(options), reduction)
+    with ExportProgress() as progress:
+        report = export_onnx(model, output, ModelOptions.among(options), reduction, progress)
     for line in report.lines():
         echo(line)
 
@@ -239,11 +241,14 @@ def _export_onnx(
 def _export_checkpoint(
     model: Path | None, output: Path, options: dict[str, Any], reduction: "Reduction | None"
 ) -> None:
+    from smoothcert.cli.shell.export_progress import ExportProgress
     from smoothcert.export.checkpoint_export import export_checkpoint
 
     _refuse(options, _OF_ONNX, f"is of an ONNX file, and {model or options['arch']} is none")
     own = {name: options[name] for name in (*_OF_WEIGHTS, *_OF_BOTH)}
-    _echo(export_checkpoint(model, output, **own, reduction=reduction), reduction)
+    with ExportProgress() as progress:
+        report = export_checkpoint(model, output, **own, reduction=reduction, watcher=progress)
+    _echo(report, reduction)
 
 
 def _denoiser_options(
@@ -276,6 +281,7 @@ def _export_composite(
     denoiser: "DenoiserOptions",
     reduction: "Reduction | None",
 ) -> None:
+    from smoothcert.cli.shell.export_progress import ExportProgress
     from smoothcert.export.composite.compose import compose
     from smoothcert.export.foreign.options import ModelOptions
     from smoothcert.export.opening import open_model
@@ -285,7 +291,8 @@ def _export_composite(
         classifier = open_model(model, ModelOptions.among(options))
         for line in classifier.said:
             echo(line)
-        report = compose(classifier, output, denoiser, reduction=reduction)
+        with ExportProgress() as progress:
+            report = compose(classifier, output, denoiser, reduction=reduction, watcher=progress)
     else:
         report = _compose_checkpoint(model, output, options, denoiser, reduction)
     for line in report.lines():
@@ -300,6 +307,7 @@ def _compose_checkpoint(
     reduction: "Reduction | None",
 ) -> "CompositeReport":
     """The classifier's own export is a step on the way, which nobody sees by its path."""
+    from smoothcert.cli.shell.export_progress import ExportProgress
     from smoothcert.engine.base.errors import InputError
     from smoothcert.engine.models.model import open_onnx
     from smoothcert.export.checkpoint_export import export_checkpoint
@@ -311,13 +319,15 @@ def _compose_checkpoint(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "classifier.onnx"
         try:
-            exported = export_checkpoint(model, path, **own)
+            with ExportProgress() as progress:
+                exported = export_checkpoint(model, path, **own, watcher=progress)
         except InputError as error:
             raise type(error)(str(error).replace(str(path), str(model or name))) from None
         _echo(replace(exported, path=Path(str(name))), None)
         sha256 = exported.checkpoint_sha256
-        return compose(open_onnx(path), output, denoiser, name=name, sha256=sha256,
-                       reduction=reduction)  # fmt: skip
+        with ExportProgress() as progress:
+            return compose(open_onnx(path), output, denoiser, name=name, sha256=sha256,
+                           reduction=reduction, watcher=progress)  # fmt: skip
 
 
 def _refuse(options: dict[str, Any], names: tuple[str, ...], why: str, first: str = "") -> None:
