@@ -67,7 +67,7 @@ def test_of_every_monotone_network_the_least_number_is_found() -> None:
             tried.append(len(form.kept))
             return Verdict(len(form.kept) >= least, 1, 2)
 
-        found = least_float(names, False, trial, lambda names=names: names, lambda: True, 0.1)
+        found = least_float(names, False, trial, names.copy, lambda: True, 0.1)
         assert not found.cut_short
         kept = len(found.form.kept)
         assert found.form.kept == tuple(names[:kept])

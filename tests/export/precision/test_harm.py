@@ -30,7 +30,7 @@ def test_each_switch_is_the_model_with_one_layer_quantised(tmp_path: Path, targe
     inputs = np.concatenate(list(calibration.batches(described.spec)))
     network = _Switched(model, quantised, quantizer.layers, tmp_path, optimised=True)
 
-    def alone(model: object) -> npt.NDArray[np.float32]:
+    def alone(model: onnx.ModelProto) -> npt.NDArray[np.float32]:
         out = tmp_path / "alone.onnx"
         onnx.save(model, str(out))
         found = OnnxRuntimeNetwork(open_onnx(out), len(inputs))
