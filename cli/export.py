@@ -8,7 +8,7 @@ import click
 from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo, is_quiet
 from smoothcert.engine.base.ranges import (
     CALIBRATION_IMAGES,
     CLASSES,
@@ -157,9 +157,11 @@ def command(model: Path | None, output: Path, **options: Any) -> None:
     MODEL is a checkpoint, an ONNX file that others wrote, or hf:FOLDER, a local folder of a
     Hugging Face image classifier. It is left out where --arch is the factory of a trained module.
     """
+    from smoothcert.cli.shell.export_progress import ExportProgress
     from smoothcert.exporting import export
 
-    found = export(model, output, **options)
+    with ExportProgress(quiet=is_quiet()) as progress:
+        found = export(model, output, watcher=progress, **options)
     for line in found.lines:
         echo(line)
     for line in found.warnings:
