@@ -22,12 +22,12 @@ def next_of(command: str, options: Mapping[str, Any]) -> str | None:
     from smoothcert.cli.diagnosis import commands
 
     if command in ("certify", "predict") and not options.get("estimate"):
-        logs = _logs(options["log"], options["sigma"])
+        logs = _logs(options["out"], options["sigma"])
         if options["shard"] != "0/1":
             whole = f"smoothcert merge OUT.tsv {commands.word(logs[0])} ..."
             return f"{whole} (the logs of all shards)"
         lists = {name: options[name] for name in ("indices", "labels", "classes")}
-        check = commands.audit(logs[0], options["source"], lists).note
+        check = commands.audit(logs[0], options["data"], lists).note
         return f"{commands.analyze(*logs).note}; to check it: {check}"
     if command == "merge":
         log = str(options["out"])
