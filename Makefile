@@ -1,5 +1,5 @@
-# make demo | test | lint | setup | bench | wheels | soak | fuzz | mutation. All is in .venv, which
-# grows: `demo` installs what it needs, the others what else there is.
+# make demo | test | check | lint | docs | setup | bench | wheels | soak | fuzz | mutation. All is in
+# .venv, which grows: `demo` installs what it needs, the others what else there is.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -9,7 +9,7 @@ PACKAGES := api cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
 TENSORRT_10 := 10.13.2.6 10.16.1.11
 DEMO_EXTRAS := cpu,export,report
-EXTRAS := $(DEMO_EXTRAS),openvino,hf,parquet,pandas,tensorrt-rtx,ray,metrics,dev,kernel-tests
+EXTRAS := $(DEMO_EXTRAS),openvino,hf,parquet,pandas,tensorrt-rtx,ray,metrics,docs,dev,kernel-tests
 PINS := $(VENV)/constraints.txt
 
 # The demo imports a tenth of what is installed: that is compiled when it is imported, and kept. uv
@@ -32,8 +32,8 @@ EDITABLE := -q -c $(PINS) --no-build-isolation --config-settings editable_mode=s
 
 IDX := usr/share/datasets/fashion-mnist
 
-.PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures test test-slow lint check bench
-.PHONY: clean
+.PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures
+.PHONY: test test-slow check lint docs bench clean
 .PHONY: wheels oldest newest soak fuzz mutation audit-dependencies
 .NOTPARALLEL:
 
@@ -73,6 +73,11 @@ lint: setup
 WORKERS ?= 2
 test: setup $(TENSORRT_10:%=$(VENV)/tensorrt/%)
 	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
+
+# Lint, types and the quick tests of what everything stands on, in about a minute.
+check: lint
+	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal $(QUICK:%=tests/%)
+QUICK := api/test_front_door.py api/test_several.py cli/shell engine/base engine/log engine/models/row_independence engine/noise engine/statistics engine/sources analysis/reading
 
 # Campaigns, clusters, killed processes: what takes long, and needs all cores for itself.
 test-slow: setup
@@ -132,6 +137,10 @@ pictures: setup
 	$(BIN)/smoothcert export data/fashion_mnist_sigma25.pth -o out/pictures/model.onnx
 	for sigma in 0.12 0.25 0.5; do $(BIN)/smoothcert certify out/pictures/model.onnx data/fashion_mnist_500.npz out/pictures/$$sigma.tsv --sigma $$sigma --n 1000 --max 200 --seed 0; done
 	$(BIN)/smoothcert analyze out/pictures/0.12.tsv out/pictures/0.25.tsv out/pictures/0.5.tsv --rho 0.001 --plot docs/pictures/accuracy.png
+
+# Strict: a link or an anchor that leads nowhere ends it. Nothing is fetched.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q
 
 bench: setup
 	$(BIN)/python benchmarks/noise.py
