@@ -28,6 +28,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_export_certify_and_audit(checkpoint: Path, tmp_path: Path) -> None:
     out, log, source = tmp_path / "m.onnx", tmp_path / "m.tsv", tmp_path / "images.npz"
     pixels = np.random.default_rng(0).integers(0, 256, (2, 28, 28)).astype(np.uint8)
