@@ -149,9 +149,9 @@ def parse(command: str) -> None:
     context.close()
 
 
-def delete(log: str) -> None:
-    """So that a log is new, with all that lies beside it."""
-    for file in Path().glob(f"{log}*"):
+def delete(output: str) -> None:
+    """So that an output is new, with all that lies beside it."""
+    for file in Path().glob(f"{output}*"):
         file.unlink()
 
 
@@ -161,6 +161,8 @@ def run(command: str, files: Path) -> None:
     name, *words = expanded(command)
     if name in ("certify", "predict", "merge"):
         delete(next(word for word in words if word.endswith(".tsv")))
+    if "-o" in words:
+        delete(words[words.index("-o") + 1])
     if name in ("certify", "predict") and "--max" not in words:
         words += ["--max", "2"]
     with pytest.raises(SystemExit) as done:
