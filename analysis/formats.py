@@ -10,21 +10,34 @@ import numpy as np
 
 from smoothcert.analysis.accuracy import MEASURES
 from smoothcert.analysis.envelope import NAME, note
-from smoothcert.analysis.grid import HTML, LATEX, MARKDOWN, TEXT, Grid, Markup, printable
+from smoothcert.analysis.grid import (
+    HTML,
+    LATEX,
+    MARKDOWN,
+    TEXT,
+    Grid,
+    Markup,
+    in_blocks,
+    printable,
+)
 from smoothcert.analysis.opening import Skipped
 from smoothcert.analysis.table import AccuracyTable, Row
 
 _LOWER = "  at least (w.h.p.)"
 
 
-def render(table: AccuracyTable, form: str, skipped: Sequence[Skipped] = ()) -> str:
-    """The table in one of FORMATS, without a final newline.
+def render(
+    table: AccuracyTable, form: str, skipped: Sequence[Skipped] = (), width: int | None = None
+) -> str:
+    """The table in one of FORMATS, without a final newline; as text in lines of at most `width`.
 
     text, markdown and latex mark the best log at each radius (every one of several equals, none
     where all are 0, none where there is but one log); csv and json carry every digit.
     json also names the logs that were skipped, and what was inferred of the others. The upper
     envelope, where the table has one, comes last, with the log (its sigma) that each figure is of.
     """
+    if form == "text" and width is not None:
+        return in_blocks(_grid(table, TEXT), width)
     return FORMATS[form](table, skipped)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from smoothcert.analysis.log import Log, read_log
 from smoothcert.analysis.reading.layout import looks_like_a_log
 from smoothcert.analysis.reading.text import EmptyLogError
+from smoothcert.engine.base.doing import each_of
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.log.manifest import manifest_path
 
@@ -42,7 +43,7 @@ def open_logs(named: Sequence[Path], columns: Sequence[str] | None = None) -> Op
     """
     paths, notes = _files(named, columns)
     logs, skipped = [], []
-    for path in paths:
+    for path in each_of(paths, "reading logs", len(paths)):
         try:
             logs.append(read_log(path, columns))
         except InputError as error:

@@ -6,18 +6,23 @@ import json
 from collections.abc import Callable, Sequence
 
 from smoothcert.analysis.formats import remarks_of
-from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, printable
+from smoothcert.analysis.grid import LATEX, MARKDOWN, TEXT, Grid, Markup, in_blocks, printable
 from smoothcert.analysis.opening import Skipped
 from smoothcert.analysis.prediction import Judgement, PredictionTable
 
 
-def render_predictions(table: PredictionTable, form: str, skipped: Sequence[Skipped] = ()) -> str:
-    """The table in one of PREDICTION_FORMATS, without a final newline.
+def render_predictions(
+    table: PredictionTable, form: str, skipped: Sequence[Skipped] = (), width: int | None = None
+) -> str:
+    """The table in one of PREDICTION_FORMATS, without a final newline; as text in lines of at most
+    `width`.
 
     text, markdown and latex show shares, to three decimals, and leave out columns that say
     nothing; csv and json carry the counts, all of them.
     json also names the logs that were skipped, and what was inferred of the others.
     """
+    if form == "text" and width is not None:
+        return in_blocks(_grid(table, TEXT), width)
     return PREDICTION_FORMATS[form](table, skipped)
 
 

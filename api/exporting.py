@@ -19,6 +19,7 @@ from smoothcert.export.foreign.options import Layout, ModelOptions
 from smoothcert.export.lines import checkpoint_lines
 from smoothcert.export.opening import open_model
 from smoothcert.export.precision.reduce import Precision, Reduction
+from smoothcert.export.precision.watching import UNWATCHED, ExportWatcher
 from smoothcert.numbers import numbers_of
 
 _OF_ONNX = ("layout", "logits", "threshold")
@@ -75,6 +76,7 @@ def export(
     denoiser_shape: Sequence[int] | None = None,
     diffusion: str | None = None,
     denoiser_interpolation: str | None = None,
+    watcher: ExportWatcher = UNWATCHED,
 ) -> Exported:
     """Export a model to ONNX and check that both vote alike on the same noisy images.
 
@@ -87,6 +89,7 @@ def export(
             --for
     denoiser ...  see DenoiserOptions: the denoiser and the model as one network, for noise of
             `sigma` alone
+    watcher told of the stages, and how far they are
     Raises InputError, in one line, for what does not fit together or cannot be exported; nothing is
     written to `output` then.
     """
@@ -123,13 +126,13 @@ def export(
             "calibrate and sigma have no use at fp32: give --precision too, or leave them out"
         )
     if composite is not None:
-        return _composite(path, out, options, composite, reduction)
+        return _composite(path, out, options, composite, reduction, watcher)
     if path is not None and _is_onnx(path):
         _refuse(options, _OF_WEIGHTS, f"is of a checkpoint, and {path} is an ONNX file")
-        foreign = export_onnx(path, out, ModelOptions.among(options), reduction)
+        foreign = export_onnx(path, out, ModelOptions.among(options), reduction, watcher)
         return Exported(out, tuple(foreign.lines()))
     _refuse(options, _OF_ONNX, f"is of an ONNX file, and {path or arch} is none")
-    report = export_checkpoint(path, out, **_own(options), reduction=reduction)
+    report = export_checkpoint(path, out, **_own(options), reduction=reduction, watcher=watcher)
     return Exported(out, tuple(checkpoint_lines(report, reduction)), report.warnings)
 
 
@@ -176,12 +179,13 @@ def _composite(
     options: Options,
     denoiser: DenoiserOptions,
     reduction: Reduction | None,
+    watcher: ExportWatcher,
 ) -> Exported:
     if model is None or not _is_onnx(model):
-        return _composed_checkpoint(model, output, options, denoiser, reduction)
+        return _composed_checkpoint(model, output, options, denoiser, reduction, watcher)
     _refuse(options, _OF_WEIGHTS, f"is of a checkpoint, and {model} is an ONNX file")
     classifier = open_model(model, ModelOptions.among(options))
-    report = compose(classifier, output, denoiser, reduction=reduction)
+    report = compose(classifier, output, denoiser, reduction=reduction, watcher=watcher)
     return Exported(output, (*classifier.said, *report.lines()))
 
 
@@ -191,6 +195,7 @@ def _composed_checkpoint(
     options: Options,
     denoiser: DenoiserOptions,
     reduction: Reduction | None,
+    watcher: ExportWatcher,
 ) -> Exported:
     """The classifier's own export is a step on the way, which nobody sees by its path."""
     name = options["arch"] if model is None else model.name
@@ -198,12 +203,14 @@ def _composed_checkpoint(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "classifier.onnx"
         try:
-            exported: ExportReport = export_checkpoint(model, path, **_own(options))
+            exported: ExportReport = export_checkpoint(
+                model, path, **_own(options), watcher=watcher
+            )
         except InputError as error:
             raise type(error)(str(error).replace(str(path), str(model or name))) from None
         sha256 = exported.checkpoint_sha256
         report = compose(open_onnx(path), output, denoiser, name=name, sha256=sha256,
-                         reduction=reduction)  # fmt: skip
+                         reduction=reduction, watcher=watcher)  # fmt: skip
     before = checkpoint_lines(replace(exported, path=Path(str(name))), None)
     return Exported(output, (*before, *report.lines()), exported.warnings)
 

@@ -4,6 +4,7 @@ import importlib
 import io
 import sys
 import time
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from smoothcert.engine.base.doing import shown_otherwise
 from smoothcert.engine.base.wording import printable_line
 
 if TYPE_CHECKING:
@@ -37,22 +39,39 @@ _SENTENCES = {
 """Events that are said in a pipe too."""
 
 
+_WIDE = 100
+"""Columns of a terminal that has room for all that can be said of a run."""
 _SECONDS_BETWEEN_DRAWINGS = 0.25
 _NOTEBOOK_WIDTH = 110
 
 
 class TerminalProgress:
-    """A context manager that draws columns while it is open, where stderr is a terminal; with
-    `always` as if it were one."""
+    """A context manager that draws columns while it is open, where stderr is a terminal, and
+    nothing with `quiet`; with `always` as if it were one."""
 
-    def __init__(self, *columns: ProgressColumn, always: bool = False) -> None:
+    def __init__(self, *columns: ProgressColumn, quiet: bool = False, always: bool = False) -> None:
         console = Console(file=sys.stderr, force_terminal=True if always else None)
         self._progress = Progress(
-            *columns, console=console, disable=not console.is_terminal, transient=True
+            *columns,
+            console=console,
+            disable=quiet or not console.is_terminal,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # else its lines would leave their pipe
         )
+        self._place = ExitStack()
+
+    def _draw(self) -> None:
+        """Begin to draw, where that has not begun."""
+        if not self._progress.live.is_started:
+            self._place.enter_context(shown_otherwise())
+            self._progress.start()
+
+    def _erase(self) -> None:
+        self._progress.stop()
+        self._place.close()
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._draw()
         return self
 
     def __exit__(
@@ -61,11 +80,12 @@ class TerminalProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._erase()
 
 
 class RunProgress(TerminalProgress):
-    """A Watcher (engine/run/certification.py) that draws on a terminal's stderr."""
+    """A Watcher (engine/run/certification.py) that draws on a terminal's stderr, from when it is
+    known how much there is to do."""
 
     def __init__(self, *, always: bool = False) -> None:
         super().__init__(
@@ -74,7 +94,7 @@ class RunProgress(TerminalProgress):
             TaskProgressColumn(),
             TextColumn("{task.fields[rate]} samples/s"),
             TextColumn("{task.fields[accuracy]}"),
-            TimeElapsedColumn(),
+            *([TimeElapsedColumn()] if Console().width >= _WIDE else []),
             TextColumn("{task.fields[left]} left"),
             always=always,
         )
@@ -86,12 +106,17 @@ class RunProgress(TerminalProgress):
         self._total = self._samples = 0
         self._start = time.monotonic()
 
+    def __enter__(self) -> Self:
+        return self
+
     def begin(self, images: int, done: int, samples: int) -> None:
         """See Watcher.begin."""
+        self._progress.reset(self._task)  # its time
         self._images, self._done, self._total = images, done, samples
         self._samples = self._labelled = self._correct = 0
         self._start = time.monotonic()
         self._show()
+        self._draw()
 
     def batch(self, samples: int) -> None:
         """See Watcher.batch."""
@@ -115,15 +140,19 @@ class RunProgress(TerminalProgress):
         """See Watcher.event; only trouble is worth a line. What was passed over, what is not
         proven and what has changed since a log was begun is said in a pipe too."""
         if name in _SENTENCES:
-            self._progress.console.print(
-                printable_line(f"smoothcert: {_SENTENCES[name].format(**details)}"),
-                markup=False,
-                highlight=False,
-                soft_wrap=True,
-            )
+            with shown_otherwise():
+                self._progress.console.print(
+                    printable_line(f"smoothcert: {_SENTENCES[name].format(**details)}"),
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
+                )
         if name == "log begun":  # of several
             self._level = f"sigma {details['sigma']:g}: "
+        if name == "log finished":
+            self._erase()
         if name == "selecting":
+            self._draw()
             self._progress.update(self._task, images="selecting {done}/{images}".format(**details))
         if name in ("worker lost", "no worker") and not self._progress.disable:
             said = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in details.items())

@@ -13,9 +13,10 @@ from smoothcert.analysis.reading.names import check_columns
 from smoothcert.analysis.table import accuracy_table, check_radii
 from smoothcert.analysis.undecided import undecided_sentence
 from smoothcert.analysis.usual_radii import usual_radii
+from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
-from smoothcert.cli.shell.printing import echo, echo_lines
+from smoothcert.cli.shell.printing import echo, echo_lines, terminal_width
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.ranges import ALPHA, RADIUS, RHO
 from smoothcert.engine.sources.options import SourceOptions
@@ -58,7 +59,9 @@ _FILE = click.Path(path_type=Path)
     is_flag=True,
     help="Also the upper envelope of the logs: of each radius the best one's.",
 )
-@click.option("--source", help="Of --html: the certified images, for pictures of them.")
+@click.option(
+    "--source", type=SOURCE, help="Of --html: the certified images, for pictures of them."
+)
 @click.option("--labels", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option("--classes", type=_FILE, metavar="FILE", help="Of --source, as certify had it.")
 @click.option(
@@ -112,6 +115,9 @@ def command(
 
     With --reference the table says instead what share of the images is predicted correctly (the
     label) and accurately (the class that the reference names).
+
+    On a terminal the table is as wide as that, in several blocks if need be; in a pipe each LOG has
+    one line.
 
     --html writes one file with curves, histograms and every certificate, for any browser.
     """
@@ -170,7 +176,7 @@ def command(
                 echo(f"{log.path}: {about}", err=True)
     for said in notes:
         echo(said, err=True)
-    echo_lines(render(table, form, found.skipped))
+    echo_lines(render(table, form, found.skipped, terminal_width()))
     _fail_if_damaged(found)
 
 
@@ -192,7 +198,7 @@ def _judge(
     found = _opened(logs, columns)
     table = judge_predictions(found.logs, judge)
     _tell(found, [*found.logs, judge])
-    echo_lines(render_predictions(table, form, found.skipped))
+    echo_lines(render_predictions(table, form, found.skipped, terminal_width()))
     _fail_if_damaged(found)
 
 

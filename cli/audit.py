@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smoothcert.cli.file_options import source_options
+from smoothcert.cli.file_options import SOURCE, source_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo_result
 from smoothcert.engine.base.ranges import ROWS, SEED
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MOST_FINDINGS = 50
 
 @click.command("audit", cls=GroupedCommand)
 @click.argument("log", type=click.Path(path_type=Path), metavar="LOG.tsv")
-@click.argument("source")
+@click.argument("source", type=SOURCE)
 @click.option(
     "--rows", type=Number(ROWS), default=20, show_default=True, help="Images to certify again."
 )
@@ -46,19 +46,19 @@ def command(log: Path, source: str, **options: Any) -> None:
 
     report = audit(log, source, **options)
     for finding in report.findings[:MOST_FINDINGS]:
-        echo(finding)
+        echo_result(finding)
     if len(report.findings) > MOST_FINDINGS:
-        echo(f"... and {len(report.findings) - MOST_FINDINGS} more findings")
+        echo_result(f"... and {len(report.findings) - MOST_FINDINGS} more findings")
     for remark in report.remarks:
-        echo(f"not recomputed: {remark}")
-    echo(
+        echo_result(f"not recomputed: {remark}")
+    echo_result(
         f"{log}: {report.rows} rows recomputed, {report.repeated} certified again (seed "
         f"{report.seed}), {report.manner}: {len(report.findings) or 'no'} findings"
     )
     if report.findings:
         sys.exit(1)
     if report.rows:
-        echo(_chances(report))
+        echo_result(_chances(report))
 
 
 def _chances(report: "AuditReport") -> str:

@@ -12,7 +12,7 @@ import click
 from smoothcert.cli.file_options import model_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo, echo_result
 from smoothcert.engine.base.ranges import (
     BATCH,
     BENCH_BUDGET,
@@ -165,7 +165,7 @@ def command(
     for rival, reason in result["not_measured"].items():
         echo(f"no {rival}: {reason}", err=True)
     if as_json:
-        echo(json.dumps(result))
+        echo_result(json.dumps(result))
     else:
         _print(result)
 
@@ -208,15 +208,15 @@ def _torch_network(model: Any, wanted: tuple[str, ...], *, explicit: bool) -> An
 def _print(result: dict[str, Any]) -> None:
     from smoothcert.engine.bench.shapes import SHAPES
 
-    echo(
+    echo_result(
         f"{result['arch'] or result['model']} {tuple(result['input_shape'])}, {result['runtime']}, "
         f"{result['precision']}, batch {result['batch']}, {result['threads']} threads, "
         f"{result['machine']['processor']}; medians of {result['rounds']} rounds (quartiles)"
     )
     for name, reason in result["passed_over"].items():
-        echo(f"{name} was passed over: {reason}")
+        echo_result(f"{name} was passed over: {reason}")
     if result["took"]:
-        echo(f"tuned: {result['took']}")
+        echo_result(f"tuned: {result['took']}")
     spread, said = result["spread"], set[str]()
     for title, key, ratio in (
         ("certification loop", "samples_per_second", None),
@@ -231,18 +231,20 @@ def _print(result: dict[str, Any]) -> None:
         if result[key] is None or title in said:
             continue
         said.add(title)
-        line = f"{title:30} {result[key]:12,.1f} samples/s ({_range(spread[key], ',.1f')})"
+        echo_result(f"{title:30} {result[key]:10,.1f} samples/s ({_range(spread[key], ',.1f')})")
         if ratio:
-            line += f"; certification / this: {result[ratio]:.3f} ({_range(spread[ratio], '.3f')})"
-        echo(line)
+            echo_result(
+                f"{'  certification / this':30} {result[ratio]:10.3f}"
+                f" ({_range(spread[ratio], '.3f')})"
+            )
     if (result["reference_batch"] or 1000) < 1000:
-        echo(
+        echo_result(
             "the original loop's own batch is 1,000: --reference-batch 1000 takes it, however long "
             "that is"
         )
     if result["stages"]:
         parts = ", ".join(f"{name} {share:.1%}" for name, share in result["stages"].items())
-        echo(f"time of the certification loop: {parts}")
+        echo_result(f"time of the certification loop: {parts}")
     if result["gflops"]:
         line = f"{result['gflop_per_sample']:.3g} GFLOP per sample, {result['gflops']:,.1f} GFLOP/s"
         if result["share_of_limit"]:
@@ -251,7 +253,7 @@ def _print(result: dict[str, Any]) -> None:
                 f"best of {len(SHAPES)} large products and convolutions here "
                 f"({result['limit_shape']})"
             )
-        echo(line)
+        echo_result(line)
 
 
 def _range(extent: tuple[float, float], form: str) -> str:

@@ -9,7 +9,7 @@ import click
 from smoothcert.cli.file_options import model_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo, is_quiet
 from smoothcert.engine.base.ranges import (
     AUX_STREAMS,
     BATCH,
@@ -98,7 +98,7 @@ def command(
     onnx, said = onnx_at(model, ModelOptions.among(of_model))
     for sentence in said:
         echo(f"{model}: {sentence}")
-    with BuildProgress() as progress:
+    with BuildProgress(quiet=is_quiet()) as progress:
         record = build_plan(
             onnx,
             output,

@@ -13,8 +13,9 @@ from typing import Any
 import click
 
 from smoothcert.cli.diagnosis.showing import show
-from smoothcert.cli.file_options import model_options, source_options
+from smoothcert.cli.file_options import SOURCE, model_options, source_options
 from smoothcert.cli.grouping import GroupedCommand
+from smoothcert.cli.shell.printing import echo_result
 from smoothcert.engine.backends.device.driver import Gpu, driver_version, gpus
 from smoothcert.engine.base.cores import runnable_cores, usable_cores
 from smoothcert.engine.base.errors import InputError
@@ -33,7 +34,7 @@ _NOT_FOR_USERS = ("dev", "kernel-tests")
 
 
 @click.command("doctor", cls=GroupedCommand)
-@click.argument("paths", nargs=-1, metavar="[MODEL] [SOURCE] [LOG]...")
+@click.argument("paths", type=SOURCE, nargs=-1, metavar="[MODEL] [SOURCE] [LOG]...")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array.")
 @model_options
 @source_options
@@ -53,7 +54,7 @@ def command(paths: tuple[str, ...], as_json: bool, **options: Any) -> None:
     else:
         entries, usable = diagnose(), True
     if as_json:
-        click.echo(json.dumps(entries))
+        echo_result(json.dumps(entries))
     else:
         show(entries)
     if not usable:

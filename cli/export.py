@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import GroupedCommand, grouped, option
 from smoothcert.cli.shell.numbers import Number, Numbers
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo, is_quiet
 from smoothcert.engine.base.ranges import (
     CALIBRATION_IMAGES,
     CLASSES,
@@ -47,7 +48,12 @@ from smoothcert.engine.base.ranges import (
     default="fp32",
     show_default=True,
 )
-@click.option("--calibrate", metavar="SOURCE", help="Images for int8 and fp8, and to compare on.")
+@click.option(
+    "--calibrate",
+    type=SOURCE,
+    metavar="SOURCE",
+    help="Images for int8 and fp8, and to compare on.",
+)
 @click.option(
     "--sigma",
     type=Number(SIGMA),
@@ -114,6 +120,7 @@ from smoothcert.engine.base.ranges import (
     "With a denoiser in front",
     option(
         "--denoiser",
+        type=SOURCE,
         metavar="NAME",
         help="An ONNX file, or pkg.module:factory of a torch module: the two as one network, for "
         "noise of --sigma alone.",
@@ -150,9 +157,11 @@ def command(model: Path | None, output: Path, **options: Any) -> None:
     MODEL is a checkpoint, an ONNX file that others wrote, or hf:FOLDER, a local folder of a
     Hugging Face image classifier. It is left out where --arch is the factory of a trained module.
     """
+    from smoothcert.cli.shell.export_progress import ExportProgress
     from smoothcert.exporting import export
 
-    found = export(model, output, **options)
+    with ExportProgress(quiet=is_quiet()) as progress:
+        found = export(model, output, watcher=progress, **options)
     for line in found.lines:
         echo(line)
     for line in found.warnings:

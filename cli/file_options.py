@@ -10,6 +10,10 @@ from smoothcert.engine.base.ranges import INPUT_END, MEAN, RESIZE, SIDE, STD, TH
 
 _FILE = click.Path(path_type=Path)
 
+SOURCE = click.Path(readable=False)
+"""A file, a folder or a pattern of images, as a text: completion offers files, and what is wrong
+with it is said where it is opened."""
+
 
 class _Pair(click.ParamType[tuple[str, ...]]):
     """The name of the images and that of their labels; how many there must be depends on whether

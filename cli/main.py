@@ -35,10 +35,14 @@ def _status_of(arguments: list[str]) -> int:
     import click
 
     from smoothcert.cli.shell.commands import smoothcert
+    from smoothcert.cli.shell.completion import answered
     from smoothcert.cli.shell.printing import complain
     from smoothcert.engine.base.cores import limit_libraries
     from smoothcert.engine.base.errors import InputError, RunStoppedError, one_line, system_line
 
+    status = answered()
+    if status is not None:
+        return status
     limit_libraries()
     try:
         # Not click's own main: it would print an empty line before an interruption.

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.printing import echo
 
 
-@click.command("merge")
+@click.command("merge", cls=GroupedCommand)
 @click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tsv")
 @click.argument("shards", type=click.Path(path_type=Path), nargs=-1, required=True)
 def command(out: Path, shards: tuple[Path, ...]) -> None:

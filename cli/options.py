@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from smoothcert.cli.file_options import SOURCE
 from smoothcert.cli.grouping import grouped, option
 from smoothcert.cli.shell.numbers import Number, OneOrMore
 from smoothcert.engine.base.ranges import (
@@ -29,7 +30,7 @@ def run_options(function: _Command) -> _Command:
     for decorate in reversed(
         (
             click.argument("model", type=click.Path(path_type=Path)),
-            click.argument("data", metavar="SOURCE"),
+            click.argument("data", metavar="SOURCE", type=SOURCE),
             click.argument("out", type=click.Path(path_type=Path), metavar="OUT.tsv"),
             click.option(
                 "--sigma",

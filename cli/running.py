@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import (
+    complain,
+    echo,
+    echo_lines,
+    echo_result,
+    terminal_width,
+)
 
 if TYPE_CHECKING:
     from smoothcert.engine.run.certification import RunSummary
@@ -54,23 +60,22 @@ def estimated(
     **options: Any,
 ) -> None:
     """Print what each mode would take; `make` is smoothcert.certify."""
+    from smoothcert.analysis.grid import TEXT, in_blocks
     from smoothcert.cli.watchers import watching
 
     with watching(log_json, metrics_port, metrics_host) as watchers:
         found = make(watcher=watchers, progress=False, **options)
+    width = terminal_width()
     for each in found:
-        echo(
+        echo_result(
             f"sigma {each.sigma:g}: {each.tried} of {each.images} images tried, at "
             f"{each.samples_per_second:,.0f} samples/s on this device; for all {each.images}:"
         )
-        width = max(len(mode.options) for mode in each.modes)
-        echo(f"{'':{width}}  {'samples/image':>21}  {'samples':>15}  {'hours':>8}")
+        grid = [["", "samples/image", "samples", "hours"]]
         for mode in each.modes:
             per_image = f"{mode.per_image:,.0f} +- {mode.error:,.0f}"
-            echo(
-                f"{mode.options:{width}}  {per_image:>21}  {mode.samples:>15,.0f}  "
-                f"{mode.hours:>8.2f}"
-            )
+            grid.append([mode.options, per_image, f"{mode.samples:,.0f}", f"{mode.hours:.2f}"])
+        echo_lines(TEXT.lay_out(grid) if width is None else in_blocks(grid, width))
 
 
 def _say(log: str, images: int, certified: int, samples: int, seconds: float) -> None:
@@ -94,9 +99,8 @@ def _say_failed(log: Path, summary: "RunSummary") -> None:
 
     if summary.failed:
         first = summary.failed[0]
-        echo(
-            f"smoothcert: {len(summary.failed)} of {summary.images} images could not be certified, "
+        complain(
+            f"{len(summary.failed)} of {summary.images} images could not be certified, "
             f"the first being image {first.index}: {first.reason}; {manifest_path(log)} names them "
-            "all, and the same command tries them again",
-            err=True,
+            "all, and the same command tries them again"
         )

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from smoothcert.cli.file_options import SOURCE
+from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number, Numbers
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo, is_quiet
 from smoothcert.engine.base.ranges import (
     CLASSES,
     CONSISTENCY,
@@ -30,8 +32,8 @@ from smoothcert.engine.base.ranges import (
 )
 
 
-@click.command("train")
-@click.argument("source")
+@click.command("train", cls=GroupedCommand)
+@click.argument("source", type=SOURCE)
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.option("--arch", required=True, help="Architecture, or pkg.module:factory.")
 @click.option(
@@ -39,6 +41,7 @@ from smoothcert.engine.base.ranges import (
 )
 @click.option(
     "--test",
+    type=SOURCE,
     metavar="SOURCE",
     help="Images to test each epoch on [default: the test images in SOURCE].",
 )
@@ -151,7 +154,7 @@ def command(
                 echo(f"{images.describe()['name']}: {sentence}")
     if crop_flip is None:
         crop_flip = data.spec.channels == 3
-    with TrainingProgress() as progress:
+    with TrainingProgress(quiet=is_quiet()) as progress:
         summary = train(
             TrainSettings(crop_flip=crop_flip, **settings),
             data,

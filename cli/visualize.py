@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from smoothcert.cli.file_options import source_options
+from smoothcert.cli.file_options import SOURCE, source_options
 from smoothcert.cli.grouping import GroupedCommand
 from smoothcert.cli.shell.numbers import Number, Numbers
 from smoothcert.cli.shell.printing import echo
@@ -13,7 +13,7 @@ from smoothcert.engine.base.ranges import INDEX, PICTURED_SIGMA, RESIZE, SEED, S
 
 
 @click.command("visualize", cls=GroupedCommand)
-@click.argument("source")
+@click.argument("source", type=SOURCE)
 @click.argument("outdir", type=click.Path(path_type=Path))
 @click.argument("index", type=Number(INDEX))
 @click.argument("sigmas", type=Number(PICTURED_SIGMA), nargs=-1, required=True, metavar="SIGMA...")

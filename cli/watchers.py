@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from smoothcert.cli.shell.printing import echo
+from smoothcert.cli.shell.printing import echo, is_quiet
 from smoothcert.engine.base.wording import printable, printable_json
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.certification import Watcher, Watchers
@@ -93,7 +93,10 @@ def watching(log_json: bool, metrics_port: int | None, metrics_host: str) -> Ite
     """What the options ask for; the progress line gives way to JSON lines."""
     with ExitStack() as stack:
         watchers: list[Watcher] = [Sayings()]
-        watchers.append(JsonLog() if log_json else stack.enter_context(RunProgress()))
+        if log_json:
+            watchers.append(JsonLog())
+        elif not is_quiet():
+            watchers.append(stack.enter_context(RunProgress()))
         if metrics_port is not None:
             from smoothcert.cli.metrics import Metrics
 

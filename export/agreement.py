@@ -3,7 +3,7 @@
 The noise is a stream of the noise law that no certificate draws from.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,9 @@ from smoothcert.engine.statistics.bounds import failure_bound
 _RELATIVE_TOLERANCE = 1e-3
 """Float32 kernels that sum in another order differ by about 1e-6 of the logits' scale; a wrong
 weight, layer or normalisation by far more than this."""
+
+SAMPLES = 32
+"""Of an image, unless it is said."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +51,17 @@ def compare_votes(
     second: Network,
     images: Sequence[npt.NDArray[np.uint8]],
     sigma: float,
-    samples_per_image: int = 32,
+    samples_per_image: int = SAMPLES,
     seed: int = 0,
+    ran: Callable[[int], None] | None = None,
 ) -> Parity:
-    """Run both networks (equal batch sizes) on the same noise around each image (uint8 [C,H,W])."""
-    noise = _Noise(images, sigma, samples_per_image, seed)
+    """Run both networks (equal batch sizes) on the same noise around each image (uint8 [C,H,W]).
+
+    ran  is told how many samples both have voted on, after each batch
+    """
+    noise = NoisyRows(images, sigma, samples_per_image, seed)
     disagreements, difference, scale = 0, 0.0, 0.0
-    for one, other in zip(noise.logits(first), noise.logits(second), strict=True):
+    for one, other in zip(noise.logits(first), noise.logits(second, ran), strict=True):
         disagreements += int((one.argmax(axis=1) != other.argmax(axis=1)).sum())
         # numpy's maximum, unlike max, lets a NaN through: NaN logits are no agreement.
         difference = float(np.maximum(difference, np.abs(one - other).max()))
@@ -127,12 +134,13 @@ def measure_disagreement(
     second: Network,
     images: Sequence[npt.NDArray[np.uint8]],
     sigma: float,
-    samples_per_image: int = 32,
+    samples_per_image: int = SAMPLES,
     seed: int = 0,
-    first_sample: int = 0,
-    purpose: Purpose = Purpose.PARITY,
+    ran: Callable[[int], None] | None = None,
 ) -> Disagreement:
     """Let both networks vote on the same noise around each image (uint8 [C, H, W]).
+
+    ran  is told how many rows either network has run, after each batch
 
     Sample i of image j is that of image id j in the noise law; the stream is never a
     certificate's. A row that is not finite votes for no class, and two such rows agree. The
@@ -150,41 +158,59 @@ def measure_disagreement(
             f"{samples_per_image} samples of {len(images)} images compare nothing: expected at "
             "least 1 of each"
         )
-    noise = _Noise(images, sigma, samples_per_image, seed, first_sample, purpose)
+    noise = NoisyRows(images, sigma, samples_per_image, seed)
     one, other = (
-        np.concatenate([votes_of(logits) for logits in noise.logits(network)])
+        np.concatenate([votes_of(logits) for logits in noise.logits(network, ran)])
         for network in (first, second)
     )
     counts = (one != other).reshape(len(images), -1).sum(axis=1, dtype=np.int64)
     return Disagreement(counts, samples_per_image, sigma)
 
 
-class _Noise:
-    """Rows of noise around images: sample i of image j is that of image id j in the noise law."""
+class NoisyRows:
+    """Rows of noise around images: sample i of image j is that of image id j in the noise law.
+
+    images  uint8 [C, H, W] each
+    order   int64, of the rows, image by image: those to take, in this order; None for all
+    """
 
     def __init__(
         self,
         images: Sequence[npt.NDArray[np.uint8]],
         sigma: float,
         samples_per_image: int,
-        seed: int,
+        seed: int = 0,
         first_sample: int = 0,
         purpose: Purpose = Purpose.PARITY,
+        order: npt.NDArray[np.int64] | None = None,
     ) -> None:
         self._table, self._seed = LatticeGaussian(sigma).table, seed
         self._pixels = np.stack([image.reshape(-1) for image in images])
-        self._slots = np.repeat(np.arange(len(images), dtype=np.int32), samples_per_image)
-        samples = np.tile(np.arange(samples_per_image) + first_sample, len(images))
+        if order is None:
+            order = np.arange(len(images) * samples_per_image)
+        self._slots = (order // samples_per_image).astype(np.int32)
+        samples = order % samples_per_image + first_sample
         self._addresses = counters(samples, self._slots, purpose)
 
-    def logits(self, network: Network) -> Iterator[npt.NDArray[np.float32]]:
-        """A network's logits on all rows, a batch at a time; each valid until the next."""
+    def __len__(self) -> int:
+        """Rows in all."""
+        return len(self._slots)
+
+    def logits(
+        self, network: Network, ran: Callable[[int], None] | None = None
+    ) -> Iterator[npt.NDArray[np.float32]]:
+        """A network's logits on all rows, a batch at a time; each valid until the next.
+
+        ran  is told how many rows a batch had, after each
+        """
         sampler = RowSampler(self._table, self._seed, *network.spec.affine())
         batch = len(network.inputs)
-        for start in range(0, len(self._slots), batch):
+        for start in range(0, len(self), batch):
             rows = slice(start, start + batch)
             own = np.ascontiguousarray(self._addresses[:, rows])
             sampler.fill(self._pixels, self._slots[rows], own, network.inputs)
             with opening("the network"):
                 logits = network.run()
+            if ran is not None:
+                ran(own.shape[1])
             yield logits[: own.shape[1]]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.failing import opening
 from smoothcert.engine.base.files import write_atomically
@@ -16,12 +17,19 @@ from smoothcert.engine.base.input_spec import InputSpec, Interpolation
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.engine.models.row_independence.proof import prove
 from smoothcert.engine.models.row_independence.wording import refusal
-from smoothcert.export.agreement import Parity, check_float_noise, compare_votes, random_images
+from smoothcert.export.agreement import (
+    SAMPLES,
+    Parity,
+    check_float_noise,
+    compare_votes,
+    random_images,
+)
 from smoothcert.export.checkpoint_facts import Wishes
 from smoothcert.export.checkpoint_opening import Classifier, opened
 from smoothcert.export.logits import check_one_way
 from smoothcert.export.onnx_model import EXPORTERS, Exporter, write_onnx
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
+from smoothcert.export.precision.watching import UNWATCHED, ExportWatcher
 from smoothcert.export.quietness import quiet
 
 _PARITY_SIGMA = 0.25
@@ -67,6 +75,7 @@ def export_checkpoint(
     ignore: Sequence[str] = (),
     reduction: Reduction | None = None,
     before: Callable[[ExportReport], None] | None = None,
+    watcher: ExportWatcher = UNWATCHED,
 ) -> ExportReport:
     """Export a checkpoint; options override what it says about itself.
 
@@ -86,8 +95,10 @@ def export_checkpoint(
     """
     wishes = Wishes(num_classes, dataset, input_shape, mean, std, input_range, resize,
                     interpolation)  # fmt: skip
-    network = opened(path, arch, wishes, weights, ignore)
-    return export_network(network, output, reduction, before)
+    watcher.stage("opening the network")
+    with doing("loading torch and the weights"):
+        network = opened(path, arch, wishes, weights, ignore)
+    return export_network(network, output, reduction, before, watcher=watcher)
 
 
 def export_network(
@@ -96,6 +107,7 @@ def export_network(
     reduction: Reduction | None = None,
     before: Callable[[ExportReport], None] | None = None,
     name: Path | None = None,
+    watcher: ExportWatcher = UNWATCHED,
 ) -> ExportReport:
     """Write a network as ONNX, checked against it; see export_checkpoint. `name` is what a refusal
     calls the file, where that is not `output`."""
@@ -108,7 +120,7 @@ def export_network(
     }
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "float32.onnx"
-        exporter, parity = _write_checked(network, exported, metadata, name or output)
+        exporter, parity = _write_checked(network, exported, metadata, name or output, watcher)
         said = network.said
         if exporter != EXPORTERS[0]:
             said += ("written by torch's older exporter: the newer one cannot write this network",)
@@ -124,7 +136,8 @@ def export_network(
             warnings=warnings,
         )
         if reduction is not None:
-            return replace(report, reduced=reduce_precision(exported, output, reduction))
+            reduced = reduce_precision(exported, output, reduction, watcher)
+            return replace(report, reduced=reduced)
         if before is not None:
             before(report)
         write_atomically(output, exported.read_bytes())
@@ -132,7 +145,11 @@ def export_network(
 
 
 def _write_checked(
-    network: Classifier, path: Path, metadata: dict[str, Any], output: Path
+    network: Classifier,
+    path: Path,
+    metadata: dict[str, Any],
+    output: Path,
+    watcher: ExportWatcher,
 ) -> tuple[Exporter, Parity]:
     """Write with the first exporter whose file agrees with the network.
 
@@ -142,10 +159,12 @@ def _write_checked(
     left: Sequence[Exporter] = EXPORTERS
     first: InputError | None = None
     while left:
+        watcher.stage("writing ONNX")
         try:
-            exporter = write_onnx(
-                network.module, network.spec, network.num_classes, path, metadata, left
-            )
+            with doing(f"writing {network.arch} as ONNX"):
+                exporter = write_onnx(
+                    network.module, network.spec, network.num_classes, path, metadata, left
+                )
         except InputError as error:
             raise first or error from None
         left = left[left.index(exporter) + 1 :]
@@ -155,10 +174,9 @@ def _write_checked(
         if proof.verdict == "refused":
             raise refusal(output, proof)
         try:
-            parity = _parity(network, path)
-            check_float_noise(
-                parity, f"the exported network disagrees with {network.given}", network.arch
-            )
+            with doing("comparing the votes of both networks"):
+                parity = _parity(network, path, watcher)
+            check_float_noise(parity, f"the exported network disagrees with {network.given}")
         except InputError as error:
             first = first or error
         else:
@@ -197,7 +215,7 @@ def _logits(network: Classifier) -> npt.NDArray[np.float32]:
     return found
 
 
-def _parity(network: Classifier, path: Path) -> Parity:
+def _parity(network: Classifier, path: Path, watcher: ExportWatcher) -> Parity:
     """How far the file at `path` agrees with the network, at another batch size than it was
     written with; raises InputError where it does not run."""
     from smoothcert.engine.backends.host.onnxruntime_network import OnnxRuntimeNetwork
@@ -205,10 +223,11 @@ def _parity(network: Classifier, path: Path) -> Parity:
 
     spec, classes = network.spec, network.num_classes
     images = random_images(spec.shape, _PARITY_IMAGES)
+    watcher.stage("comparing votes with the network", len(images) * SAMPLES)
     torch_network = TorchNetwork(network.module.eval(), spec, classes, batch=8)
     try:
         runtime = OnnxRuntimeNetwork(open_onnx(path), batch=8)
-        return compare_votes(torch_network, runtime, images, _PARITY_SIGMA)
+        return compare_votes(torch_network, runtime, images, _PARITY_SIGMA, ran=watcher.ran)
     except InputError:
         raise
     except Exception as error:  # the runtime's exceptions share no public base class

@@ -37,7 +37,10 @@ def photographs_line(spec: InputSpec) -> str:
 def reduced_lines(reduced: ReducedModel, reduction: Reduction | None) -> list[str]:
     """What to print of a model of lower precision."""
     found = reduced.disagreement
-    lines = [f"kept in float32: {', '.join(reduced.kept)}"] if reduced.kept else []
+    kept = [*reduced.kept] if reduced.found.form.between else ["all between layers", *reduced.kept]
+    lines = [f"kept in float32: {', '.join(kept)}"] if kept else []
+    if reduced.found.cut_short:
+        lines.append("the search for these layers ended at its bound: fewer might do")
     worst = found.zeta_upper_per_image(_ALPHA).max()
     precision, source = (reduction.precision, reduction.calibrate) if reduction else ("reduced", "")
     return [

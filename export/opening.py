@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smoothcert.engine.backends.tensorrt.trust import open_plan
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.files import cache_entry, cache_folder, file_digest, write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
@@ -38,6 +39,11 @@ def open_model(path: Path, options: ModelOptions = NOTHING_SAID) -> Model:
     architecture and input it is for: then `smoothcert export` must be told; and for options that
     the file contradicts.
     """
+    with doing(f"opening {path.name}"):
+        return _opened(path, options)
+
+
+def _opened(path: Path, options: ModelOptions) -> Model:
     kind = _kind_at(path)
     if kind is Kind.PLAN:
         plan = open_plan(path)
@@ -143,7 +149,8 @@ def _exported(path: Path, options: ModelOptions) -> Path:
     entry = _entry(path, options)
     if not (entry.exists() and _note(entry).exists()):
         # Who sees the export sees its note too.
-        export_checkpoint(path, entry, **given, before=partial(_write_note, entry))
+        with doing(f"exporting {path.name} into the cache"):
+            export_checkpoint(path, entry, **given, before=partial(_write_note, entry))
     return entry
 
 

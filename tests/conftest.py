@@ -29,12 +29,22 @@ from smoothcert.engine.models.model import Model, open_onnx
 _WHEEL = "foolbox==3.3.4"
 _NUM_PHOTOGRAPHS = 20
 _DEMO = Path(__file__).parents[1] / "data" / "fashion_mnist_sigma25.pth"
+_SHARED = ("batch", "boundaries", "compiled")  # folders of a cache
 _LOGS = Path(__file__).parents[2] / "shared" / "data" / "cohen2019"
 
 LinearModel = Callable[..., Path]
 ArrayFile = Callable[..., Path]
 Page = Callable[..., WebDriver]
 FakeDistribution = Callable[..., Path]
+
+
+def pytest_configure() -> None:
+    """Of several workers (pytest -n) each keeps to a core of its own, and so do its children: what
+    sizes itself by the cores it may use takes one thread, and none waits for another's."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -111,12 +121,25 @@ def published_log() -> Callable[[str], Path]:
     return path
 
 
+@pytest.fixture(scope="session")
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests' caches are. What is slow to find and the same for all of them they share,
+    with those of other workers too: compiled code, the boundaries of tables, a network's speed."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    for name in _SHARED:
+        (base / "caches" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return base / "caches"
+
+
 @pytest.fixture(autouse=True)
-def private_cache(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def private_cache(caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing a test computes reaches the user's cache."""
-    monkeypatch.setenv("SMOOTHCERT_CACHE", str(tmp_path_factory.mktemp("cache")))
+    cache = Path(tempfile.mkdtemp(dir=caches))
+    for name in _SHARED:
+        (cache / name).symlink_to(caches / name)
+    monkeypatch.setenv("SMOOTHCERT_CACHE", str(cache))
 
 
 @pytest.fixture

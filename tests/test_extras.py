@@ -51,3 +51,21 @@ def test_a_gpu_needs_its_driver_alone(extra: str, major: int) -> None:
 def test_onnxruntime_is_installed_once() -> None:
     for extra, listed in EXTRAS.items():
         assert not {"onnxruntime", "onnxruntime-gpu"} <= set(listed), extra
+
+
+def test_all_cpu_is_every_extra_for_users_that_needs_no_gpu() -> None:
+    """Extras that refer to this project name those that there are; none of all-cpu brings CUDA."""
+    (requirement,) = EXTRAS["all-cpu"].values()
+    assert requirement.name == PROJECT["name"]
+    ours_alone = {"demo-imagenet", "dev", "guard", "kernel-tests"}
+    for_a_gpu = {"gpu", "gpu-cuda12", "pycuda", "tensorrt", "tensorrt-rtx"}
+    assert requirement.extras == set(EXTRAS) - ours_alone - for_a_gpu - {"all-cpu"}
+    assert not set().union(*(cuda_of(r) for e in requirement.extras for r in EXTRAS[e].values()))
+
+
+def test_the_demo_installs_no_more_than_it_needs() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (demo,) = re.findall(r"^DEMO_EXTRAS := (.*)$", makefile, re.M)
+    assert demo.split(",") == ["cpu", "export", "report"]
+    (everything,) = re.findall(r"^EXTRAS := \$\(DEMO_EXTRAS\),(.*)$", makefile, re.M)
+    assert set(everything.split(",")) <= set(EXTRAS)

@@ -107,6 +107,7 @@ def manifest(path: Path) -> dict[str, Any]:
     for session in found["sessions"]:
         for key in ("python", "system", "processor", "cores", "packages"):
             session[key] = type(session[key]).__name__
+        session.pop("commit", None)
         session["backend"]["runtime"] = session["backend"]["runtime"].partition(" ")[0]
         session["backend"]["threads"] = type(session["backend"]["threads"]).__name__
         for backend in filter(None, (session["backend"], session["backend"].get("reference"))):

@@ -2,13 +2,14 @@
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image
 
 from smoothcert.analysis.log import Log
 from smoothcert.analysis.pictures import to_picture
+from smoothcert.engine.base.doing import each_of
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.sources import open_source
 from smoothcert.engine.sources.base import ImageSource
@@ -77,10 +78,10 @@ def _opened(source: str, logs: Sequence[Log], options: SourceOptions) -> ImageSo
     )
 
 
-def _packed(images: ImageSource, indices: Iterable[int], most_bytes: int) -> dict[int, str]:
+def _packed(images: ImageSource, indices: Sequence[int], most_bytes: int) -> dict[int, str]:
     pictures: dict[int, str] = {}
     size = 0
-    for index in indices:
+    for index in each_of(indices, "making pictures of the images", len(indices)):
         text = base64.b64encode(_png(to_picture(images.image(index)))).decode("ascii")
         size += len(text)
         if size > most_bytes:

@@ -34,14 +34,14 @@ def export_alone(options: Options) -> Entry:
     return Entry("next", TO_TYPE, f"smoothcert export {typed(options)} -o model.onnx")
 
 
-def analyze(log: str, options: Options | None = None) -> Entry:
-    """The table of a log."""
-    return _next("analyze", log, options=options)
+def analyze(*logs: str, options: Options | None = None) -> Entry:
+    """The table of logs."""
+    return _next("analyze", *logs, options=options)
 
 
-def audit(log: str) -> Entry:
+def audit(log: str, source: str = SOURCE, options: Options | None = None) -> Entry:
     """The check of a log."""
-    return _next("audit", log, SOURCE)
+    return _next("audit", log, source, options=options)
 
 
 def doctor(*paths: str, options: Options | None = None) -> Entry:
@@ -61,12 +61,12 @@ def class_list(names: Sequence[str]) -> Entry:
 def _next(
     command: str, *paths: str, options: Options | None = None, output: str | None = None
 ) -> Entry:
-    words = ["smoothcert", command, *map(_path, paths), *(("-o", output) if output else ())]
+    words = ["smoothcert", command, *map(word, paths), *(("-o", output) if output else ())]
     return Entry("next", TO_TYPE, " ".join([*words, typed(options or {})]).rstrip())
 
 
-def _path(path: str) -> str:
-    """A path as a word that is taken for no option."""
+def word(path: str) -> str:
+    """A path as a word for a shell, which is taken for no option."""
     return _quoted(f"./{path}" if path.startswith("-") else path)
 
 

@@ -49,7 +49,9 @@ def _refused(path: Path, error: InputError) -> Diagnosis:
     except InputError:
         return Diagnosis(tuple(found), False)
     option = Entry("option", f"--columns {named[1]}", f"with it: {len(log)} rows")
-    return Diagnosis((*found, option, commands.analyze(str(path), {"columns": named[1]})), True)
+    return Diagnosis(
+        (*found, option, commands.analyze(str(path), options={"columns": named[1]})), True
+    )
 
 
 def _about(path: Path, log: Log) -> list[Entry]:

@@ -1,8 +1,12 @@
 """The command group: commands are imported when they are called, so --help stays fast."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "export": ("smoothcert.cli.export", "Turn a checkpoint into a one-file ONNX model."),
@@ -16,6 +20,10 @@ COMMANDS = {
     "visualize": ("smoothcert.cli.visualize", "Pictures of an image under several noise levels."),
     "bench": ("smoothcert.cli.bench", "Samples per second, against the original and the runtime."),
     "doctor": ("smoothcert.cli.doctor", "What this machine, a model or images are; what to type."),
+    "completion": (
+        "smoothcert.cli.shell.completion",
+        "The completion script of bash, zsh or fish.",
+    ),
 }
 
 
@@ -39,8 +47,40 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list["CompletionItem"]:
+        """The same for a shell that completes a name; options as click has them."""
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [
+            CompletionItem(name, help=help_)
+            for name, (_, help_) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+
+
+def _say_version(ctx: click.Context, param: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from smoothcert.engine.base.commit import own_commit
+    from smoothcert.engine.base.machine import version_of
+
+    commit = own_commit()
+    click.echo(
+        f"smoothcert, version {version_of('smoothcert')}" + (f", commit {commit}" if commit else "")
+    )
+    ctx.exit()
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="smoothcert")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_say_version,
+    help="Show version and commit, and exit.",
+)
 def smoothcert() -> None:
     """Certify image classifiers against L2 perturbations by randomized smoothing."""

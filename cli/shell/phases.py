@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 class BuildProgress(TerminalProgress):
     """A BuildWatcher (engine/backends/tensorrt/monitor.py): one bar per phase that is under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         super().__init__(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
+            quiet=quiet,
         )
         self._lock = Lock()
         self._phases: dict[str, tuple[TaskID, int]] = {}
@@ -57,7 +58,7 @@ class BuildProgress(TerminalProgress):
 class TrainingProgress(TerminalProgress):
     """A Watcher (training/trainer.py) that draws on a terminal's stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         super().__init__(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=20),
@@ -66,6 +67,7 @@ class TrainingProgress(TerminalProgress):
             TextColumn("{task.fields[result]}"),
             TimeRemainingColumn(compact=True),
             TextColumn("left"),
+            quiet=quiet,
         )
         self._task = self._progress.add_task("train", total=None, epoch="0", rate="-", result="")
         self._epochs = self._total = self._before = self._here = 0

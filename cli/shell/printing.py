@@ -3,7 +3,10 @@
 import contextlib
 import io
 import os
+import shutil
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 from smoothcert.engine.base.errors import RunStoppedError
@@ -13,19 +16,50 @@ SHOW_WARNINGS = "SMOOTHCERT_WARNINGS"
 """An environment variable: where it is set and not 0, the warnings of libraries are shown."""
 
 
+QUIET = "smoothcert.quiet"
+"""Of a click context's meta: whether --quiet was given."""
+
+undisturbed: Callable[[], AbstractContextManager[object]] = nullcontext
+"""Within what it gives, no other display is on the terminal (activity.py sets it)."""
+
+
+def is_quiet() -> bool:
+    """Whether the command that runs in this thread is to print nothing but results and errors."""
+    import click
+
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(QUIET))
+
+
 def echo(text: object = "", err: bool = False) -> None:
-    """Print one line, as `printable` has it, at once; RunStoppedError where that cannot be."""
-    _print([printable(text)], err)
+    """Say what is no result, in one line, as `printable` has it, at once; nothing with --quiet.
+    Raises RunStoppedError where that cannot be."""
+    if not is_quiet():
+        _print([printable(text)], err)
+
+
+def echo_result(text: object) -> None:
+    """Print a line that a command was called for on stdout, as `echo` does, with --quiet too."""
+    _print([printable(text)], err=False)
+
+
+def echo_dim(text: object) -> None:
+    """Say a line of little weight on stderr: dim, where that is a terminal that can show it."""
+    line = printable(text)
+    if knows_escapes() and not os.environ.get("NO_COLOR"):
+        line = f"\x1b[2m{line}\x1b[0m"
+    _print([line], err=True)
 
 
 def echo_lines(text: str) -> None:
-    """Print a text of several lines on stdout, each of them as `echo` does."""
+    """Print a result of several lines."""
     _print([printable(line) for line in text.split("\n")], err=False)
 
 
 def _print(lines: list[str], err: bool) -> None:
     try:
-        print("\n".join(lines), file=sys.stderr if err else sys.stdout, flush=True)
+        with undisturbed():
+            print("\n".join(lines), file=sys.stderr if err else sys.stdout, flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -33,10 +67,21 @@ def _print(lines: list[str], err: bool) -> None:
         raise RunStoppedError(f"{name} cannot be written ({error.strerror})") from None
 
 
+def knows_escapes() -> bool:
+    """Whether escape sequences mean anything to the terminal, where there is one."""
+    return os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def terminal_width() -> int | None:
+    """The columns of stdout; None where it is no terminal, and lines may be as long as they are."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
 def complain(text: object) -> None:
     """Print one line on stderr; where that cannot be written, the exit code has to do."""
     try:
-        print(f"smoothcert: {printable_line(text)}", file=sys.stderr, flush=True)
+        with undisturbed():
+            print(f"smoothcert: {printable_line(text)}", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         silence(sys.stderr, 2)
 

@@ -14,6 +14,9 @@ from typing import NoReturn
 INTERRUPTED = "smoothcert: interrupted; the same command resumes"
 STATUS = 130
 
+before = b""
+"""What erases the line that is being drawn on a terminal, if any (activity.py sets it)."""
+
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 """Ctrl-C, a machine that goes away, a terminal that does."""
 
@@ -72,7 +75,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _end() -> NoReturn:
     with suppress(OSError):
-        os.write(2, f"{INTERRUPTED}\n".encode())
+        os.write(2, before + f"{INTERRUPTED}\n".encode())
     os._exit(STATUS)
 
 

@@ -17,6 +17,7 @@ from smoothcert.engine.backends.pair import PairBackend
 from smoothcert.engine.backends.probe import compare_sizes
 from smoothcert.engine.backends.tensorrt.plan import is_plan
 from smoothcert.engine.base.cores import cores_for
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.failing import opening
 from smoothcert.engine.base.ranges import BATCH
@@ -69,7 +70,7 @@ def _open_reference(
 
 
 def _open_one(model: Model, law: LatticeGaussian, seed: int, compute: Compute) -> LogitsBackend:
-    with opening(f"model {model.given}"):
+    with opening(f"model {model.given}"), doing("preparing the network"):
         return _open_whole(model, law, seed, compute)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smoothcert.engine.base.commit import own_commit
 from smoothcert.engine.base.cores import usable_cores
 
 
@@ -97,13 +98,15 @@ def describe_machine() -> dict[str, Any]:
     sought: dict[str, tuple[str, ...]] = {name: (name,) for name in REQUIRED}
     sought |= {part.name: part.distributions for part in PARTS}
     versions = {name: version for name, d in sought.items() if (version := version_of(*d))}
-    return {
+    described = {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor_name(),
         "cores": usable_cores(),
         "packages": versions,
     }
+    commit = own_commit()
+    return described if commit is None else described | {"commit": commit}
 
 
 def gpu_memory_used() -> list[int]:

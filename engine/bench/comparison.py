@@ -9,6 +9,7 @@ from smoothcert.engine.backends.base import PASSED_OVER, Backend, Compute, runti
 from smoothcert.engine.backends.host.runtimes import HOST_RUNTIMES
 from smoothcert.engine.backends.opening import open_backend
 from smoothcert.engine.base.cores import cores_for
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.machine import describe_machine, processor_flags
 from smoothcert.engine.base.ranges import BATCH, BENCH_BUDGET, ROUNDS, SECONDS, SIGMA
@@ -186,9 +187,10 @@ class Rivals:
                 "larger --budget"
             )
         precision = rival_precision(self._precision, self._device, processor_flags())
-        return fastest_compiled(
-            *self._of_all, self._batch, self._device, precision, _TRYING * self._left()
-        )
+        with doing("compiling the network by torch.compile"):
+            return fastest_compiled(
+                *self._of_all, self._batch, self._device, precision, _TRYING * self._left()
+            )
 
     def references(self) -> "list[ReferenceLoop]":
         """With the original's batch, and with ours where that is another."""

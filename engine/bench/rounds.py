@@ -9,6 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
+from smoothcert.engine.base.doing import each_of
+
 LEAST_ROUNDS, NARROW = 5, 0.05
 """Rounds end early after so many, where the quartiles of every figure are so close together, as a
 part of its median."""
@@ -126,10 +128,10 @@ def measure_rates(
     there is no time for it. Nobody goes on without the first loop.
     """
     deadline = clock() + budget
-    for loop in loops:
+    for loop in each_of(loops, "warming up", len(loops)):
         loop.warm(0.0)  # what is allocated and compiled at the first step
     had = _Rounds(loops, min(_SHARES * rounds * seconds, budget / 6), deadline)
-    for number in range(rounds):
+    for number in each_of(range(rounds), "measuring in rounds, at most", rounds):
         part = had.next(clock())
         if not part:
             break

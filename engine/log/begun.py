@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.memory import check_fits
 from smoothcert.engine.log.log_file import LogFile, check_log
@@ -71,7 +72,8 @@ def begun_log(
         if not header.startswith(content):
             check_header(path, content, columns_of(run))
         return Begun(manifest, [], 0)
-    found = list(rows_in(path, io.BytesIO(complete), run, rules))
+    with doing(f"reading {path.name}, which goes on"):
+        found = list(rows_in(path, io.BytesIO(complete), run, rules))
     if found and check is not None:
         check({row.index: (row.fields["label"], row.fields["pixels"]) for row in found})
     decided = [row for row in found if not row.certificate.decision.undecided]

@@ -219,6 +219,7 @@ class SessionEntry(TypedDict, total=False):
     processor: Annotated[Any, Meta(description="the processor's name")]
     cores: Annotated[Any, Meta(description="cores it could use")]
     packages: Annotated[dict[str, Any], Meta(description="versions of packages, by name")]
+    commit: Annotated[Any, Meta(description="the commit of smoothcert, where it is known")]
     backend: Annotated[BackendEntry, Meta(description="the model as it ran here")]
     model_path: Annotated[str, Meta(description="where the model file was")]
     reference_path: Annotated[str, Meta(description="where the reference's was")]

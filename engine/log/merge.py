@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from smoothcert.engine.base.doing import doing, each_of
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import replacing, sweep
 from smoothcert.engine.base.outputs import check_output
@@ -59,13 +60,16 @@ def merge_shards(out: Path, shards: list[Path]) -> Merged:
     manifests = [read_manifest(path, Purpose.MERGE) for path in shards]
     _check_one_run(shards, manifests)
     rules = _rules(shards, manifests)
+    total = sum(len(each.selected) for each in rules)
     rows, digests = 0, []
-    for path, manifest, each in zip(shards, manifests, rules, strict=True):
-        digest = hashlib.sha256()
-        for row in _checked_rows(path, manifest["run"], each):
-            digest.update(row.line)
-            rows += 1
-        digests.append(digest.hexdigest())
+    with doing("checking rows", total) as step:
+        for path, manifest, each in zip(shards, manifests, rules, strict=True):
+            digest = hashlib.sha256()
+            for row in _checked_rows(path, manifest["run"], each):
+                digest.update(row.line)
+                rows += 1
+                step(rows)
+            digests.append(digest.hexdigest())
     about = manifest_text(_merged(manifests, rows)).encode()
     header = header_of(columns_of(manifests[0]["run"])).encode()
     there = [
@@ -80,7 +84,8 @@ def merge_shards(out: Path, shards: list[Path]) -> Merged:
                 written.callback(manifest_path(out).unlink)
             if not there[1]:
                 with replacing(out, new=True) as file:
-                    file.writelines(_joined(header, shards, manifests, digests))
+                    lines = _joined(header, shards, manifests, digests)
+                    file.writelines(each_of(lines, "writing rows", rows + 1))
             written.pop_all()
     except FileExistsError as error:  # since a moment ago
         raise InputError(f"{error.filename} exists already: expected a new file") from None

@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 
 from smoothcert.engine.backends.base import Compute
+from smoothcert.engine.base.doing import doing, each_of
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.wording import shown
 from smoothcert.engine.log.arithmetic import check_arithmetic
@@ -117,11 +118,12 @@ def audit_log(
     )
     seed = fresh_seed() if seed is None else seed
     again = reselected(logged, job, source, indices, another_machine=another_machine)
-    found = read_rows_under_audit(
-        logged.log,
-        columns_of(logged.run),
-        in_order=logged.manifest.get("status") in (*FINISHED, "partial"),
-    )
+    with doing(f"reading {logged.log.name}"):
+        found = read_rows_under_audit(
+            logged.log,
+            columns_of(logged.run),
+            in_order=logged.manifest.get("status") in (*FINISHED, "partial"),
+        )
     _check_pilot(logged, found)
     suspects = _check_rows(found, job, source)
     findings = [*found.findings, *again.findings]
@@ -137,7 +139,8 @@ def audit_log(
         clean = sorted(drawn - suspects)
         chosen = random.Random(seed).sample(clean, min(rows, len(clean)))
         images = decoded_ahead(source, sorted(chosen))
-        for each in repeat(backend, procedure, model.num_classes, images, found.certificates):
+        repeated = repeat(backend, procedure, model.num_classes, images, found.certificates)
+        for each in each_of(repeated, "certifying images again", len(chosen)):
             findings += _judge(each, another_machine, logged.tuned)
             findings += turned_votes(each.again, another_machine, is_bitwise(session["backend"]))
     finally:
@@ -169,7 +172,8 @@ def _check_rows(found: LoggedRows, job: Job, source: ImageSource) -> set[int]:
     """Add what is wrong with rows by their numbers, labels and pixels; returns the images of these
     rows."""
     wrong: dict[int, list[str]] = {}
-    for index, row in found.certificates.items():
+    rows = found.certificates
+    for index, row in each_of(rows.items(), "recomputing rows", len(rows)):
         if index >= len(source):
             wrong[index] = [f"image {index}: is not in the source of {len(source)}"]
             continue
@@ -182,7 +186,7 @@ def _check_rows(found: LoggedRows, job: Job, source: ImageSource) -> set[int]:
         if problems:
             wrong[index] = problems
     inside = sorted(index for index in found.certificates if index < len(source))
-    for image in read_digests(source, inside):
+    for image in each_of(read_digests(source, inside), "comparing pixels", len(inside)):
         digest = found.certificates[image.index].digest
         if isinstance(image, FailedImage):
             problem = f"cannot be read ({image.reason})"

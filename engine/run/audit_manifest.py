@@ -12,6 +12,7 @@ from smoothcert.engine.log.manifest import FINISHED, manifest_path, read_manifes
 from smoothcert.engine.log.manifest_reading import check_required
 from smoothcert.engine.log.manifest_schema import Purpose
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.objects import KINDS
 from smoothcert.engine.sources.selection import Selection
 
 _OF_FILES = (
@@ -73,7 +74,14 @@ class LoggedRun:
 
     def check_source(self, source: ImageSource) -> None:
         """Raise InputError for another source than the log's, and one without its images."""
-        digest, logged = source.describe()["digest"], self.run["source"].get("digest")
+        described, entry = source.describe(), self.run["source"]
+        if entry.get("kind") in KINDS and described["kind"] not in KINDS:
+            raise InputError(
+                f"the log's images are an object of a program ({shown(entry.get('name'))}, "
+                f"{shown(entry['kind'])}) and no file: audit it from Python, by smoothcert.audit("
+                "log, data)"
+            )
+        digest, logged = described["digest"], entry.get("digest")
         if digest != logged:
             raise InputError(
                 f"the source is not the log's: digest {digest[:16]}... against "

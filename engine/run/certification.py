@@ -16,7 +16,7 @@ from smoothcert.engine.log.row_rules import RowRules
 from smoothcert.engine.log.rows import Certificate
 from smoothcert.engine.run.beginning import as_begun, described_run
 from smoothcert.engine.run.budget.executor import BudgetExecutor
-from smoothcert.engine.run.execution import Executor, Job, NewMachine
+from smoothcert.engine.run.execution import Executor, Job, NewMachine, SendingExecutor
 from smoothcert.engine.run.processes import executor_for
 from smoothcert.engine.run.repeats import Repeats
 from smoothcert.engine.run.resuming import check_images
@@ -139,6 +139,8 @@ class Certification:
         self._strict, self._notes = strict, notes
         self._indices = _selected(source, selection)
         _check_labels(job, source)
+        if isinstance(self._executor, SendingExecutor):
+            self._executor.check_source(source)
         self._job = job
         self._paths = {"model_path": str(job.model.given)}
         if job.reference is not None:

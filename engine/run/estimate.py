@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from smoothcert.engine.base.doing import doing, each_of
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.noise.streams import Purpose
 from smoothcert.engine.run.execution import Job
@@ -110,7 +111,9 @@ def estimate_run(
     pilot, clock = _Pilot(), _Clock()
     images = decoded_ahead(source, chosen, on_failure=failed.append)
     try:
-        list(Scheduler(backend, pilot, clock.batch).run(_in_time(images)))
+        with doing("trying images", number) as step:
+            for done, _ in enumerate(Scheduler(backend, pilot, clock.batch).run(_in_time(images))):
+                step(done + 1)
     finally:
         images.close()
         backend.close()
@@ -121,7 +124,7 @@ def estimate_run(
         )
     unlabelled = is_unlabelled(source.describe())
     found = []
-    for options, procedure in modes.items():
+    for options, procedure in each_of(modes.items(), "reckoning each mode", len(modes)):
         if unlabelled and getattr(procedure, "label_aware", False):
             continue
         drawn = forecast_samples(procedure, pilot.votes, _TRIALS).mean(axis=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from smoothcert.engine.backends.base import Backend, Compute
 from smoothcert.engine.backends.opening import open_backend
@@ -69,6 +69,15 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """Let go of everything; also after an error, and more than once. It may be opened again."""
+        ...
+
+
+@runtime_checkable
+class SendingExecutor(Executor, Protocol):
+    """An Executor that has other processes read images, or may."""
+
+    def check_source(self, source: ImageSource) -> None:
+        """Raise InputError where they could not read this one; asked before anything is written."""
         ...
 
 

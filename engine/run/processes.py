@@ -26,6 +26,7 @@ from smoothcert.engine.run.execution import (
 )
 from smoothcert.engine.run.scheduler import Scheduler
 from smoothcert.engine.sources.base import ImageSource
+from smoothcert.engine.sources.objects.dataset import DatasetSource
 from smoothcert.engine.sources.reading import decoded_ahead
 
 _AHEAD = 2
@@ -100,6 +101,11 @@ class ProcessExecutor:
                 f"the workers would run different backends ({', '.join(runtimes)}): expected one, "
                 "so that one log speaks of one classifier; give --backend"
             )
+
+    def check_source(self, source: ImageSource) -> None:
+        """See SendingExecutor.check_source."""
+        if isinstance(source, DatasetSource):
+            source.check_travels()
 
     def results(
         self, source: ImageSource, indices: Sequence[int], on_batch: Callable[[int], None]

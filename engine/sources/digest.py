@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.wording import printable
@@ -18,7 +19,8 @@ def of_files(files: Sequence[Path]) -> str:
     sizes = list(map(size, files))
     if sum(sizes) >= _CONTENT_LIMIT:
         return of_listing((file.name, str(size)) for file, size in zip(files, sizes, strict=True))
-    return file_digest(*files, expected=_SOURCE)
+    with doing("reading the files of the images, to know them again"):
+        return file_digest(*files, expected=_SOURCE)
 
 
 def size(file: Path) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.sources import photograph
 from smoothcert.engine.sources.options import READ_AS
@@ -73,4 +74,5 @@ class EncodedSource(ABC):
 
     @cached_property
     def _digest(self) -> str:
-        return self.digest()
+        with doing(f"looking at {len(self):,} files of {self._name}"):
+            return self.digest()

@@ -42,6 +42,7 @@ from pathlib import Path
 import numpy as np
 from scipy import special
 
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.files import file_digest
 from smoothcert.engine.base.machine import version_of
@@ -138,7 +139,8 @@ def boundary_table(
     levels = np.searchsorted(steps, asked)
     needed = kept(key, _code(), (len(looks), len(steps)))
     if needed is None or not _keeps_alpha(needed, levels, null, looks, alpha):
-        needed = _needed(null, others, looks, alpha, spending)
+        with doing("planning table mode (kept in the cache)"):
+            needed = _needed(null, others, looks, alpha, spending)
         keep(key, _code(), needed)
     return BoundaryTable(looks, steps, needed)
 

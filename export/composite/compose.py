@@ -29,6 +29,7 @@ from smoothcert.export.composite.report import CompositeReport
 from smoothcert.export.foreign.batch import opened_batch
 from smoothcert.export.foreign.canonical import serialised
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
+from smoothcert.export.precision.watching import UNWATCHED, ExportWatcher
 
 
 def compose(
@@ -39,6 +40,7 @@ def compose(
     name: str | None = None,
     sha256: str | None = None,
     reduction: Reduction | None = None,
+    watcher: ExportWatcher = UNWATCHED,
 ) -> CompositeReport:
     """Write a denoiser and a classifier as one network: denoised smoothing (Salman, Sun, Yang,
     Kapoor, Kolter 2020), or with one step of a diffusion model (schedule.py).
@@ -53,6 +55,7 @@ def compose(
     """
     known = Classifier(classifier, name or classifier.given.name, sha256 or classifier.given_sha256)
     known.check()
+    watcher.stage("joining the two networks")
     spec = classifier.spec
     level = Level.of(options)
     denoiser = open_denoiser(options, level, spec.shape)
@@ -88,15 +91,17 @@ def compose(
         proof = prove(path, denoiser.shape)
         if proof.verdict == "refused":
             raise _refusal(denoiser.name, known.name, proof)
-        parity = check_parity(denoiser, level, classifier, options.interpolation, path)
+        parity = check_parity(denoiser, level, classifier, options.interpolation, path, watcher)
         if reduction is None:
             write_atomically(output, path.read_bytes())
         else:
-            reduced = _reduced(path, output, reduction)
+            reduced = _reduced(path, output, reduction, watcher)
     return CompositeReport(output, open_onnx(output), said, parity, reduced, reduction)
 
 
-def _reduced(composite: Path, output: Path, reduction: Reduction) -> ReducedModel:
+def _reduced(
+    composite: Path, output: Path, reduction: Reduction, watcher: ExportWatcher
+) -> ReducedModel:
     """Raises InputError where the composite cannot be of a lower precision."""
     batch = open_onnx(composite).batch
     if isinstance(batch, int):
@@ -105,7 +110,7 @@ def _reduced(composite: Path, output: Path, reduction: Reduction) -> ReducedMode
             "it: expected an open one; export both networks with one, or leave --precision out"
         )
     try:
-        return reduce_precision(composite, output, reduction)
+        return reduce_precision(composite, output, reduction, watcher)
     except InputError:
         raise
     except Exception as error:  # what the tools raise for graphs of others is anything

@@ -15,6 +15,7 @@ from smoothcert.export.agreement import Parity, check_float_noise, compare_votes
 from smoothcert.export.composite.denoiser import Denoiser
 from smoothcert.export.composite.options import Level
 from smoothcert.export.composite.resizing import Between, weights
+from smoothcert.export.precision.watching import ExportWatcher
 
 _SAMPLES, _FEW = 32, 2
 _BATCH = 8
@@ -70,7 +71,12 @@ class Parts:
 
 
 def check_parity(
-    denoiser: Denoiser, level: Level, classifier: Model, between: Between, composite: Path
+    denoiser: Denoiser,
+    level: Level,
+    classifier: Model,
+    between: Between,
+    composite: Path,
+    watcher: ExportWatcher,
 ) -> Parity:
     """Both on the same images of random pixels with the noise of that level; fewer samples of
     networks that are slow. Raises InputError unless they differ by float rounding only."""
@@ -81,7 +87,9 @@ def check_parity(
     parts.run()
     samples = _SAMPLES if time.perf_counter() - start < _SLOW_SECONDS else _FEW
     runtime = OnnxRuntimeNetwork(open_onnx(composite), batch)
-    parity = compare_votes(parts, runtime, random_images(denoiser.shape), level.sigma, samples)
+    images = random_images(denoiser.shape)
+    watcher.stage("comparing votes with the two", len(images) * samples)
+    parity = compare_votes(parts, runtime, images, level.sigma, samples, ran=watcher.ran)
     check_float_noise(
         parity,
         "the composite disagrees with its parts",

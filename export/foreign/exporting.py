@@ -21,6 +21,7 @@ from smoothcert.export.foreign.options import NOTHING_SAID, ModelOptions
 from smoothcert.export.foreign.reading import Reading, read_foreign
 from smoothcert.export.lines import preprocessing_line, reduced_lines
 from smoothcert.export.precision.reduce import ReducedModel, Reduction, reduce_precision
+from smoothcert.export.precision.watching import UNWATCHED, ExportWatcher
 
 _SIGMA, _SAMPLES, _BATCH = 0.25, 8, 8
 _OLDEST_QUANTISED = 13
@@ -61,7 +62,11 @@ class ForeignExport:
 
 
 def export_onnx(
-    path: Path, output: Path, options: ModelOptions, reduction: Reduction | None = None
+    path: Path,
+    output: Path,
+    options: ModelOptions,
+    reduction: Reduction | None = None,
+    watcher: ExportWatcher = UNWATCHED,
 ) -> ForeignExport:
     """Write a canonical ONNX file of the one at `path`, with its preprocessing in the metadata.
 
@@ -75,7 +80,8 @@ def export_onnx(
     sha256 = onnx_digest(path)
     graph = inspect_graph(path)
     if METADATA_KEY in graph.metadata:
-        return _reduced_own(path, output, options, reduction, sha256)
+        return _reduced_own(path, output, options, reduction, sha256, watcher)
+    watcher.stage("reading the file")
     reading = read_foreign(path, graph, options)
     file = adapted_file(path, reading)
     with tempfile.TemporaryDirectory() as folder:
@@ -86,19 +92,24 @@ def export_onnx(
         if proof.verdict == "refused" and proof.kind != "dynamic quantisation":
             raise refusal(path, proof)
         alone = proof.kind == "dynamic quantisation"
-        parity = _parity(path, reading, model, 1 if alone else _BATCH)
+        parity = _parity(path, reading, model, 1 if alone else _BATCH, watcher)
         reduced = None
         if reduction is None:
             write_atomically(output, file.content)
         else:
             if alone:
                 raise refusal(path, proof)
-            reduced = _reduce(path, exported, model, output, reduction)
+            reduced = _reduce(path, exported, model, output, reduction, watcher)
     return ForeignExport(open_onnx(output), sha256, file.said, parity, reduced, reduction)
 
 
 def _reduced_own(
-    path: Path, output: Path, options: ModelOptions, reduction: Reduction | None, sha256: str
+    path: Path,
+    output: Path,
+    options: ModelOptions,
+    reduction: Reduction | None,
+    sha256: str,
+    watcher: ExportWatcher,
 ) -> ForeignExport:
     if options != NOTHING_SAID or reduction is None:
         raise InputError(
@@ -108,11 +119,13 @@ def _reduced_own(
     model = open_onnx(path)
     if reduction.sigma is not None:
         check_sigma(model, reduction.sigma)
-    reduced = _reduce(path, path, model, output, reduction)
+    reduced = _reduce(path, path, model, output, reduction, watcher)
     return ForeignExport(open_onnx(output), sha256, (), None, reduced, reduction)
 
 
-def _parity(path: Path, reading: Reading, model: Model, batch: int) -> Parity | None:
+def _parity(
+    path: Path, reading: Reading, model: Model, batch: int, watcher: ExportWatcher
+) -> Parity | None:
     """Of the adapted model with the file as it was given; None for bfloat16, which ONNX Runtime
     does not run on a CPU. Raises InputError where they disagree beyond float rounding."""
     if model.input_type == "bfloat16":
@@ -121,13 +134,20 @@ def _parity(path: Path, reading: Reading, model: Model, batch: int) -> Parity | 
         batch = model.batch
     given = GivenNetwork(path, reading.taken, reading.returned, batch)
     adapted = OnnxRuntimeNetwork(model, batch)
-    parity = compare_votes(given, adapted, random_images(model.spec.shape), _SIGMA, _SAMPLES)
+    images = random_images(model.spec.shape)
+    watcher.stage("comparing votes with the given file", len(images) * _SAMPLES)
+    parity = compare_votes(given, adapted, images, _SIGMA, _SAMPLES, ran=watcher.ran)
     check_float_noise(parity, "the adapted file disagrees with the given one", "the model")
     return parity
 
 
 def _reduce(
-    path: Path, source: Path, model: Model, output: Path, reduction: Reduction
+    path: Path,
+    source: Path,
+    model: Model,
+    output: Path,
+    reduction: Reduction,
+    watcher: ExportWatcher,
 ) -> ReducedModel:
     """reduce_precision, whose tools raise anything for graphs that are not ours."""
     opset = opset_of(parsed(source)) or 0
@@ -147,7 +167,7 @@ def _reduce(
             f"{reduction.precision} of; convert it (onnx.version_converter)"
         )
     try:
-        return reduce_precision(source, output, reduction)
+        return reduce_precision(source, output, reduction, watcher)
     except InputError:
         raise
     except Exception as error:  # of the quantiser, for a graph that it was not made for

@@ -13,11 +13,14 @@ ONNX Runtime's quantiser does the work. Two targets, because no single file is f
   biases stay in float.
 
 Weights are signed with one scale per output channel in both.
+
+The layers alone may be quantised, with all that lies between them in float32: transformers lose
+their votes in 8-bit residual sums, not in their matrix products (benchmarks/results/precision.md).
 """
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
@@ -30,11 +33,25 @@ from smoothcert.engine.base.input_spec import InputSpec
 from smoothcert.engine.base.machine import version_of
 from smoothcert.engine.base.onnx_runtime import import_onnxruntime
 from smoothcert.export.precision.calibration import Calibration
+from smoothcert.export.precision.watching import Ran
 
 Target = Literal["cpu", "gpu"]
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """The layers that may be kept in float32 one by one."""
+
+_EXACT = (
+    "Clip",
+    "Flatten",
+    "MaxPool",
+    "Relu",
+    "Reshape",
+    "Slice",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+)
+"""What takes 8-bit values to 8-bit values without rounding: quantised with the layer before it."""
 
 _GPU_OPS = [*WEIGHTED, "Add"]
 _GPU_OPTIONS = {
@@ -73,26 +90,36 @@ class Quantizer:
                 "the network has no convolution or matrix product to quantise: expected one of "
                 f"{', '.join(WEIGHTED)}; export it with --precision fp32"
             )
-        self._options = _GPU_OPTIONS if target == "gpu" else _cpu_options(self._tools, model.graph)
+        gpu = target == "gpu"
+        self._options = _GPU_OPTIONS if gpu else _cpu_options(self._tools, model.graph)
+        quantised = {*_GPU_OPS} if gpu else _quantised_ops()
+        present = {node.op_type for node in model.graph.node}
+        self.between = bool(present & quantised - {*WEIGHTED, *_EXACT})
 
-    def quantized(self, kept: list[str] | None = None, only: str | None = None) -> Any:
-        """The model with `kept` layers in float32, or with `only` one layer quantised."""
+    def quantized(
+        self, kept: Sequence[str] = (), between: bool = True, ran: Ran | None = None
+    ) -> Any:
+        """The model with `kept` layers in float32, and what lies `between` layers too, unless that
+        is to be quantised.
+
+        ran  is told of each image that the first call takes the ranges from
+        """
         tools = self._tools
         gpu = self._target == "gpu"
+        ops = [*WEIGHTED, *([] if gpu else _EXACT)]
         out = self._folder / "quantized.onnx"
         with _quiet():
             tools.quantize_static(
                 str(self._model),
                 str(out),
-                _Reader(self._calibration.batches(self._spec)),
+                _Reader(self._calibration.batches(self._spec), ran),
                 quant_format=tools.QuantFormat.QDQ,
-                op_types_to_quantize=_GPU_OPS if gpu else None,
+                op_types_to_quantize=ops if not between else _GPU_OPS if gpu else None,
                 activation_type=tools.QuantType.QInt8 if gpu else tools.QuantType.QUInt8,
                 weight_type=tools.QuantType.QInt8,
                 per_channel=True,
                 reduce_range=not gpu,
-                nodes_to_quantize=[only] if only else None,
-                nodes_to_exclude=kept,
+                nodes_to_exclude=list(kept),
                 calibrate_method=tools.CalibrationMethod.MinMax,
                 extra_options=self._options,
                 calibration_cache_path=str(self._folder / "ranges"),
@@ -103,11 +130,14 @@ class Quantizer:
 class _Reader:
     """What ONNX Runtime's calibrators read: a dict of inputs, or None at the end."""
 
-    def __init__(self, batches: Iterator[npt.NDArray[np.float32]]) -> None:
-        self._batches = batches
+    def __init__(self, batches: Iterator[npt.NDArray[np.float32]], ran: Ran | None) -> None:
+        self._batches, self._ran, self._given = batches, ran, False
 
     def get_next(self) -> dict[str, npt.NDArray[np.float32]] | None:
+        if self._given and self._ran is not None:  # asked for more: the one before is through
+            self._ran(1)
         batch = next(self._batches, None)
+        self._given = batch is not None
         return None if batch is None else {"input": batch}
 
     def __iter__(self) -> "_Reader":
@@ -141,6 +171,13 @@ def _depthwise_weights(graph: Any) -> list[str]:
             if groups > 1 and shapes[node.input[1]][:2] == [groups, 1]:
                 names.append(node.input[1])
     return names
+
+
+def _quantised_ops() -> set[str]:
+    """The operators that ONNX Runtime's quantiser takes where none are named."""
+    from onnxruntime.quantization import registry
+
+    return {*registry.QLinearOpsRegistry, *registry.QDQRegistry}
 
 
 def _tools() -> Any:

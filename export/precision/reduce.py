@@ -12,32 +12,41 @@ from smoothcert.engine.base.files import write_atomically
 from smoothcert.engine.base.input_spec import METADATA_KEY
 from smoothcert.engine.base.ranges import CALIBRATION_IMAGES, MAX_ZETA, SIGMA
 from smoothcert.engine.models.model import Model, open_onnx
-from smoothcert.engine.noise.streams import Purpose
-from smoothcert.export.agreement import Disagreement, measure_disagreement, random_images
+from smoothcert.export.agreement import (
+    SAMPLES,
+    Disagreement,
+    measure_disagreement,
+    random_images,
+)
 from smoothcert.export.precision.calibration import Calibration
-from smoothcert.export.precision.fallback import layers_to_keep
+from smoothcert.export.precision.fallback import Form, Found
 from smoothcert.export.precision.float8 import to_float8
 from smoothcert.export.precision.half import rounded_results, to_half
 from smoothcert.export.precision.quantize import Quantizer, Target
+from smoothcert.export.precision.search import Search
+from smoothcert.export.precision.watching import UNWATCHED, ExportWatcher
 
 Precision = Literal["fp32", "fp16", "bf16", "int8", "fp8"]
 PRECISIONS = ("fp32", "fp16", "bf16", "int8", "fp8")
 
 _BATCH = 8
-_SEARCH_SAMPLES, _CHECK_SAMPLES = 8, 32
-_SEARCH_FIRST_SAMPLE = 2**20  # of the calibration stream, beyond what calibrates
 _LARGEST_FILE = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class ReducedModel:
-    """What was written: `kept` layers stayed in float32; `disagreement` with the float32 model;
+    """What was written: `found` is what stayed in float32; `disagreement` with the float32 model;
     `said` is what was inferred of the images that it was calibrated by."""
 
     path: Path
-    kept: list[str]
+    found: Found
     disagreement: Disagreement
     said: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> list[str]:
+        """The layers that stayed in float32."""
+        return list(self.found.form.kept)
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,9 @@ class Reduction:
         return Calibration.of_source(source, self.sigma, self.images)
 
 
-def reduce_precision(source: Path, output: Path, reduction: Reduction) -> ReducedModel:
+def reduce_precision(
+    source: Path, output: Path, reduction: Reduction, watcher: ExportWatcher = UNWATCHED
+) -> ReducedModel:
     """Write a float32 ONNX model (batch norm folded) in a lower precision, and measure how its
     votes differ on noise that neither calibrated it nor chose its layers.
 
@@ -102,18 +113,23 @@ def reduce_precision(source: Path, output: Path, reduction: Reduction) -> Reduce
     described = open_onnx(source)
     model = onnx.load(str(source))
     calibration = reduction.calibration(described)
-    kept: list[str] = []
+    found = Found(Form())
     facts: dict[str, Any] = {}
     if reduction.precision in ("fp16", "bf16"):
+        watcher.stage(f"rounding to {reduction.precision}")
         reduced = to_half(model, reduction.precision)
     else:
-        reduced, kept = _quantized(described, model, reduction, calibration)
+        with tempfile.TemporaryDirectory() as folder:
+            search = _search(described, model, reduction, calibration, Path(folder), watcher)
+            found = search.found()
+            reduced = search.model(found.form)
         facts = {
             "target": "gpu" if reduction.precision == "fp8" else reduction.target,
             "images": len(calibration.images),
             "samples": calibration.samples,
             "sigma": calibration.sigma,
-            "float32_layers": kept,
+            "float32_layers": list(found.form.kept),
+            **({} if found.form.between else {"float32_between_layers": True}),
         }
     _record(reduced, described, reduction.precision, facts)
     if reduced.ByteSize() > _LARGEST_FILE:
@@ -122,49 +138,48 @@ def reduce_precision(source: Path, output: Path, reduction: Reduction) -> Reduce
             "2 GiB, which one ONNX file can hold"
         )
     onnx.checker.check_model(reduced)
-    disagreement = _disagreement(described, reduced, calibration, _CHECK_SAMPLES, 0, Purpose.PARITY)
+    disagreement = _disagreement(described, reduced, calibration, watcher)
     write_atomically(output, reduced.SerializeToString(deterministic=True))
-    return ReducedModel(output, kept, disagreement, calibration.said)
+    return ReducedModel(output, found, disagreement, calibration.said)
 
 
-def _quantized(
-    described: Model, model: Any, reduction: Reduction, calibration: Calibration
-) -> tuple[Any, list[str]]:
-    """The int8 or fp8 model, and the layers kept in float32."""
+def _search(
+    described: Model,
+    model: Any,
+    reduction: Reduction,
+    calibration: Calibration,
+    folder: Path,
+    watcher: ExportWatcher,
+) -> Search:
     floats = reduction.precision == "fp8"
-    with tempfile.TemporaryDirectory() as folder:
-        target: Target = "gpu" if floats else reduction.target
-        quantizer = Quantizer(model, described.spec, calibration, target, Path(folder))
+    target: Target = "gpu" if floats else reduction.target
 
-        def build(kept: list[str] | None = None, only: str | None = None) -> Any:
-            quantized = quantizer.quantized(kept, only)
-            reduced = to_float8(quantized, model) if floats else quantized
-            _record(reduced, described, reduction.precision, {})
-            return reduced
+    def lowered(quantized: Any) -> Any:
+        reduced = to_float8(quantized, model) if floats else quantized
+        _record(reduced, described, reduction.precision, {})
+        return reduced
 
-        def zeta(reduced: Any) -> float:
-            stream = (_SEARCH_SAMPLES, _SEARCH_FIRST_SAMPLE, Purpose.CALIBRATION)
-            return _disagreement(described, reduced, calibration, *stream).zeta
-
-        kept = layers_to_keep(
-            quantizer.layers,
-            lambda layers: zeta(build(kept=layers)),
-            lambda layer: zeta(build(only=layer)),
-            reduction.max_zeta,
-        )
-        return build(kept=kept), kept
+    return Search(
+        described,
+        model,
+        calibration,
+        Quantizer(model, described.spec, calibration, target, folder),
+        lowered,
+        reduction.max_zeta,
+        _batch(described),
+        not floats,
+        folder,
+        watcher,
+    )
 
 
 def _disagreement(
-    described: Model,
-    reduced: Any,
-    calibration: Calibration,
-    samples: int,
-    first_sample: int,
-    purpose: Purpose,
+    described: Model, reduced: Any, calibration: Calibration, watcher: ExportWatcher
 ) -> Disagreement:
     """Between the float32 model and a reduced one, both as ONNX Runtime runs them."""
     onnx = require("onnx", "export", "exporting to ONNX")
+    rows = len(calibration.images) * SAMPLES
+    watcher.stage(f"comparing {rows:,} votes with float32", 2 * rows)
     half = reduced.graph.input[0].type.tensor_type.elem_type
     runnable = rounded_results(reduced) if half == onnx.TensorProto.BFLOAT16 else reduced
     with tempfile.TemporaryDirectory() as folder:
@@ -175,9 +190,7 @@ def _disagreement(
             OnnxRuntimeNetwork(open_onnx(path), _batch(described)),
             calibration.images,
             calibration.sigma,
-            samples,
-            first_sample=first_sample,
-            purpose=purpose,
+            ran=watcher.ran,
         )
 
 

@@ -37,6 +37,7 @@ def grid_image(shape: tuple[int, int, int], seed: int) -> torch.Tensor:
     return torch.randint(0, 256, shape, generator=generator).float() / 255
 
 
+@pytest.mark.slow
 def test_linear_radii_are_never_exceeded_and_nearly_reached() -> None:
     """200 images at n = 5,000: below the true radius, and above what a 1e-6 quantile of the
     true binomial would give."""

@@ -25,6 +25,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "step"),
     [(stage, step) for stage, step in STEPS if step.cuda is None],
@@ -44,6 +45,7 @@ def test_only_what_needs_cuda_is_left_out() -> None:
     assert {step.name for _, step in STEPS if step.cuda is not None} == NEED_CUDA
 
 
+@pytest.mark.slow
 def test_the_figures_of_a_network_and_of_a_rival(machine: Machine) -> None:
     (network,) = [step for _, step in STEPS if step.name == "resnet50 fp16, torch"]
     result = outcome_of(network, machine)["result"]
@@ -63,6 +65,7 @@ def test_the_figures_of_a_network_and_of_a_rival(machine: Machine) -> None:
         assert f"ours / {name} " in result["line"]
 
 
+@pytest.mark.slow
 def test_a_rival_that_fails_is_said_and_the_others_are_timed(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,7 @@ def test_steps_need_what_comes_before_them(stage: str) -> None:
         assert each.needs is None or each.needs in names[:number]
 
 
+@pytest.mark.slow
 def test_the_script_rehearses_a_stage_where_nothing_is_installed(tmp_path: Path) -> None:
     """As on a machine of someone else's: the packages are there, and this one is not."""
     bare = tmp_path / "python"

@@ -8,21 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from command_line import smoothcert
 from PIL import Image
 
 from smoothcert.cli.analyze import command
 from smoothcert.engine.base.errors import InputError
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
-
-
-def smoothcert(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "smoothcert.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import smoothcert
 from foreign_models import classifier, node, value
 
 from smoothcert.cli.bench import _print
@@ -18,14 +18,10 @@ QUICK = ("--rounds", 1, "--seconds", 0.02, "--batch", 32, "--reference-batch", 4
 
 
 def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "smoothcert.cli.main", "bench", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return smoothcert("bench", *arguments)
 
 
+@pytest.mark.slow
 def test_json_is_the_last_line_and_has_every_promised_key(networks: dict[str, Model]) -> None:
     done = bench(networks["demo"].path, *QUICK, *WITHOUT_COMPILER, "--json")
     assert done.returncode == 0, done.stderr
@@ -39,6 +35,7 @@ def test_json_is_the_last_line_and_has_every_promised_key(networks: dict[str, Mo
     assert result["backend"] in ("onnxruntime", "openvino")
 
 
+@pytest.mark.slow
 def test_a_foreign_model_goes_without_the_reference_unless_it_is_asked_for(
     linear_model: Callable[..., Path],
 ) -> None:
@@ -81,6 +78,7 @@ def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "own batch" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_export_only_writes_the_network(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     out = tmp_path / "model.onnx"
@@ -113,6 +111,7 @@ def test_bad_options_end_in_one_line(arguments: list[str], words: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_model_of_others_is_told_how_it_is_read(tmp_path: Path) -> None:
     before = [node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2])]
     inputs = [value("x", ["N", "h", "w", 3])]

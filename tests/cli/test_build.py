@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import smoothcert
 from terminals import shown_on_a_terminal
 
 from smoothcert.engine.backends.device.driver import gpus
@@ -20,13 +21,8 @@ pytest.importorskip("tensorrt_rtx", reason="the extra tensorrt-rtx is not instal
 needs_no_gpu = pytest.mark.skipif(bool(gpus()), reason="this machine has a GPU")
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [*RUN, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def build(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return run("build", *arguments, "--runtime", "tensorrt-rtx")
+    return smoothcert("build", *arguments, "--runtime", "tensorrt-rtx")
 
 
 @pytest.fixture
@@ -50,6 +46,7 @@ def test_a_plan_is_built_and_described(onnx: Path, tmp_path: Path) -> None:
     assert record["targets"] == ["sm80", "sm89"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_exported_on_the_way(tmp_path: Path) -> None:
     checkpoint = Path(__file__).parents[2] / "data" / "fashion_mnist_sigma25.pth"
     done = build(checkpoint, "-o", tmp_path / "model.plan", "--batch", 16)
@@ -59,6 +56,7 @@ def test_a_checkpoint_is_exported_on_the_way(tmp_path: Path) -> None:
     assert record["spec"]["input_shape"] == [1, 28, 28]
 
 
+@pytest.mark.slow
 @needs_no_gpu
 def test_certify_opens_a_plan_without_its_onnx(onnx: Path, tmp_path: Path, array_file: Any) -> None:
     """As far as a machine without a GPU gets: the last thing missing is the GPU."""
@@ -67,11 +65,11 @@ def test_certify_opens_a_plan_without_its_onnx(onnx: Path, tmp_path: Path, array
     onnx.unlink()
     out = tmp_path / "out.tsv"
     arguments = ["certify", tmp_path / "model.plan", source, out, "--sigma", "0.5"]
-    done = run(*arguments, "--device", "cuda:0")
+    done = smoothcert(*arguments, "--device", "cuda:0")
     assert done.returncode == 2
     assert "running a TensorRT engine needs an NVIDIA GPU and its driver" in done.stderr
     assert done.stderr.count("\n") == 1
-    done = run(*arguments)
+    done = smoothcert(*arguments)
     assert done.returncode == 2
     assert "device 'cpu' does not run the TensorRT plan" in done.stderr
     assert done.stderr.count("\n") == 1

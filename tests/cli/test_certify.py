@@ -1,8 +1,5 @@
 """The certify and predict commands as a user runs them: results, errors in one line, exit codes."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import click
 import numpy as np
 import onnx
 import pytest
+from command_line import smoothcert, smoothcert_process
 
 from smoothcert.cli.certify import command as certify_command
 from smoothcert.engine.backends.device.driver import gpus
@@ -21,20 +19,9 @@ from smoothcert.engine.log.manifest import read_manifest
 SHAPE = (3, 6, 6)
 
 
-def smoothcert(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, its output in pipes."""
-    return subprocess.run(
-        [sys.executable, "-m", "smoothcert.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=False,
-    )
-
-
 def test_certify_then_predict(model: Path, source: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.tsv"
-    done = smoothcert(
+    done = smoothcert_process(
         "certify", model, source, out, "--sigma", 0.5, "--n", 300, "--n0", 20, "--batch", 32,
         "--seed", 0,
     )  # fmt: skip
@@ -195,7 +182,7 @@ def test_unwritable_outputs_end_in_one_line(model: Path, source: Path, tmp_path:
 
 def test_an_unwritable_cache_ends_in_one_line(model: Path, source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = smoothcert(
+    done = smoothcert_process(
         "certify", model, source, tmp_path / "out.tsv", "--sigma", "0.5", "--n", "100",
         SMOOTHCERT_CACHE=str(tmp_path / "file"),
     )  # fmt: skip

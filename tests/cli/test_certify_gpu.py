@@ -78,6 +78,7 @@ def test_a_certificate_and_one_line_whatever_tensorrt_lacks(
     assert reason in session(out)["passed_over"]["tensorrt"]
 
 
+@pytest.mark.slow
 def test_precision_and_tuning_are_recorded_and_resumed(
     smoothcert: Command,
     model: Path,

@@ -57,6 +57,7 @@ def rows_of(log: Path) -> list[dict[str, str]]:
     return [dict(zip(lines[0], line, strict=True)) for line in lines[1:]]
 
 
+@pytest.mark.slow
 def test_transfer_is_sound_resumable_mergeable_and_auditable(
     models: tuple[Path, Path], tmp_path: Path
 ) -> None:

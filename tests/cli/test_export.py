@@ -1,24 +1,19 @@
 """`export` as a user runs it."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from command_line import smoothcert
 
 from smoothcert.engine.models.model import open_onnx
 from smoothcert.export.architectures import architecture
 
 
 def export(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "smoothcert.cli.main", "export", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return smoothcert("export", *arguments)
 
 
 @pytest.fixture

@@ -1,15 +1,13 @@
 """`export --denoiser` as a user runs it."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import denoisers
 import numpy as np
 import pytest
 import torch
+from command_line import smoothcert
 
 from smoothcert.cli.main import main
 from smoothcert.engine.log.manifest import read_manifest
@@ -18,16 +16,6 @@ from smoothcert.export.architectures import architecture
 
 GREY = "denoisers:grey_residual"
 IMAGE = torch.zeros(2, 1, 28, 28)
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "smoothcert.cli.main", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"PYTHONPATH": str(Path(denoisers.__file__).parent)},
-    )
 
 
 @pytest.fixture
@@ -40,11 +28,12 @@ def checkpoint(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_export_certify_and_audit(checkpoint: Path, tmp_path: Path) -> None:
     out, log, source = tmp_path / "m.onnx", tmp_path / "m.tsv", tmp_path / "images.npz"
     pixels = np.random.default_rng(0).integers(0, 256, (2, 28, 28)).astype(np.uint8)
     np.savez(source, images=pixels, labels=np.arange(2))
-    done = run("export", checkpoint, "-o", out, "--denoiser", GREY, "--sigma", 0.25)
+    done = smoothcert("export", checkpoint, "-o", out, "--denoiser", GREY, "--sigma", 0.25)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert (
@@ -54,23 +43,23 @@ def test_export_certify_and_audit(checkpoint: Path, tmp_path: Path) -> None:
     assert "made for sigma 0.25" in done.stdout
     assert "/tmp" not in done.stdout.replace(str(tmp_path), "")
     options = [out, source, log, "--n", 100, "--backend", "onnxruntime"]
-    other = run("certify", *options, "--sigma", 0.5)
+    other = smoothcert("certify", *options, "--sigma", 0.5)
     assert (other.returncode, other.stderr.count("\n")) == (2, 1)
     assert "expected --sigma 0.25" in other.stderr
     assert not log.exists()
-    done = run("certify", *options, "--sigma", 0.25)
+    done = smoothcert("certify", *options, "--sigma", 0.25)
     assert done.returncode == 0, done.stderr
     model = read_manifest(log)["run"]["model"]
     assert (model["denoiser"]["name"], model["denoiser"]["sigma"]) == (GREY, 0.25)
     assert model["classifier"]["name"] == "cnn.pth"
-    assert run("audit", log, source).returncode == 0
+    assert smoothcert("audit", log, source).returncode == 0
 
 
 def test_two_onnx_files(checkpoint: Path, tmp_path: Path) -> None:
     classifier, out = tmp_path / "classifier.onnx", tmp_path / "m.onnx"
-    assert run("export", checkpoint, "-o", classifier).returncode == 0
+    assert smoothcert("export", checkpoint, "-o", classifier).returncode == 0
     denoiser = denoisers.write_denoiser(denoisers.grey_residual(), tmp_path / "d.onnx", IMAGE)
-    done = run(
+    done = smoothcert(
         "export", classifier, "-o", out, "--denoiser", denoiser, "--sigma", 0.5,
         "--denoiser-range=-1,1", "--precision", "fp16",
     )  # fmt: skip

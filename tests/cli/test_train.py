@@ -82,6 +82,7 @@ def test_a_trained_checkpoint_certifies(run: Run, folder: Path) -> None:
     assert sum(row[4] == "1" for row in rows) >= 18
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(run: Run, folder: Path) -> None:
     """SIGTERM after the first epoch; the same command ends with an uninterrupted run's weights."""
     arguments = [*QUICK, "--epochs", "30", "--batch", "4"]

@@ -46,6 +46,7 @@ def resources(cubin: bytes, folder: Path) -> dict[str, dict[str, int]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_registers_and_spills(architecture: str, tmp_path: Path) -> None:
     cuda = pytest.importorskip("cuda.core", reason="needs cuda-core and NVRTC, to compile kernels")

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from smoothcert.engine.base.errors import InputError
-from smoothcert.export.logits import classes_of, returning_logits
+from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.export.logits import check_one_way, classes_of, returning_logits
 
 SHAPE = (3, 4, 4)
 
@@ -62,3 +63,44 @@ def test_one_class_and_another_shape_are_refused() -> None:
         classes_of(Returning(lambda y: y, 1), SHAPE, "net")
     with pytest.raises(InputError, match="--input-shape"):
         classes_of(Returning(lambda y: y), (3, 8, 8), "net")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        lambda x: x.mean().item() > 0.5,
+        lambda x: (x > 1.2).any(),  # which noise alone reaches
+        lambda x: x.sum() < 0,
+        lambda x: max(x.flatten().tolist()) > 0.5,
+        lambda x: x.numpy().max() > 0.5,
+        lambda x: int(x.argmax()) > 3,
+    ],
+)
+def test_a_choice_by_an_images_values_is_found(choice: Any) -> None:
+    module = Choosing(choice)
+    with pytest.raises(InputError, match="the network net chooses its way by the values"):
+        check_one_way(module, InputSpec(*SHAPE), "net")
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        lambda x: x.shape[0] > 1,
+        lambda x: len(x.split(1)) == 2,
+        lambda x: torch.ones(3).sum().item() > 1,
+        lambda x: [part.mean() for part in x.unbind()],
+    ],
+)
+def test_a_choice_by_anything_else_is_none(choice: Any) -> None:
+    check_one_way(Choosing(choice), InputSpec(*SHAPE), "net")
+
+
+class Choosing(Returning):
+    """Two ways, by what `choice` makes of the images."""
+
+    def __init__(self, choice: Any) -> None:
+        super().__init__(lambda y: y)
+        self.choice = choice
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return super().forward(x if self.choice(x) else -x)

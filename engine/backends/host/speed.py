@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from smoothcert.engine.backends.base import Network
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.files import recalled, remember
 
 MOST = 1024
@@ -89,7 +90,8 @@ def remembered_speed(
     remembered = _read(recalled("batch", identity), batch, min(MOST, most))
     if remembered:
         return remembered
-    speed = measure_speed(build, num_pixels, batch, most)
+    with doing("measuring batch sizes (kept in the cache)"):
+        speed = measure_speed(build, num_pixels, batch, most)
     remember("batch", identity, json.dumps({**identity, **asdict(speed)}).encode())
     return speed
 

@@ -19,6 +19,7 @@ from smoothcert.engine.backends.tensorrt.onnx_facts import read_onnx
 from smoothcert.engine.backends.tensorrt.options import BuildOptions
 from smoothcert.engine.backends.tensorrt.plan import record_path
 from smoothcert.engine.backends.tensorrt.trust import engine_cache, open_plan, read_cached_plan
+from smoothcert.engine.base.doing import doing
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.models.model import Model
 
@@ -58,7 +59,7 @@ def cached_plan(
         rtx.require_capability(module, gpu)
     digest = read_onnx(onnx).sha256
     path = cached_path(onnx.stem, digest, module.name, module.version, gpu, options)
-    with _alone(path):
+    with doing(f"building a TensorRT engine of {onnx.name} into the cache"), _alone(path):
         try:
             read_cached_plan(path)
         except InputError:

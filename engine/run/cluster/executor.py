@@ -35,6 +35,7 @@ from smoothcert.engine.sources.base import (
     LabelledImage,
     PhotographSource,
 )
+from smoothcert.engine.sources.objects.dataset import DatasetSource
 from smoothcert.engine.sources.reading import load
 
 _POLL_SECONDS = 1.0
@@ -217,6 +218,14 @@ class RayExecutor:
 
     # The run.
 
+    def check_source(self, source: ImageSource) -> None:
+        """See SendingExecutor.check_source."""
+        if isinstance(source, DatasetSource) and self._options.decode == "workers":
+            raise InputError(
+                "--decode workers reads files, and the images are an object of this process: "
+                "expected --decode driver, which sends pixels; leave it out"
+            )
+
     def results(
         self, source: ImageSource, indices: Sequence[int], on_batch: Callable[[int], None]
     ) -> Results:
@@ -261,8 +270,9 @@ class RayExecutor:
 
     def _probe(self, indices: Sequence[int]) -> None:
         """Decide who reads the images; make the source available to workers that shall."""
-        decode = self._options.decode
-        if decode == "auto" and not isinstance(self._images, PhotographSource):
+        decode, images = self._options.decode, self._images
+        files = isinstance(images, PhotographSource) and not isinstance(images, DatasetSource)
+        if decode == "auto" and not files:
             decode = "driver"
         self._probes: dict[int, str] = {}
         if decode == "driver" or not indices:

@@ -1,6 +1,7 @@
 """A data set of a Python program as a source: torch's, Hugging Face's, or a list of pairs."""
 
 import hashlib
+import pickle
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from smoothcert.engine.base.errors import InputError
+from smoothcert.engine.base.errors import InputError, one_line
 from smoothcert.engine.base.input_spec import InputSpec
+from smoothcert.engine.base.wording import printable
 from smoothcert.engine.sources import photograph
 from smoothcert.engine.sources.arrays.array_source import check_shape, delivered
 from smoothcert.engine.sources.labelling.labels import UNLABELLED
@@ -89,6 +91,17 @@ class DatasetSource:
         check_shape(pixels.shape, where, self._spec)
         return delivered(pixels, where, self._spec)
 
+    def check_travels(self) -> None:
+        """Raise InputError where the data set cannot be sent to another process of this machine."""
+        try:
+            pickle.Pickler(_Nowhere(), pickle.HIGHEST_PROTOCOL).dump(self)
+        except Exception as error:  # whatever its parts raise
+            raise InputError(
+                f"{self._name}: cannot be sent to another process ({printable(one_line(error))}), "
+                "and several devices have one each: expected what pickles (a class of a module, no "
+                "lambda, no open file); or take one device"
+            ) from None
+
     def describe(self) -> dict[str, Any]:
         """Kind, name, number of images and classes (None: unknown), digest; and how it was read,
         where that does not go without saying. The digest is of the number of images and of a few of
@@ -117,10 +130,10 @@ class DatasetSource:
 
     def _find_labels(self, data: Any, num_classes: int | None, options: SourceOptions) -> None:
         key = self._items.label_key
-        listed = listed_labels(data, key)
+        listed, names = listed_labels(data, key), class_names(data, key)
         if listed is not None and not self._agrees(listed):
-            listed = None
-        self._meaning = meaning_of(listed, class_names(data, key), num_classes, options, self._name)
+            listed = names = None  # its items have labels of their own making
+        self._meaning = meaning_of(listed, names, num_classes, options, self._name)
         self.said += self._meaning.said
         self.read_as.update(self._meaning.read_as)
         if listed is not None:
@@ -161,6 +174,13 @@ class DatasetSource:
 
     def _raw(self, index: int) -> bytes:
         return raw_bytes(self._items.read(index, anew=True)[0], self._items.where(index))
+
+
+class _Nowhere:
+    """A file whose content is not kept."""
+
+    def write(self, content: object) -> int:
+        return 0
 
 
 class PictureSource(DatasetSource):

@@ -1,6 +1,7 @@
 """The labels of a data set: all at once where it has them, and else item by item."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from smoothcert.engine.base.errors import InputError
 from smoothcert.engine.base.wording import shown
 from smoothcert.engine.sources.labelling.classes import classes_of
-from smoothcert.engine.sources.labelling.labels import check_label, is_index
+from smoothcert.engine.sources.labelling.labels import check_label, check_labels, is_index
 from smoothcert.engine.sources.objects.kinds import array_of, is_array, is_hugging_face, wrapped
 from smoothcert.engine.sources.objects.pictures import kind_of
 from smoothcert.engine.sources.options import SourceOptions
@@ -28,7 +29,7 @@ def listed_labels(data: Any, key: str | int | None) -> list[Any] | None:
     if is_hugging_face(data):
         if key not in data.column_names:  # a transform made it
             return None
-        return list(data.with_format(None).select_columns([key])[key])
+        return list(data.with_format(None).select_columns([key])[key][:])
     if _has_target_transform(data):
         return None
     for name in _LISTS:
@@ -113,6 +114,11 @@ class Meaning:
 
     def all_of(self, labels: Sequence[Any], where: str) -> npt.NDArray[np.int64]:
         """The class indices of many; raises InputError for the first without one."""
+        if self.table is None and all(isinstance(label, int) for label in labels):
+            with suppress(OverflowError):  # of a number that the loop below refuses
+                indices = np.array(labels, dtype=np.int64)
+                check_labels(indices, self.num_classes, where)
+                return indices
         found = (self.of(label, f"{where}: image {i}") for i, label in enumerate(labels))
         return np.fromiter(found, dtype=np.int64, count=len(labels))
 

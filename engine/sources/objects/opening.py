@@ -28,6 +28,17 @@ def open_object(
 ) -> ImageSource:
     """The images of an object; see open_source. Raises InputError, in one line, where it has none
     that fit the model."""
+    try:
+        return _opened(data, spec, num_classes, options)
+    except MemoryError:
+        raise InputError(
+            f"{name_of(data)}: does not fit in memory: expected a smaller source; give a part of it"
+        ) from None
+
+
+def _opened(
+    data: Any, spec: InputSpec | None, num_classes: int | None, options: SourceOptions
+) -> ImageSource:
     arrays = arrays_in(data)
     if arrays is not None:
         return open_held(*arrays, spec, num_classes, options)

@@ -278,6 +278,7 @@ def test_an_empty_selection_writes_nothing(model: Path, source: Path, tmp_path: 
     assert not out.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_killed_runs_resume_to_the_same_log(
     how: signal.Signals, model: Path, source: Path, tmp_path: Path

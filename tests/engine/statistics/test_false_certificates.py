@@ -165,6 +165,7 @@ class Pair:
         return np.array([agreed + lost, other, 0, 0])
 
 
+@pytest.mark.slow
 def test_transfers_no_more_than_both_alphas_explain() -> None:
     fast = FixedCertify(SIGMA, n0=20, n=20_000, alpha=ALPHA)
     procedure = TransferCertify(fast, SIGMA, n_zeta=100, alpha_zeta=ALPHA)
@@ -244,6 +245,7 @@ class NegativeVariation(FixedCertify):
         return self.sigma * -float(special.ndtri(failure_bound(count, n, self.alpha) - 0.02))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [
@@ -268,6 +270,7 @@ def in_batches(size: int) -> Draw:
     return lambda image, wanted: size * rng.multinomial(wanted.count // size, (0.5, 0.5))
 
 
+@pytest.mark.slow
 def test_votes_that_a_batch_shares_are_found() -> None:
     """p is 1/2 at every row: nothing is wrong but that rows are no independent samples."""
     assert too_many(false_certificates(FIXED, in_batches(4), 0.5, 0.5))
@@ -307,6 +310,7 @@ def remembering(remembered: npt.NDArray[np.uint64], seed: int) -> Draw:
     return draw
 
 
+@pytest.mark.slow
 def test_a_seed_that_the_model_was_made_for_is_found() -> None:
     """Every vote is won under the seed that the model knew; under another it is as it should be."""
     procedure = FixedCertify(SIGMA, n0=8, n=SEEN - 8, alpha=ALPHA)

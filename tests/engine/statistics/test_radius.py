@@ -26,6 +26,7 @@ def decide(
             return decision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("z", [0.0, 0.01, 0.5, 2.0])
 def test_every_planned_size_errs_at_most_alpha(z: float) -> None:
     """Exact: given the pilot, what is claimed depends on Bin(size, p) alone."""

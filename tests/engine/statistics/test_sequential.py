@@ -232,12 +232,14 @@ def test_without_beta_nothing_is_futile() -> None:
 def test_a_window_charges_what_it_leaves_out(n: int, q: float) -> None:
     """Never less than that, or more would be crossed than is allowed; nor much more."""
     first, window, lost = sequential._binomial(n, q)
-    p = Fraction(q)
-    exact = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+    won, every = q.as_integer_ratio()
+    powers = [[side**k for k in range(n + 1)] for side in (won, every - won)]
+    exact = [math.comb(n, k) * powers[0][k] * powers[1][n - k] for k in range(n + 1)]
+    whole = every**n  # what the integers above are parts of
     inside = range(first, first + len(window))
     assert all(
-        abs(found / float(exact[k]) - 1) < 1e-12 for k, found in zip(inside, window, strict=True)
+        abs(found / (exact[k] / whole) - 1) < 1e-12 for k, found in zip(inside, window, strict=True)
     )
-    outside = float(sum(exact) - sum(exact[k] for k in inside))
+    outside = (sum(exact) - sum(exact[k] for k in inside)) / whole
     assert outside <= lost <= 1.02 * outside
     assert (lost == 0.0) == (len(window) == n + 1)

@@ -126,6 +126,7 @@ def test_the_enumeration_can_fail() -> None:
     assert probability_of(claimed, every, np.array([0.5, 0.5])) > 1.5 * ALPHA
 
 
+@pytest.mark.slow
 def test_giving_up_never_raises_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     spending = SETTINGS["fast"].spending
     monkeypatch.setitem(SETTINGS, "patient", Setting(spending, 0.0))

@@ -43,7 +43,9 @@ def saved(folder: Path, name: str = "ViT", **more: Any) -> Any:
     return module
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", ["ViT", "ConvNext", "ResNet", pytest.param("Swin", marks=pytest.mark.slow)]
+)
 def test_a_folder_is_a_model(name: str, tmp_path: Path) -> None:
     module, out = saved(tmp_path / "m", name), tmp_path / "m.onnx"
     report = export_checkpoint(tmp_path / "m", out)
@@ -72,6 +74,7 @@ def test_the_ways_to_name_it_give_one_network(
         assert replace(other, module=first.module) == first
 
 
+@pytest.mark.slow
 def test_a_folder_gives_one_file(tmp_path: Path) -> None:
     saved(tmp_path / "m", "ResNet")
     for name in ("a.onnx", "b.onnx"):

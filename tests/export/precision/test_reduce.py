@@ -150,7 +150,7 @@ def test_what_onnx_runtime_computes_is_what_the_file_says(
 
 def test_layers_are_kept_until_the_votes_agree(float32: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.onnx"
-    reduction = Reduction("fp8", SOURCE, 0.25, max_zeta=0.008, images=20)
+    reduction = Reduction("fp8", SOURCE, 0.25, max_zeta=0.006, images=64)
     reduced = reduce_precision(float32, out, reduction)
     assert reduced.kept
     model = onnx.load(str(out))

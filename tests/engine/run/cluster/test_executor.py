@@ -157,6 +157,7 @@ def rows_of(log: Path) -> int:
     return log.read_text().count("\n") - 1 if log.exists() else 0
 
 
+@pytest.mark.slow
 def test_whatever_is_killed_the_log_is_that_of_one_process(
     nodes: Nodes, model: Path, tmp_path: Path
 ) -> None:
@@ -215,6 +216,7 @@ def photograph_model(linear_model: Callable[..., Path]) -> Path:
     return linear_model(weight, np.zeros(2), (3, 12, 12))
 
 
+@pytest.mark.slow
 def test_a_private_cluster_writes_and_resumes_the_log_of_one_process(
     photograph_model: Path, tmp_path: Path
 ) -> None:
@@ -250,6 +252,7 @@ def test_a_private_cluster_writes_and_resumes_the_log_of_one_process(
     assert untimed(out) == untimed(one)
 
 
+@pytest.mark.slow
 def test_a_private_cluster_listens_on_loopback_and_leaves_nothing(tmp_path: Path) -> None:
     script = """
 from smoothcert.engine.run.cluster.connection import Connection
@@ -343,6 +346,7 @@ print([image.index for image in summary.failed])
 """
 
 
+@pytest.mark.slow
 def test_an_image_that_kills_its_workers_costs_only_itself(
     photograph_model: Path, tmp_path: Path
 ) -> None:
@@ -357,6 +361,7 @@ def test_an_image_that_kills_its_workers_costs_only_itself(
     assert failed["reason"].startswith("image 3: workers were lost with it")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_at_once_and_is_resumable(
     photograph_model: Path, tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def test_what_is_possible_is_what_some_counts_lead_to(procedure: RadiusCertify, 
 def test_just_too_few_votes_at_a_look_are_the_end(procedure: RadiusCertify) -> None:
     """And of those at a look, the most that are too few are."""
     path, ends = path_of(procedure), set()
-    for seed, p in enumerate(np.linspace(0.5, 0.9, 30)):
+    for seed, p in enumerate(np.linspace(0.5, 0.9, 10)):
         known = counted(p, seed, 20, LOOKS)
         size = procedure.planned(int(known[Purpose.PILOT, 20].max()))
         for look, few in procedure.checks.get(size, [])[:-1]:
