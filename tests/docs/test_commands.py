@@ -188,7 +188,7 @@ def parameters() -> Iterator[ParameterSet]:
         yield pytest.param(blocks, id=str(blocks[0]), marks=[pytest.mark.slow] if slow else [])
 
 
-@pytest.mark.parametrize("blocks", parameters())
+@pytest.mark.parametrize("blocks", list(parameters()))
 def test_what_a_section_tells_to_type_works(
     blocks: list[Block],
     documented_files: Path,
@@ -254,4 +254,4 @@ def test_other_commands_name_what_there_is() -> None:
         r"(?:python|pytest|^   ) ((?:benchmarks|tests|guard|data)/[\w/.]+)", text, re.M
     )
     assert len(files) > 8
-    assert [file for file in files if not (ROOT / file).is_file()] == []
+    assert [file for file in files if not (ROOT / file).exists()] == []
