@@ -57,7 +57,7 @@ def test_all_cpu_is_every_extra_for_users_that_needs_no_gpu() -> None:
     """Extras that refer to this project name those that there are; none of all-cpu brings CUDA."""
     (requirement,) = EXTRAS["all-cpu"].values()
     assert requirement.name == PROJECT["name"]
-    ours_alone = {"demo-imagenet", "dev", "guard", "kernel-tests"}
+    ours_alone = {"demo-imagenet", "dev", "docs", "guard", "kernel-tests"}
     for_a_gpu = {"gpu", "gpu-cuda12", "pycuda", "tensorrt", "tensorrt-rtx"}
     assert requirement.extras == set(EXTRAS) - ours_alone - for_a_gpu - {"all-cpu"}
     assert not set().union(*(cuda_of(r) for e in requirement.extras for r in EXTRAS[e].values()))

@@ -38,6 +38,7 @@ SLOW = (
     "--arch small_cnn",
     "--precision int8",
     "--ray local",
+    "--estimate",
     "import torch",
     "certify(network",
 )
