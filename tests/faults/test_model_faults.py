@@ -128,6 +128,7 @@ def test_o5_a_model_that_fails_when_it_runs(
     model = written(tmp_path / "m.onnx", fails_at_run_time(metadata))
     assert "GatherElement" in refused(capfd, model, backend, "--batch", "4")
     assert "GatherElement" in refused(capfd, model, backend)
+    assert "GatherElement" in refused(capfd, model, backend, "--threads", "1")
 
 
 @needs_memory_told

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from smoothcert.engine.backends.base import aligned_zeros
-from smoothcert.engine.base.cores import usable_cores
+from smoothcert.engine.base.cores import runnable_cores, usable_cores
 from smoothcert.engine.base.errors import InputError, require
 from smoothcert.engine.base.machine import processor_flags, processor_name
 from smoothcert.engine.models.model import Model
@@ -58,6 +58,11 @@ def with_float_ends(openvino: Any, graph: Any, output: int = 0) -> Any:
     return ends.build()
 
 
+_UNCHECKED = "GatherElements"
+"""The operator that with a single thread reads beyond its data (seen in 2026.4.1), where with more
+it refuses to."""
+
+
 class OpenVinoNetwork:
     """A Network (backends/base.py) run by OpenVINO's CPU plugin.
 
@@ -78,6 +83,10 @@ class OpenVinoNetwork:
         try:
             graph = core.read_model(str(model.path))
             graph.reshape({graph.inputs[0]: [batch, *self.spec.shape]})
+            if any(node.get_type_name() == _UNCHECKED for node in graph.get_ops()):
+                threads = max(2, threads)
+                if runnable_cores() < threads:
+                    raise RuntimeError(f"on one core it does not check what {_UNCHECKED} picks")
             compiled = core.compile_model(
                 with_float_ends(openvino, graph),
                 "CPU",
