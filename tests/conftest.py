@@ -32,6 +32,8 @@ _DEMO = Path(__file__).parents[1] / "data" / "fashion_mnist_sigma25.pth"
 _SHARED = ("batch", "boundaries", "compiled")  # folders of a cache
 _LOGS = Path(__file__).parents[2] / "shared" / "data" / "cohen2019"
 
+_CORES: set[int] = set()  # those that a worker's process had, before it kept to one
+
 LinearModel = Callable[..., Path]
 ArrayFile = Callable[..., Path]
 Page = Callable[..., WebDriver]
@@ -43,8 +45,21 @@ def pytest_configure() -> None:
     sizes itself by the cores it may use takes one thread, and none waits for another's."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker and hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[int(worker.removeprefix("gw")) % len(cores)]})
+        _CORES.update(os.sched_getaffinity(0))
+        number = int(worker.removeprefix("gw")) % len(_CORES)
+        os.sched_setaffinity(0, {sorted(_CORES)[number]})
+
+
+@pytest.fixture
+def all_cores() -> Iterator[None]:
+    """For a test of two threads: this process may use all cores meanwhile."""
+    if not _CORES:
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, _CORES)
+    yield
+    os.sched_setaffinity(0, own)
 
 
 @pytest.fixture(scope="session", autouse=True)

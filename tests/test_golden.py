@@ -37,6 +37,7 @@ RUNS: dict[str, list[object]] = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("all_cores")
 @pytest.mark.parametrize("name", RUNS)
 def test_logs_and_manifests(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -280,6 +280,7 @@ def test_audit_refuses_what_is_not_the_logs(model: Path, source: Path, tmp_path:
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_what_is_not_proven_and_what_has_changed_is_said_in_a_line(
     model: Path, source: Path, tmp_path: Path
 ) -> None:

@@ -211,6 +211,7 @@ class Events(Watchers):
         self.told.append((name, details))
 
 
+@pytest.mark.usefixtures("all_cores")
 def test_going_on_under_other_circumstances_is_said(
     model: Path, source: Path, tmp_path: Path
 ) -> None:
